@@ -1,0 +1,37 @@
+# Everything that CI runs, a person runs here.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo test test-slow check format bench clean
+
+setup: .venv/installed ## .venv with everything
+
+.venv/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "edgekit needs Python 3.11 to 3.13, and $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12" % v)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[all]'
+	@touch $@
+
+demo: setup ## train, convert and check a small model, from nothing
+	$(BIN)/edgekit demo
+
+test: setup ## the tests that take seconds
+	$(BIN)/pytest -m 'not slow and not benchmark' -n 2
+
+test-slow: setup ## all tests
+	$(BIN)/pytest -m 'not benchmark' -n 2
+
+check: setup ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## the comparisons that the README quotes
+	$(BIN)/pytest -m benchmark -s
+
+clean:
+	rm -rf .venv edgekit-demo dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,39 @@
+"""Keras models to TFLite and ONNX files, in float and quantized.
+
+A converter writes files; it knows neither what runs them nor who asked.
+"""
+
+from edgekit_converters.base import (
+    CALIBRATED,
+    FORMATS,
+    PRECISIONS,
+    ConversionError,
+    Format,
+    InterfaceType,
+    Precision,
+    Sample,
+    Samples,
+)
+from edgekit_converters.calibration import ranges_over
+from edgekit_converters.conversion import Conversion, convert
+from edgekit_converters.source import check_source, load_model
+from edgekit_converters.worker import WorkerError, run_in_worker
+
+__all__ = [
+    "CALIBRATED",
+    "FORMATS",
+    "PRECISIONS",
+    "Conversion",
+    "ConversionError",
+    "Format",
+    "InterfaceType",
+    "Precision",
+    "Sample",
+    "Samples",
+    "WorkerError",
+    "check_source",
+    "convert",
+    "load_model",
+    "ranges_over",
+    "run_in_worker",
+]

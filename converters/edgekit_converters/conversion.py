@@ -1,0 +1,127 @@
+"""One model to many files: one float graph, one table of ranges, and a file for each target."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgekit_converters.base import (
+    CALIBRATED,
+    ConversionError,
+    Format,
+    InterfaceType,
+    Precision,
+    Samples,
+)
+from edgekit_converters.calibration import Ranges, ranges_over
+from edgekit_converters.graph import write_float_graph
+from edgekit_converters.onnx import write_onnx
+from edgekit_converters.onnx_graph import DEFAULT_OPSET, OnnxGraph, to_onnx
+from edgekit_converters.recurrent import has_loop, unrolled
+from edgekit_converters.tflite import write_tflite
+
+Target = tuple[Format, Precision]
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What a conversion did beside writing files."""
+
+    ranges: Ranges = field(default_factory=dict)
+    """The calibrated ranges, by tensor name; empty where nothing was calibrated."""
+    graph: Path | None = None
+    """The float graph that was calibrated, in the scratch folder."""
+    notes: tuple[str, ...] = ()
+    """What was done otherwise than asked for, in words for the user."""
+
+
+def convert(
+    model: Any,
+    targets: Mapping[Target, Path],
+    samples: Samples | None = None,
+    *,
+    scratch: Path,
+    batch: int = 1,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    interface: InterfaceType = "float",
+    opset: int = DEFAULT_OPSET,
+    progress: Progress = lambda step: None,
+) -> Conversion:
+    """Writes a Keras model in every wanted format and precision.
+
+    Args:
+        model: a Keras model, from ``load_model``.
+        targets: the file to write for each format and precision.
+        samples: for calibration; needed for the precisions in ``CALIBRATED``.
+        scratch: a folder for files in between, which the caller removes.
+        batch: the fixed size of the batch axis.
+        shapes: the shape of one sample, by input name, where Keras leaves a size open.
+        interface: whether calibrated files take real numbers or integers.
+        opset: of the ONNX files.
+        progress: is called with the name of each step as it begins.
+
+    Raises:
+        ConversionError: the model, or one of its targets, cannot be converted.
+    """
+    formats = {form for form, _ in targets}
+    plain = [p for p in _precisions(targets) if p not in CALIBRATED]
+    calibrated = [p for p in _precisions(targets) if p in CALIBRATED]
+    if calibrated and not samples:
+        raise ConversionError(
+            f"{' and '.join(calibrated)} needs samples, to learn the range of every tensor. Give "
+            "--data; or choose --precision float32,dynamic, which needs none."
+        )
+
+    def write(graph: Path, twin: OnnxGraph | None, precision: Precision, ranges: Ranges) -> None:
+        progress(f"writing {precision}")
+        tflite = targets.get(("tflite", precision), scratch / f"{precision}.tflite")
+        if ("tflite", precision) in targets or precision in CALIBRATED:
+            write_tflite(graph, tflite, precision, ranges, interface)
+        if ("onnx", precision) in targets:
+            assert twin is not None
+            write_onnx(
+                twin,
+                targets["onnx", precision],
+                precision,
+                graph=graph,
+                quantized=tflite,
+                interface=interface,
+            )
+
+    def twin_of(graph: Path) -> OnnxGraph | None:
+        if "onnx" not in formats:
+            return None
+        progress("translating to ONNX")
+        return to_onnx(graph, scratch, opset)
+
+    progress("building the float graph")
+    graph = scratch / "graph.tflite"
+    write_float_graph(model, graph, batch=batch, shapes=shapes)
+    loops = has_loop(graph)
+    twin = twin_of(graph) if plain or not loops else None
+    for precision in plain:
+        write(graph, twin, precision, {})
+    if not calibrated:
+        return Conversion()
+
+    notes: list[str] = []
+    if loops:
+        progress("unrolling the recurrent layers")
+        graph = scratch / "unrolled.tflite"
+        write_float_graph(unrolled(model), graph, batch=batch, shapes=shapes)
+        twin = twin_of(graph)
+        notes.append(
+            f"recurrent layers are unrolled in {' and '.join(calibrated)}: a loop's inside cannot be "
+            "calibrated"
+        )
+    assert samples is not None
+    progress(f"calibrating on {len(samples)} samples")
+    ranges = ranges_over(graph, samples)
+    for precision in calibrated:
+        write(graph, twin, precision, ranges)
+    return Conversion(ranges, graph, tuple(notes))
+
+
+def _precisions(targets: Mapping[Target, Path]) -> list[Precision]:
+    return list(dict.fromkeys(precision for _, precision in targets))

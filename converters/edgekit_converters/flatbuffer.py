@@ -1,0 +1,119 @@
+"""The TFLite file as Python objects: reading, writing, names and constants.
+
+The format is the one of ``schema.fbs`` in the LiteRT sources; the classes generated from it
+come with ai-edge-litert.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit_converters.base import Array
+
+_NUMPY_OF_TENSOR_TYPE: dict[int, str] = {
+    0: "float32",
+    1: "float16",
+    2: "int32",
+    3: "uint8",
+    4: "int64",
+    6: "bool",
+    7: "int16",
+    9: "int8",
+    10: "float64",
+}
+FLOAT32 = 0
+
+# Values of BuiltinOperator that this package asks about.
+QUANTIZE, DEQUANTIZE, FULLY_CONNECTED, RESHAPE, WHILE = 114, 6, 9, 22, 119
+
+
+def read(path: Path) -> Any:
+    """The file as a ``ModelT``; its constants are views into one buffer, not copies."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = path.read_bytes()
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for buffer in model.buffers:
+        if buffer.offset > 1:  # data kept behind the flatbuffer itself, as for files above 2 GB
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    return model
+
+
+def write(model: Any, path: Path) -> None:
+    """Writes a ``ModelT`` as a file that a runtime opens."""
+    import flatbuffers
+
+    # Starting near the final size spares the builder from doubling its buffer again and again.
+    constants = sum(len(b.data) for b in model.buffers if b.data is not None)
+    builder = flatbuffers.Builder(constants + 1_048_576)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path.write_bytes(builder.Output())
+
+
+def name(tensor: Any) -> str:
+    """A tensor's name as text."""
+    return str(tensor.name.decode() if isinstance(tensor.name, bytes) else tensor.name)
+
+
+def constant(model: Any, tensor: Any) -> Array | None:
+    """The value of a constant tensor, or None for one that is computed."""
+    data = model.buffers[tensor.buffer].data
+    if data is None or len(data) == 0 or tensor.type not in _NUMPY_OF_TENSOR_TYPE:
+        return None
+    flat = np.frombuffer(np.ascontiguousarray(data), dtype=_NUMPY_OF_TENSOR_TYPE[tensor.type])
+    return flat.reshape(shape(tensor))
+
+
+def shape(tensor: Any) -> tuple[int, ...]:
+    """A tensor's shape; a scalar's is empty."""
+    return () if tensor.shape is None else tuple(int(n) for n in tensor.shape)
+
+
+def opcode(model: Any, operator: Any) -> int:
+    """The operator's ``BuiltinOperator`` number, wherever the file's age put it."""
+    code = model.operatorCodes[operator.opcodeIndex]
+    return int(max(code.builtinCode, code.deprecatedBuiltinCode))
+
+
+def rename_ends(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    """Gives the graph's ends the names a user knows, and every other tensor one of its own.
+
+    The TFLite converter calls them ``serving_default_x:0`` and ``StatefulPartitionedCall:0``, may
+    repeat a name, and leaves no signature when it converts a function. Ranges and the ONNX twin
+    find tensors by name, so each name must be there once.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = model.subgraphs[0]
+    ends = dict(zip(graph.inputs, inputs, strict=True))
+    for index, wanted in zip(graph.outputs, outputs, strict=True):
+        ends.setdefault(index, wanted)  # an output that is an input keeps the input's name
+    taken = set(ends.values())
+    for index, tensor in enumerate(graph.tensors):
+        if index in ends:
+            tensor.name = ends[index].encode()
+            continue
+        # A fused operator's tensor is called after all of them, joined by semicolons.
+        plain = unique = name(tensor).rsplit(";", 1)[-1]
+        count = 1
+        while unique in taken:
+            unique, count = f"{plain}_{count}", count + 1
+        taken.add(unique)
+        tensor.name = unique.encode()
+
+    def ports(indices: Sequence[int], names: Sequence[str]) -> list[Any]:
+        made = []
+        for index, port in zip(indices, names, strict=True):
+            entry = schema.TensorMapT()
+            entry.name, entry.tensorIndex = port.encode(), int(index)
+            made.append(entry)
+        return made
+
+    signature = schema.SignatureDefT()
+    signature.signatureKey, signature.subgraphIndex = b"serving_default", 0
+    signature.inputs = ports(graph.inputs, inputs)
+    signature.outputs = ports(graph.outputs, outputs)
+    model.signatureDefs = [signature]

@@ -1,0 +1,180 @@
+"""Lifting the weights out of a TFLite file before tf2onnx reads it, and putting them back.
+
+tf2onnx copies constants again and again: a model of 553 MB took over 20 GB. So it gets a file
+in whose graph the weights stand as inputs, and never sees them. That also tells, for every
+initializer of the result, which TFLite tensor it was and how it was turned: the quantized twin
+needs to know.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit_converters import flatbuffer
+from edgekit_converters.base import Array
+from edgekit_converters.onnx_edit import captured, drop_unused_constants
+
+LAYOUT = frozenset({"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"})
+"""ONNX operators that change a tensor's layout and none of its values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """An initializer that was a TFLite constant, and the layout changes it went through."""
+
+    tensor: str
+    turns: tuple[tuple[str, tuple[int, ...]], ...]
+
+    def turn(self, array: Array) -> Array:
+        """Applies the same layout changes to an array of the TFLite constant's shape."""
+        for kind, argument in self.turns:
+            array = array.transpose(argument) if kind == "transpose" else array.reshape(argument)
+        return array
+
+
+def lift_weights(
+    graph: Path, bare: Path
+) -> tuple[dict[str, Array], list[str], dict[str, tuple[int, ...]]]:
+    """Writes the graph with its float constants turned into inputs.
+
+    Returns them by name, the names of the outputs, and every tensor's shape.
+    """
+    model = flatbuffer.read(graph)
+    main = model.subgraphs[0]
+    lifted: dict[str, Array] = {}
+    inputs = list(main.inputs)
+    for index, tensor in enumerate(main.tensors):
+        value = flatbuffer.constant(model, tensor)
+        if value is None or tensor.type != flatbuffer.FLOAT32 or value.size < 2:
+            continue
+        lifted[flatbuffer.name(tensor)] = value
+        tensor.buffer = 0  # the empty one, by the format's rule
+        inputs.append(index)
+    main.inputs = inputs
+    model.signatureDefs = []
+    _flatten_dense_inputs(model)
+    flatbuffer.write(model, bare)
+    shapes = {flatbuffer.name(t): flatbuffer.shape(t) for t in main.tensors}
+    return lifted, [flatbuffer.name(main.tensors[i]) for i in main.outputs], shapes
+
+
+def _flatten_dense_inputs(model: Any) -> None:
+    """Puts the reshape that FULLY_CONNECTED does by itself before it, as an operator.
+
+    tf2onnx adds that reshape too, and loses the bias as it does so.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    main = model.subgraphs[0]
+    operators = []
+    for operator in main.operators:
+        if flatbuffer.opcode(model, operator) == flatbuffer.FULLY_CONNECTED:
+            source = main.tensors[operator.inputs[0]]
+            depth = flatbuffer.shape(main.tensors[operator.inputs[1]])[1]
+            options = operator.builtinOptions
+            if len(flatbuffer.shape(source)) != 2 and not options.keepNumDims:
+                flat = np.array([np.prod(flatbuffer.shape(source)) // depth, depth], np.int32)
+                made = schema.TensorT()
+                made.name = flatbuffer.name(source).encode() + b"_flat_%d" % len(main.tensors)
+                made.shape, made.type, made.buffer = flat, source.type, 0
+                reshape = schema.OperatorT()
+                reshape.opcodeIndex = _opcode_index(model, flatbuffer.RESHAPE)
+                reshape.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions
+                reshape.builtinOptions = schema.ReshapeOptionsT()
+                reshape.builtinOptions.newShape = flat
+                size = schema.TensorT()
+                size.name = made.name + b"_shape"
+                size.shape, size.type, size.buffer = [2], 2, len(model.buffers)
+                buffer = schema.BufferT()
+                buffer.data = flat.view(np.uint8)
+                model.buffers.append(buffer)
+                main.tensors += [made, size]
+                reshape.inputs = [operator.inputs[0], len(main.tensors) - 1]
+                reshape.outputs = [len(main.tensors) - 2]
+                operator.inputs = [len(main.tensors) - 2, *operator.inputs[1:]]
+                operators.append(reshape)
+        operators.append(operator)
+    main.operators = operators
+
+
+def _opcode_index(model: Any, builtin: int) -> int:
+    from ai_edge_litert import schema_py_generated as schema
+
+    for index, code in enumerate(model.operatorCodes):
+        if max(code.builtinCode, code.deprecatedBuiltinCode) == builtin:
+            return index
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = builtin
+    code.version = 1
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
+
+
+def put_back(graph: Any, lifted: Mapping[str, Array]) -> dict[str, Weight]:
+    """Turns the stand-in inputs into initializers, with the layout changes done in advance."""
+    from onnx import numpy_helper
+
+    known = {
+        i.name: numpy_helper.to_array(i)
+        for i in graph.initializer
+        if len(i.dims) <= 1 and i.data_type == 7
+    }  # int64 shapes and axes
+    origin = {name: Weight(name, ()) for name in lifted}
+    nodes = []
+    for node in graph.node:
+        root = origin.get(node.input[0]) if node.input else None
+        if root is None or node.op_type not in LAYOUT:
+            nodes.append(node)
+            continue
+        before = root.turn(_phantom(lifted[root.tensor].shape))
+        after = _turned(node, before, known)
+        if node.op_type == "Transpose":
+            turn = ("transpose", tuple(next(a.ints for a in node.attribute if a.name == "perm")))
+        else:
+            turn = ("reshape", tuple(int(n) for n in after))
+        origin[node.output[0]] = Weight(root.tensor, (*root.turns, turn))
+    del graph.node[:]
+    graph.node.extend(nodes)
+    kept = [i for i in graph.input if i.name not in lifted]
+    del graph.input[:]
+    graph.input.extend(kept)
+    used = {port for node in graph.node for port in (*node.input, *captured(node))}
+    used |= {o.name for o in graph.output}
+    weights: dict[str, Weight] = {}
+    first: dict[Weight, str] = {}  # one initializer for all who turned a weight the same way
+    for name, weight in origin.items():
+        if name in used:
+            weights[first.setdefault(weight, name)] = weight
+    for node in graph.node:
+        for i, port in enumerate(node.input):
+            if port in origin:
+                node.input[i] = first[origin[port]]
+    drop_unused_constants(graph)
+    for name, weight in weights.items():
+        value = np.ascontiguousarray(weight.turn(lifted[weight.tensor]))
+        graph.initializer.append(numpy_helper.from_array(value, name))
+    return weights
+
+
+def _phantom(shape: tuple[int, ...]) -> Array:
+    """An array of a shape that takes no memory."""
+    return np.broadcast_to(np.zeros((), np.int8), shape)
+
+
+def _turned(node: Any, before: Array, known: Mapping[str, Array]) -> tuple[int, ...]:
+    """The shape that a layout node gives."""
+    attributes = {a.name: list(a.ints) for a in node.attribute}
+    if node.op_type == "Transpose":
+        return tuple(before.transpose(attributes["perm"]).shape)
+    if node.op_type == "Identity":
+        return before.shape
+    argument = known[node.input[1]] if len(node.input) > 1 else np.array(attributes.get("axes", []))
+    if node.op_type == "Reshape":
+        wanted = [before.shape[i] if n == 0 else int(n) for i, n in enumerate(argument)]
+        return tuple(before.reshape(wanted).shape)
+    if node.op_type == "Squeeze":
+        return tuple(before.squeeze(tuple(int(n) for n in argument) or None).shape)
+    return tuple(np.expand_dims(before, tuple(int(n) for n in argument)).shape)

@@ -1,0 +1,125 @@
+"""An ONNX graph under the pen: who makes and who reads each value, and adding to it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from edgekit_converters.base import Array
+
+
+class GraphEditor:
+    """Adds nodes and constants to a graph, under names that are free."""
+
+    def __init__(self, graph: Any) -> None:
+        self.graph = graph
+        self.inputs = {i.name for i in graph.input}
+        self.outputs = {o.name for o in graph.output}
+        self.producer = {port: node for node in graph.node for port in node.output}
+        self.consumers: dict[str, list[Any]] = defaultdict(list)
+        for node in graph.node:
+            for port in node.input:
+                self.consumers[port].append(node)
+        self._constants: dict[str, Array] = {}
+
+    def constant(self, name: str, value: Array) -> str:
+        """Adds an initializer under ``name`` or the next free one; an equal one is used again."""
+        from onnx import numpy_helper
+
+        plain, count = name, 1
+        while name in self._constants:
+            held = self._constants[name]
+            if held.dtype == value.dtype and np.array_equal(held, value):
+                return name
+            name, count = f"{plain}_{count}", count + 1
+        self._constants[name] = value
+        self.graph.initializer.append(numpy_helper.from_array(value, name))
+        return name
+
+    def node(
+        self,
+        kind: str,
+        inputs: Iterable[str],
+        output: str,
+        *,
+        domain: str = "",
+        attributes: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Adds a node with one output, named ``output`` or the next free name; returns it."""
+        from onnx import helper
+
+        plain, count = output, 1
+        while output in self.producer:
+            output, count = f"{plain}_{count}", count + 1
+        node = helper.make_node(
+            kind,
+            list(inputs),
+            [output],
+            name=f"{output}/{kind}",
+            domain=domain,
+            **(attributes or {}),
+        )
+        self.producer[output] = node
+        self.graph.node.append(node)
+        return output
+
+    def rename(self, old: str, new: str) -> None:
+        """Renames a value where nodes make and read it; the graph's own inputs and outputs stay."""
+        for node in self.graph.node:
+            for ports in (node.input, node.output):
+                for i, port in enumerate(ports):
+                    if port == old:
+                        ports[i] = new
+        self.producer[new] = self.producer.pop(old)
+        self.consumers[new] = self.consumers.pop(old, [])
+
+    def finish(self) -> None:
+        """Sorts the nodes, and drops the constants and shapes that nothing uses any more."""
+        graph = self.graph
+        order = _sorted(graph.node, self.inputs | {i.name for i in graph.initializer})
+        del graph.node[:]
+        graph.node.extend(order)
+        drop_unused_constants(graph)
+        del graph.value_info[:]
+
+
+def drop_unused_constants(graph: Any) -> None:
+    """Removes the initializers that no node reads and no output is."""
+    used = {port for node in graph.node for port in (*node.input, *captured(node))}
+    used |= {o.name for o in graph.output}
+    kept = [i for i in graph.initializer if i.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+
+
+def captured(node: Any) -> set[str]:
+    """What the bodies of a Loop or an If read from the graph around them."""
+    return {
+        port
+        for attribute in node.attribute
+        if attribute.HasField("g")
+        for inner in attribute.g.node
+        for port in (*inner.input, *captured(inner))
+    }
+
+
+def _sorted(nodes: Iterable[Any], known: set[str]) -> list[Any]:
+    """The nodes in an order in which each finds its inputs made."""
+    waiting = list(nodes)
+    maker = {port: node for node in waiting for port in node.output}
+    ready, order, done = set(known), [], set[int]()
+    for start in waiting:  # depth first, without recursion: graphs are deep
+        stack = [start]
+        while stack:
+            node = stack[-1]
+            missing = [p for p in (*node.input, *captured(node)) if p in maker and p not in ready]
+            if id(node) in done or not missing:
+                stack.pop()
+                if id(node) not in done:
+                    done.add(id(node))
+                    ready.update(node.output)
+                    order.append(node)
+            else:
+                stack.extend(maker[p] for p in missing)
+    return order

@@ -1,0 +1,151 @@
+"""The float graph as ONNX: the twin of the TFLite file, with the same tensor names.
+
+tf2onnx reads the float TFLite file, without its weights (see ``lifting``); what it does to the
+names, and what it merges, is undone, so that one table of ranges serves both files.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit_converters.base import ConversionError
+from edgekit_converters.lifting import Weight, lift_weights, put_back
+
+DEFAULT_OPSET = 17
+OPSETS = range(13, 19)
+"""Per-channel QuantizeLinear begins with 13; tf2onnx ends with 18."""
+
+PRODUCER = "edgekit"
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxGraph:
+    """A float ONNX model, and which of its initializers came from which TFLite tensor."""
+
+    model: Any
+    weights: Mapping[str, Weight]
+
+
+def to_onnx(graph: Path, scratch: Path, opset: int = DEFAULT_OPSET) -> OnnxGraph:
+    """Reads the float TFLite file as an ONNX model.
+
+    Args:
+        graph: the float TFLite file.
+        scratch: a folder for the file without weights.
+        opset: one of ``OPSETS``.
+
+    Raises:
+        ConversionError: tf2onnx has no translation for an operator.
+    """
+    import onnx
+
+    if opset not in OPSETS:
+        raise ConversionError(f"opset {opset}: choose {OPSETS[0]} to {OPSETS[-1]}.")
+    bare = scratch / "without_weights.tflite"
+    lifted, ends, shapes = lift_weights(graph, bare)
+    try:
+        model = _translate(bare, opset)
+    except Exception as error:  # tf2onnx raises ValueError, KeyError, AttributeError, ...
+        raise ConversionError(f"tf2onnx cannot translate this graph: {error}") from error
+    finally:
+        bare.unlink(missing_ok=True)
+    _name_before_output(model.graph)
+    weights = put_back(model.graph, lifted)
+    _dense_as_gemm(model.graph, weights, shapes)
+    if [o.name for o in model.graph.output] != ends:
+        raise ConversionError(f"tf2onnx renamed the outputs {ends}.")
+    model.producer_name = PRODUCER
+    model.ir_version = min(model.ir_version, 10)  # what onnxruntime 1.17 and later open
+    onnx.checker.check_model(model)
+    return OnnxGraph(model, weights)
+
+
+def _translate(bare: Path, opset: int) -> Any:
+    from tf2onnx import optimizer, tfonnx
+
+    # It would merge a dense layer with any addition that follows, and lose the tensor between
+    # them, which has a scale of its own. ``_dense_as_gemm`` merges the bias alone.
+    tfonnx.rewrite_gemm = lambda graph, operators: operators
+    translated = tfonnx.process_tf_graph(None, opset=opset, tflite_path=str(bare))
+    return optimizer.optimize_graph(translated).make_model(PRODUCER)
+
+
+def _dense_as_gemm(
+    graph: Any, weights: Mapping[str, Weight], shapes: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Writes MatMul and the Add of its bias as one Gemm, which keeps the TFLite tensor's name.
+
+    Only a Gemm has an integer bias. On inputs of other ranks it stands between two reshapes.
+    """
+    from onnx import helper, numpy_helper
+
+    users: dict[str, list[Any]] = {}
+    for node in graph.node:
+        for port in node.input:
+            users.setdefault(port, []).append(node)
+    depth = {i.name: i.dims[0] for i in graph.initializer if len(i.dims) == 2}
+    nodes, merged = [], set()
+    for node in graph.node:
+        if id(node) in merged:
+            continue
+        nodes.append(node)
+        following = users.get(node.output[0], []) if node.op_type == "MatMul" else []
+        if len(following) != 1 or following[0].op_type != "Add" or node.input[1] not in depth:
+            continue
+        add, name, weight = following[0], node.output[0], node.input[1]
+        bias = add.input[1] if add.input[0] == name else add.input[0]
+        shape = shapes.get(name.removesuffix("_linear"))
+        if shape is None or bias not in weights or bias in depth:
+            continue
+        merged.add(id(add))
+        end = add.output[0]
+        if any(output.name == end for output in graph.output):
+            name = end
+        source, result = node.input[0], name
+        node.op_type, node.name = "Gemm", f"{name}/Gemm"
+        del node.attribute[:]
+        if len(shape) != 2:
+            for made, value in ((f"{name}_rows", [-1, depth[weight]]), (f"{name}_shape", shape)):
+                graph.initializer.append(numpy_helper.from_array(np.array(value, np.int64), made))
+            source, result = f"{name}_in", f"{name}_out"
+            nodes.insert(-1, helper.make_node("Reshape", [node.input[0], f"{name}_rows"], [source]))
+            nodes.append(helper.make_node("Reshape", [result, f"{name}_shape"], [name]))
+        del node.input[:], node.output[:]
+        node.input.extend([source, weight, bias])
+        node.output.append(result)
+        for other in users.get(end, []):
+            for i, port in enumerate(other.input):
+                other.input[i] = name if port == end else port
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def rename_values(graph: Any, names: Mapping[str, str]) -> None:
+    """Renames values wherever they are made and used in the main graph."""
+    for node in graph.node:
+        for ports in (node.input, node.output):
+            for i, port in enumerate(ports):
+                if port in names:
+                    ports[i] = names[port]
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        value.name = names.get(value.name, value.name)
+
+
+def _name_before_output(graph: Any) -> None:
+    """Calls the value before an output's bias and activation ``name_linear``.
+
+    tf2onnx calls it ``name_raw_output___12:0``.
+    """
+    rename_values(
+        graph,
+        {
+            port: f"{found[1]}_linear"
+            for node in graph.node
+            for port in node.output
+            if (found := re.fullmatch(r"(.*)_raw_output___\d+:0", port))
+        },
+    )

@@ -1,0 +1,284 @@
+"""The quantized ONNX file: the float twin with the TFLite file's scales and integer weights.
+
+Quantization is written as pairs of QuantizeLinear and DequantizeLinear, which ONNX Runtime fuses
+with the operator between them. Activations and weights are unsigned: with signed weights the
+kernels of x86 processors without VNNI add two products in 16 bits and saturate, silently. A TFLite
+int8 value q becomes the uint8 value q + 128; every scale stays as it is, so that both files
+compute the same numbers.
+"""
+
+import copy
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from edgekit_converters.base import Array, InterfaceType
+from edgekit_converters.lifting import LAYOUT, Weight
+from edgekit_converters.onnx_edit import GraphEditor
+from edgekit_converters.onnx_graph import OnnxGraph
+from edgekit_converters.quantization import Constant, Operation, Scale
+
+METADATA_KEY = "edgekit.quantization"
+"""Where the file keeps the scales of integer inputs and outputs: ONNX has no place of its own."""
+
+_CARRIES = LAYOUT | {"MaxPool", "Slice", "Split", "DepthToSpace", "SpaceToDepth", "Tile", "Expand"}
+"""Operators that only move or choose values: their output has their input's scale."""
+
+_ACTIVATIONS = {"Relu", "Clip", "Tanh"}
+"""What TFLite fuses into the operator before it, as tf2onnx writes them out."""
+
+_WITH_WEIGHTS = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
+
+
+def quantize_like(
+    source: OnnxGraph, operations: Sequence[Operation], interface: InterfaceType = "float"
+) -> Any:
+    """The float ONNX model with every operation quantized as the TFLite file has it.
+
+    Args:
+        source: the float twin.
+        operations: from ``read_quantization``.
+        interface: real inputs and outputs, or ``int8``: the graph then takes and gives uint8,
+            the TFLite file's integers + 128, with their scales under ``METADATA_KEY``.
+
+    Returns:
+        An ``onnx.ModelProto``.
+    """
+    import onnx
+
+    model = copy.deepcopy(source.model)
+    writer = _Writer(GraphEditor(model.graph), interface)
+    places = _Places(writer.graph, operations)
+    for operation in operations:
+        node = places.node(operation)
+        if node is None:
+            continue
+        for name, constant in zip(operation.inputs, operation.constants, strict=True):
+            if constant is not None:
+                _place_constant(writer, node, name, constant, source)
+    changes = [  # where TFLite changes a scale between two operators, with a QUANTIZE
+        (node, position, scale)
+        for operation in operations
+        if (node := places.node(operation)) is not None
+        for name, scale in zip(operation.inputs, operation.input_scales, strict=True)
+        if scale is not None
+        and (position := places.operand(node, name)) is not None
+        and places.scales.get(node.input[position]) != scale
+    ]
+    for node in list(model.graph.node):
+        for position, port in enumerate(node.input):
+            if port in places.scales:
+                node.input[position] = writer.pair(port, places.scales[port])
+    for node, position, scale in changes:
+        node.input[position] = writer.pair(node.input[position], scale)
+    for output in model.graph.output:
+        if output.name in places.scales:
+            writer.end(output, places.scales[output.name])
+    writer.graph.finish()
+    writer.describe(model)
+    onnx.checker.check_model(model)
+    return model
+
+
+class _Places:
+    """Where in the ONNX graph the TFLite file's operators and tensors are."""
+
+    def __init__(self, graph: GraphEditor, operations: Sequence[Operation]) -> None:
+        self.graph = graph
+        self.values: dict[str, str] = {name: name for name in graph.inputs}
+        for operation in operations:
+            for name in operation.outputs:
+                value = self._after_activation(name, operation.activation)
+                if value is not None:
+                    self.values[name] = value
+        self.scales = self._scales(operations)
+        self._spread()
+
+    def node(self, operation: Operation) -> Any | None:
+        """The ONNX node that computes a TFLite operator."""
+        producer = self.graph.producer
+        name = operation.outputs[0]
+        node = producer.get(f"{name}_linear") or producer.get(name)
+        while node is not None and node.op_type in LAYOUT | _ACTIVATIONS:
+            above = producer.get(node.input[0])
+            if above is None or above.op_type not in LAYOUT | _WITH_WEIGHTS:
+                break
+            node = above
+        return node
+
+    def operand(self, node: Any, tensor: str) -> int | None:
+        """Which input of the node is the TFLite tensor, perhaps after a change of layout."""
+        value = self.values.get(tensor)
+        for position, port in enumerate(node.input):
+            while port != value and port in self.graph.producer:
+                above = self.graph.producer[port]
+                if above.op_type not in LAYOUT:
+                    break
+                port = above.input[0]
+            if value is not None and port == value:
+                return position
+        return None
+
+    def _after_activation(self, tensor: str, activation: int) -> str | None:
+        """The ONNX value of a TFLite tensor: the one after the activation that TFLite fuses in."""
+        if tensor in self.graph.outputs:
+            return tensor
+        if tensor not in self.graph.producer:
+            return None
+        value = tensor
+        while activation:
+            following = self.graph.consumers[value]
+            if len(following) != 1 or following[0].op_type not in LAYOUT | _ACTIVATIONS:
+                break
+            value = following[0].output[0]
+            if following[0].op_type in _ACTIVATIONS:
+                break
+        return value
+
+    def _scales(self, operations: Sequence[Operation]) -> dict[str, Scale]:
+        scales: dict[str, Scale] = {}
+        read: dict[str, set[Scale | None]] = defaultdict(set)
+        for operation in operations:
+            for name, scale in zip(operation.outputs, operation.output_scales, strict=True):
+                if scale is not None and name in self.values:
+                    scales[self.values[name]] = scale
+            for name, scale in zip(operation.inputs, operation.input_scales, strict=True):
+                read[name].add(scale)
+        for name in self.graph.inputs:  # takes the scale that all its readers agree on
+            if len(read[name]) == 1 and (scale := next(iter(read[name]))) is not None:
+                scales[name] = scale
+        return scales
+
+    def _spread(self) -> None:
+        """Hands scales on through nodes that only move values: forwards, then backwards."""
+        nodes = self.graph.graph.node
+        for node in nodes:
+            if node.op_type in _CARRIES and node.input[0] in self.scales:
+                for port in node.output:
+                    self.scales.setdefault(port, self.scales[node.input[0]])
+        for node in reversed(nodes):
+            source = node.input[0] if node.input else ""
+            if (
+                node.op_type in LAYOUT
+                and node.output[0] in self.scales
+                and source in self.graph.producer
+                and len(self.graph.consumers[source]) == 1
+            ):
+                self.scales.setdefault(source, self.scales[node.output[0]])
+
+
+class _Writer:
+    """Writes scales and integers into the graph, the same ones only once."""
+
+    def __init__(self, graph: GraphEditor, interface: InterfaceType) -> None:
+        self.graph, self.interface = graph, interface
+        self.pairs: dict[tuple[str, Scale], str] = {}
+        self.ends: dict[str, dict[str, float]] = {}
+        self.domain = ""
+
+    def pair(self, value: str, scale: Scale) -> str:
+        """The value after a Quantize and a Dequantize."""
+        if (value, scale) not in self.pairs:
+            numbers = self._numbers(value, scale)
+            whole = value
+            if self.interface == "int8" and value in self.graph.inputs:
+                self._retype(next(i for i in self.graph.graph.input if i.name == value), scale)
+            else:
+                whole = self._add("QuantizeLinear", [value, *numbers], f"{value}_quantized")
+            self.pairs[value, scale] = self._add(
+                "DequantizeLinear", [whole, *numbers], f"{value}_dequantized"
+            )
+        return self.pairs[value, scale]
+
+    def end(self, output: Any, scale: Scale) -> None:
+        """Quantizes an output of the graph, which keeps its name."""
+        name, inner = output.name, f"{output.name}_unquantized"
+        self.graph.rename(name, inner)
+        numbers = self._numbers(name, scale)
+        if self.interface == "int8":
+            self._retype(output, scale)
+            self._add("QuantizeLinear", [inner, *numbers], name)
+        else:
+            whole = self._add("QuantizeLinear", [inner, *numbers], f"{name}_quantized")
+            self._add("DequantizeLinear", [whole, *numbers], name)
+
+    def constant(self, name: str, values: Array, constant: Constant, axis: int | None) -> str:
+        """The real value of an integer constant."""
+        if values.dtype == np.int64:  # the bias of a 16-bit layer: wider than ONNX can quantize
+            return name
+        scales, zero = constant.scales, constant.zero_point
+        if values.dtype == np.int8:
+            values, zero = (values.astype(np.int16) + 128).astype(np.uint8), zero + 128
+        if axis is None:
+            scales = scales.reshape(-1)[0]
+        whole = self.graph.constant(f"{name}_quantized", np.ascontiguousarray(values))
+        scale = self.graph.constant(f"{whole}_scale", np.asarray(scales, np.float32))
+        zeros = self.graph.constant(
+            f"{whole}_zero_point", np.full(np.shape(scales), zero, values.dtype)
+        )
+        attributes = {} if axis is None else {"axis": axis}
+        return self._add("DequantizeLinear", [whole, scale, zeros], f"{whole}_real", attributes)
+
+    def describe(self, model: Any) -> None:
+        """Records what the file needs beyond its graph."""
+        from onnx import helper
+
+        if self.domain and all(o.domain != self.domain for o in model.opset_import):
+            model.opset_import.append(helper.make_opsetid(self.domain, 1))
+        if self.ends:
+            helper.set_model_props(model, {METADATA_KEY: json.dumps(self.ends)})
+
+    def _numbers(self, value: str, scale: Scale) -> tuple[str, str]:
+        if scale.bits == 16:  # ONNX itself quantizes to 16 bits only from opset 21 on
+            self.domain = "com.microsoft"
+        return (
+            self.graph.constant(f"{value}_scale", np.array(scale.scale, np.float32)),
+            self.graph.constant(f"{value}_zero_point", _zero_point(scale)),
+        )
+
+    def _retype(self, port: Any, scale: Scale) -> None:
+        from onnx import helper
+
+        zero = _zero_point(scale)
+        port.type.tensor_type.elem_type = helper.np_dtype_to_tensor_dtype(zero.dtype)
+        self.ends[port.name] = {"scale": scale.scale, "zero_point": int(zero)}
+
+    def _add(
+        self, kind: str, inputs: list[str], output: str, attributes: dict[str, int] | None = None
+    ) -> str:
+        return self.graph.node(kind, inputs, output, domain=self.domain, attributes=attributes)
+
+
+def _zero_point(scale: Scale) -> Array:
+    if scale.bits == 16:
+        return np.array(scale.zero_point, np.int16)
+    return np.array(scale.zero_point + 128, np.uint8)
+
+
+def _place_constant(
+    writer: _Writer, node: Any, tensor: str, constant: Constant, source: OnnxGraph
+) -> None:
+    """Replaces the node's real constant by the integers of the TFLite file, turned alike."""
+    for position, port in enumerate(node.input):
+        weight = source.weights.get(port)
+        if weight is not None and weight.tensor == tensor:
+            values = weight.turn(constant.values)
+            node.input[position] = writer.constant(port, values, constant, _axis(weight, constant))
+            return
+
+
+def _axis(weight: Weight, constant: Constant) -> int | None:
+    """The axis of the channels after the layout changes; None for a single scale."""
+    if len(constant.scales) == 1:
+        return None
+    shape = constant.values.shape
+    ruler = np.arange(shape[constant.axis], dtype=np.int32)
+    ruler = ruler.reshape([-1 if i == constant.axis else 1 for i in range(len(shape))])
+    turned = weight.turn(np.broadcast_to(ruler, shape))
+    for axis, size in enumerate(turned.shape):
+        if size > 1 and np.any(np.take(turned, 0, axis) != np.take(turned, 1, axis)):
+            return axis
+    raise AssertionError(f"{weight.tensor} lost its channels in {turned.shape}")

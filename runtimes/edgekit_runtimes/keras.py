@@ -1,0 +1,50 @@
+"""Keras: the float reference that every other file is held against. Needs TensorFlow."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit_runtimes.base import Array, ModelError, RuntimeMissing, Session, TensorSpec
+
+
+def open_keras(path: Path, threads: int = 1) -> Session:  # noqa: ARG001
+    """Opens a ``.keras`` or ``.h5`` file. ``threads`` is TensorFlow's own affair.
+
+    Raises:
+        RuntimeMissing: TensorFlow is not installed.
+        ModelError: Keras cannot load the file.
+    """
+    try:
+        import keras
+        import tensorflow  # noqa: F401  (the backend: without it, keras fails later and in other words)
+    except ImportError as error:
+        raise RuntimeMissing(
+            "TensorFlow is not installed: pip install 'edgekit-toolkit[convert]'"
+        ) from error
+    try:
+        model = keras.saving.load_model(str(path), compile=False)
+    except Exception as error:  # Keras raises whatever a layer's constructor raises
+        raise ModelError(f"{path}: Keras cannot load it: {error}") from error
+    return keras_session(model, str(path))
+
+
+def keras_session(model: Any, name: str) -> Session:
+    """A session on a Keras model that is already in memory; ``name`` is what errors call it."""
+    import keras
+
+    model = keras.Model(keras.tree.flatten(model.inputs), keras.tree.flatten(model.outputs))
+
+    def run(arrays: Sequence[Array]) -> Sequence[Array]:
+        return [np.asarray(y) for y in keras.tree.flatten(model(list(arrays), training=False))]
+
+    return Session(
+        name,
+        [TensorSpec(t.name, tuple(t.shape), str(t.dtype)) for t in model.inputs],
+        [
+            TensorSpec(n, tuple(t.shape), str(t.dtype))
+            for n, t in zip(model.output_names, model.outputs, strict=True)
+        ],
+        run,
+    )

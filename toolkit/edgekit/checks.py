@@ -1,0 +1,95 @@
+"""What is likely wrong with the samples, told with figures."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from edgekit.rows import Array
+from edgekit.scoring import answers, class_labels, find_tasks
+from edgekit.storage import Samples, Stored
+from edgekit_runtimes import Session, TensorSpec
+
+Ranges = Mapping[str, tuple[Any, Any]]
+
+_PREPROCESSING = {"Rescaling", "Normalization"}
+_MISSED = 0.2  # of a range's width: less is what 200 samples miss by chance
+
+
+def outside_range(calibrated: Ranges, seen: Ranges) -> Iterator[str]:
+    """Tensors that leave their calibrated range on the held-out samples: there they saturate."""
+    misses = []
+    for name, (low, high) in calibrated.items():
+        if name not in seen:
+            continue
+        width = float(high - low) or 1e-12
+        excess = max(float(low - seen[name][0]), float(seen[name][1] - high), 0.0) / width
+        if excess > _MISSED:
+            misses.append((excess, name))
+    if misses:
+        excess, name = max(misses)
+        (low, high), (seen_low, seen_high) = calibrated[name], seen[name]
+        yield (
+            f"the held-out samples leave the calibrated range in {len(misses)} of {len(calibrated)} "
+            f"tensors, most in {name}: calibrated {low:.3g}..{high:.3g}, seen {seen_low:.3g}.."
+            f"{seen_high:.3g} ({excess:.0%} of the width outside). Values out there saturate: calibrate "
+            "on more, and more varied, samples"
+        )
+
+
+def image_range(
+    layers: Sequence[str], session: Session, samples: Samples, outputs: Stored
+) -> Iterator[str]:
+    """Images of 0..255 in a model of 0..1, or the reverse.
+
+    With labels, the proof is the accuracy at the other scale. Without, the model's own layers are
+    asked whether they rescale.
+    """
+    if len(session.inputs) != 1 or not _is_image(session.inputs[0]):
+        return
+    name = session.inputs[0].name
+    batch = next(samples.held_out.batches(256))[name]
+    low, high = float(batch.min()), float(batch.max())
+    whole = np.array_equal(batch, np.rint(batch))
+    rescales = bool(_PREPROCESSING & set(layers))
+    if low < 0 or not (high > 16 or high <= 1):
+        return
+    factor = 1 / 255 if high > 16 else 255.0
+    if (before := _accuracy(session, batch, 1.0, samples, outputs)) is not None:
+        after = _accuracy(session, batch, factor, samples, outputs)
+        if after is not None and after > before + 0.1:
+            yield (
+                f"the images span {low:g}..{high:g}, and the model wants another range: its accuracy on "
+                f"{len(batch)} of them is {before:.1%}, and {after:.1%} when they are multiplied by "
+                f"{'1/255' if factor < 1 else '255'}"
+            )
+    elif high > 16 and whole and not rescales:
+        yield (
+            f"the images are whole numbers of {low:g}..{high:g}, and the model has no Rescaling layer: "
+            "if it was trained on 0..1, every range is 255 times too wide"
+        )
+    elif high <= 1 and rescales and "Rescaling" in layers:
+        yield (
+            f"the images span {low:g}..{high:g}, and the model rescales its input itself: if it was "
+            "trained on 0..255, it sees black"
+        )
+
+
+def _is_image(spec: TensorSpec) -> bool:
+    return len(spec.shape) == 4 and spec.shape[-1] in (1, 3, 4) and spec.dtype.startswith("float")
+
+
+def _accuracy(
+    session: Session, batch: Array, factor: float, samples: Samples, outputs: Stored
+) -> float | None:
+    if samples.labels is None:
+        return None
+    for name, task in find_tasks(outputs, samples.labels).items():
+        if task != "classes":
+            continue
+        given = answers(
+            session.run({session.inputs[0].name: batch * np.float32(factor)})[name], task
+        )
+        truth = class_labels(samples.labels[: len(batch)], given.shape)
+        return None if truth is None else float((given == truth).mean())
+    return None

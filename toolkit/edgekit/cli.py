@@ -1,0 +1,375 @@
+"""The command ``edgekit``: the only place that prints, and that ends the process.
+
+Heavy imports stay inside the commands, so that ``--help`` is there at once.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from edgekit.report import Report
+
+OK, LIMIT_BROKEN, USAGE, CONVERSION_FAILED, MISSING = 0, 1, 2, 3, 4
+_INTERRUPTED = 130
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Names(click.ParamType[Any]):
+    """Names joined by commas, out of those that are known."""
+
+    name = "names"
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        import edgekit_converters
+
+        known: tuple[str, ...] = getattr(edgekit_converters, self.kind)
+        names = tuple(dict.fromkeys(n.strip() for n in value.split(",") if n.strip()))
+        if unknown := [n for n in names if n not in known]:
+            self.fail(f"{', '.join(unknown)}: choose from {', '.join(known)}.", param, ctx)
+        return names
+
+
+class _Share(click.ParamType[Any]):
+    """A share, as ``1%`` or ``0.01``."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if isinstance(value, float):
+            return value
+        try:
+            return float(value[:-1]) / 100 if value.endswith("%") else float(value)
+        except ValueError:
+            self.fail(f"{value!r}: a share is written 1% or 0.01.", param, ctx)
+
+
+def _common(command: F) -> F:
+    for option in reversed(
+        (
+            click.option(
+                "--scale",
+                type=click.Choice(["0..1", "-1..1", "0..255", "caffe", "torch"]),
+                help="For image folders: what pixels become. [default: 0..1]",
+            ),
+            click.option(
+                "--trust",
+                is_flag=True,
+                help="Run code that the model file carries (Lambda layers).",
+            ),
+            click.option(
+                "--max-drop",
+                type=_Share(),
+                metavar="SHARE",
+                default="1%",
+                show_default=True,
+                help="The accuracy that a file may lose, where samples have labels.",
+            ),
+            click.option(
+                "--timeout", type=float, metavar="SECONDS", help="Give up after this long."
+            ),
+            click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
+            click.option("--quiet", "-q", is_flag=True, help="Print errors only."),
+            click.option("--verbose", "-v", is_flag=True, help="Print every step with its time."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="edgekit-toolkit", prog_name="edgekit")
+def main() -> None:
+    """From a Keras model to int8 TFLite and ONNX files that can be shipped, with proof.
+
+    \b
+    Exit status: 0 all is well, 1 a limit is not met, 2 wrong usage or data,
+    3 the model cannot be converted or opened, 4 a runtime is not installed.
+    """
+
+
+@main.command()
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default="edgekit-demo",
+    show_default=True,
+    help="Where the model, the samples and the results go.",
+)
+def demo(output: Path) -> None:
+    """Train a small model on handwritten digits, convert it, and prove the result."""
+    with _errors(), _steps(quiet=False, verbose=False) as step:
+        from edgekit.demo import train_digits
+        from edgekit.deploy import convert
+        from edgekit_converters import run_in_worker
+
+        output.mkdir(parents=True, exist_ok=True)
+        log = output / "training.log"
+        run_in_worker(train_digits, output, log=log, progress=step)
+        log.unlink()
+        report = convert(
+            output / "model.keras", output / "calib.npz", output / "out", progress=step
+        )
+    _show(report, as_json=False, quiet=False)
+    click.echo(f"\nThe files, the report and the manifest are in {output / 'out'}. Go on by hand:")
+    for line in (
+        f"edgekit convert {output}/model.keras --data {output}/calib.npz -o {output}/again",
+        f"edgekit validate {output}/model.keras {output}/out/model_int8.tflite --data {output}/eval.npz",
+        f"edgekit run {output}/out/model_int8.onnx --data {output}/eval.npz",
+    ):
+        click.echo(f"  {line}")
+    sys.exit(OK if report else LIMIT_BROKEN)
+
+
+@main.command()
+@click.argument("model")
+@click.option(
+    "--data",
+    metavar="DATA",
+    help="Samples: .npz, .npy, .csv, a folder of images, module:function, or random.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default="out",
+    show_default=True,
+    help="The folder to write into.",
+)
+@click.option(
+    "--to",
+    type=_Names("FORMATS"),
+    default="tflite,onnx",
+    show_default=True,
+    metavar="FORMATS",
+    help="Formats to write.",
+)
+@click.option(
+    "--precision",
+    type=_Names("PRECISIONS"),
+    default="float32,int8",
+    show_default=True,
+    metavar="NAMES",
+    help="Any of float32, float16, dynamic, int8, int16x8.",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="The fixed batch size of the files.",
+)
+@click.option(
+    "--io",
+    type=click.Choice(["float", "int8"]),
+    default="float",
+    show_default=True,
+    help="What quantized files take and give: real numbers, or their own integers.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(1),
+    default=200,
+    show_default=True,
+    help="The most samples to calibrate on; others judge.",
+)
+@click.option(
+    "--opset", type=click.IntRange(13, 18), default=17, show_default=True, help="Of the ONNX files."
+)
+@click.option(
+    "--labels",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A text file with the classes' names, one a line.",
+)
+@_common
+def convert(
+    model: str,
+    data: str | None,
+    output: Path,
+    to: Any,
+    precision: Any,
+    batch: int,
+    io: Any,
+    samples: int,
+    opset: int,
+    labels: Path | None,
+    scale: str | None,
+    trust: bool,
+    max_drop: float,
+    timeout: float | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Convert a Keras MODEL and prove what was written.
+
+    MODEL is a .keras or .h5 file, a SavedModel folder, or module:function. OUT gets the files,
+    manifest.json, report.json and edgekit.log.
+    """
+    with _errors(), _steps(quiet=quiet, verbose=verbose) as step:
+        from edgekit import Images, Limits
+        from edgekit import convert as run
+
+        report = run(
+            model,
+            data,
+            output,
+            to=to,
+            precision=precision,
+            batch=batch,
+            io=io,
+            samples=samples,
+            opset=opset,
+            trust=trust,
+            images=Images(scale) if scale else None,
+            label_names=labels.read_text().splitlines() if labels else (),
+            limits=Limits(max_drop=max_drop),
+            timeout=timeout,
+            progress=step,
+        )
+    _show(report, as_json, quiet)
+    if not (as_json or quiet):
+        click.echo(f"\nWritten to {output}: the files, manifest.json, report.json, edgekit.log")
+    sys.exit(OK if report else LIMIT_BROKEN)
+
+
+@main.command()
+@click.argument("original")
+@click.argument("candidates", nargs=-1, required=True, metavar="CANDIDATE...")
+@click.option("--data", metavar="DATA", required=True, help="Samples, as for convert.")
+@click.option(
+    "--samples",
+    type=click.IntRange(1),
+    default=1000,
+    show_default=True,
+    help="The most samples to use.",
+)
+@_common
+def validate(
+    original: str,
+    candidates: tuple[str, ...],
+    data: str,
+    samples: int,
+    scale: str | None,
+    trust: bool,
+    max_drop: float,
+    timeout: float | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Run files on the samples their ORIGINAL runs on, and say how far each strays."""
+    with _errors(), _steps(quiet=quiet, verbose=verbose) as step:
+        from edgekit import Images, Limits
+        from edgekit import validate as run
+
+        report = run(
+            original,
+            candidates,
+            data,
+            samples=samples,
+            trust=trust,
+            images=Images(scale) if scale else None,
+            limits=Limits(max_drop=max_drop),
+            timeout=timeout,
+            progress=step,
+        )
+    _show(report, as_json, quiet)
+    sys.exit(OK if report else LIMIT_BROKEN)
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--data", metavar="DATA", required=True, help="Samples, as for convert.")
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="How many classes to print for each sample.",
+)
+@click.option(
+    "--count",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    help="How many samples to run.",
+)
+@click.option(
+    "--scale",
+    type=click.Choice(["0..1", "-1..1", "0..255", "caffe", "torch"]),
+    help="For image folders: what pixels become. [default: 0..1]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a sample.")
+def run(model: Path, data: str, top: int, count: int, scale: str | None, as_json: bool) -> None:
+    """Run a MODEL file on samples and print what it says."""
+    with _errors():
+        from edgekit.predict import predictions
+
+        for line in predictions(model, data, top=top, count=count, scale=scale):
+            click.echo(json.dumps(line.to_dict()) if as_json else str(line))
+
+
+def _show(report: "Report", as_json: bool, quiet: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(report.to_dict(), indent=2))
+    elif not quiet:
+        from rich.console import Console
+
+        from edgekit.table import render
+
+        Console(highlight=False, soft_wrap=False).print(render(report))
+
+
+@contextlib.contextmanager
+def _steps(*, quiet: bool, verbose: bool) -> Iterator[Callable[[str], None]]:
+    """A function that shows the step at hand: on a terminal in one line, that is gone afterwards."""
+    if quiet:
+        yield lambda step: None
+    elif verbose:
+        start = time.perf_counter()
+        yield lambda step: click.echo(f"{time.perf_counter() - start:6.1f} s  {step}", err=True)
+    else:
+        from rich.console import Console
+
+        with Console(stderr=True).status("starting") as status:
+            yield lambda step: status.update(step)
+
+
+@contextlib.contextmanager
+def _errors() -> Iterator[None]:
+    """Every error that can be foreseen ends in one message and its exit status."""
+    from edgekit import ConversionError, DataError, ModelError, RuntimeMissing
+
+    try:
+        yield
+    except DataError as error:
+        _end(error, USAGE)
+    except RuntimeMissing as error:
+        _end(error, MISSING)
+    except (ConversionError, ModelError) as error:
+        _end(error, CONVERSION_FAILED)
+    except OSError as error:  # a full disk, a folder that cannot be written, ...
+        _end(error, CONVERSION_FAILED)
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted; nothing was changed.", err=True)
+        os._exit(_INTERRUPTED)
+
+
+def _end(error: Exception, status: int) -> None:
+    click.echo(f"edgekit: {error}", err=True)
+    for note in getattr(error, "__notes__", ()):
+        click.echo(f"edgekit: {note}", err=True)
+    sys.exit(status)

@@ -1,0 +1,346 @@
+"""``edgekit convert``: a Keras model and samples -> a folder that ships, with proof."""
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from edgekit import checks
+from edgekit.bench import latencies
+from edgekit.bundle import FAILED_LOG, LOG, MANIFEST, SCHEMA, publish, sha256, workplace, write_json
+from edgekit.data import check_data, open_rows
+from edgekit.environment import processor, versions
+from edgekit.files import Images
+from edgekit.report import FileResult, Report, slower_in_words
+from edgekit.rows import DataError
+from edgekit.scoring import Limits, compare, record
+from edgekit.storage import DEFAULT_CALIBRATION, Samples, set_aside
+from edgekit_converters import (
+    CALIBRATED,
+    FORMATS,
+    Conversion,
+    ConversionError,
+    Format,
+    InterfaceType,
+    Precision,
+    check_source,
+    load_model,
+    ranges_over,
+    run_in_worker,
+)
+from edgekit_converters import convert as convert_model
+from edgekit_runtimes import RuntimeMissing, TensorSpec, keras_session, open_model
+
+Progress = Callable[[str], None]
+
+_SEEN = 100  # held-out samples whose ranges are held against the calibrated ones
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to convert."""
+
+    formats: tuple[Format, ...] = FORMATS
+    precisions: tuple[Precision, ...] = ("float32", "int8")
+    batch: int = 1
+    interface: InterfaceType = "float"
+    samples: int = DEFAULT_CALIBRATION
+    opset: int = 17
+    trust: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the child process sends back."""
+
+    files: tuple[FileResult, ...]
+    ends: dict[str, tuple[list[TensorSpec], list[TensorSpec]]]
+    conversion: Conversion
+    warnings: tuple[str, ...]
+
+
+def convert(
+    model: Any,
+    data: Any = None,
+    output: str | Path = "out",
+    *,
+    to: Sequence[Format] = FORMATS,
+    precision: Sequence[Precision] = ("float32", "int8"),
+    batch: int = 1,
+    io: InterfaceType = "float",
+    samples: int = DEFAULT_CALIBRATION,
+    opset: int = 17,
+    trust: bool = False,
+    images: Images | None = None,
+    label_names: Sequence[str] = (),
+    limits: Limits | None = None,
+    timeout: float | None = None,
+    progress: Progress = lambda step: None,
+) -> Report:
+    """Converts a Keras model and proves what it wrote.
+
+    Args:
+        model: a path (``.keras``, ``.h5``, a SavedModel folder), ``module:function``, or a Keras model
+            made of layers that Keras can load again.
+        data: samples, of any kind that ``edgekit.data.open_rows`` takes. Some calibrate, others judge.
+        output: the folder to write into.
+        to: formats.
+        precision: precisions.
+        batch: the fixed batch size of the files.
+        io: what quantized files take and give: real numbers, or their own integers.
+        samples: the most samples to calibrate on.
+        opset: of the ONNX files, 13 to 18.
+        trust: run code that the model file carries.
+        images: how image files become arrays.
+        label_names: the classes' names, in order, for the manifest.
+        limits: how far a file may stray before the report is false.
+        timeout: seconds for the whole conversion.
+        progress: is called with each step's name as it begins.
+
+    Returns:
+        The report, which is also in ``output/report.json``; false where a limit is broken.
+
+    Raises:
+        ConversionError: the model cannot be converted.
+        DataError: the samples cannot be read, or do not fit the model.
+        RuntimeMissing: TensorFlow or a runtime is not installed.
+    """
+    options = Options(
+        tuple(to), tuple(precision), batch, io, samples, opset, trust, limits or Limits()
+    )
+    output = Path(output)
+    _check(model, data, options, output)
+    with workplace(output) as scratch:
+        source = _as_source(model, scratch)
+        log = output / FAILED_LOG  # its name until all is well
+        log.write_bytes(b"")
+        sets: list[Samples] = []
+
+        def read_samples(inputs: list[TensorSpec]) -> Samples:
+            progress("reading samples")
+            rows = open_rows("random" if data is None else data, inputs, images)
+            calibrated = samples if CALIBRATED & set(options.precisions) else 0
+            sets.append(set_aside(rows, scratch / "samples", calibration=calibrated))
+            return sets[0]
+
+        try:
+            found = run_in_worker(
+                _work,
+                source,
+                options,
+                scratch,
+                log=log,
+                timeout=timeout,
+                progress=progress,
+                answer=read_samples,
+            )
+        except (ConversionError, OSError) as error:
+            error.add_note(f"What the converters printed is in {log}.")
+            raise
+        except BaseException:
+            log.unlink(missing_ok=True)
+            raise
+        report = _report(source, model, output, sets[0], found, data)
+        write_json(scratch / "report.json", report.to_dict())
+        names = tuple(label_names) or sets[0].label_names
+        write_json(
+            scratch / MANIFEST,
+            _manifest(source, scratch, report, found, options, names, images),
+        )
+        log.replace(scratch / LOG)
+        publish(scratch, [*(f.name for f in found.files), LOG, "report.json", MANIFEST], output)
+    return report
+
+
+def _check(model: Any, data: Any, options: Options, output: Path) -> None:
+    """What can be refused at once, before TensorFlow is imported."""
+    if isinstance(model, (str, Path)):
+        check_source(str(model))
+    if data is None and (needing := [p for p in options.precisions if p in CALIBRATED]):
+        raise DataError(
+            f"{' and '.join(needing)} needs samples: the range of every tensor comes from them. Give "
+            "--data FILE; or --data random to try things out (marked as not for shipping); or "
+            "--precision float32,dynamic, which needs none."
+        )
+    if data is not None:
+        check_data(data)
+    if output.exists() and not output.is_dir():
+        raise DataError(f"{output}: is a file, and the results go into a folder. Give another -o.")
+    if options.batch < 1 or options.samples < 1:
+        raise DataError("--batch and --samples are at least 1.")
+    for package in ("tensorflow", "tf2onnx", "litert_quantizer"):
+        if importlib.util.find_spec(package) is None:
+            raise RuntimeMissing(
+                f"converting needs {package}: pip install 'edgekit-toolkit[convert]'"
+            )
+
+
+def _as_source(model: Any, scratch: Path) -> str:
+    if isinstance(model, (str, Path)):
+        return str(model)
+    path = scratch / "model.keras"
+    model.save(path)
+    return str(path)
+
+
+def _work(
+    source: str,
+    options: Options,
+    scratch: Path,
+    *,
+    progress: Progress,
+    ask: Callable[[list[TensorSpec]], Samples],
+) -> _Found:
+    """All that needs TensorFlow or runs native code; in a child process."""
+    progress("loading TensorFlow and the model")
+    model = load_model(source, trust=options.trust)
+    original = keras_session(model, source)
+    samples = ask(list(original.inputs))
+    held_out = samples.held_out
+    paths = {
+        (form, precision): scratch / f"model_{precision}.{form}"
+        for precision in options.precisions
+        for form in options.formats
+    }
+    conversion = convert_model(
+        model,
+        paths,
+        samples.calibration,
+        scratch=scratch,
+        batch=options.batch,
+        shapes=held_out.shapes,
+        interface=options.interface,
+        opset=options.opset,
+        progress=progress,
+    )
+    progress(f"running the original on {len(held_out)} held-out samples")
+    outputs = record(original, held_out, scratch / "original")
+    sessions = {key: open_model(path) for key, path in paths.items()}
+    scores = {}
+    for key, session in sessions.items():
+        progress(f"comparing {paths[key].name}")
+        scores[key] = tuple(
+            compare(
+                outputs,
+                session,
+                held_out,
+                samples.labels,
+                options.limits,
+                is_float=key[1] == "float32",
+            )
+        )
+    progress("timing")
+    times = latencies(sessions, next(held_out.batches(options.batch)))
+    files = tuple(
+        FileResult(
+            name=path.name,
+            bytes=path.stat().st_size,
+            scores=scores[key],
+            format=key[0],
+            precision=key[1],
+            latency_ms=times[key],
+            latency_ratio=times[key] / times[key[0], "float32"]
+            if (key[0], "float32") in times
+            else None,
+        )
+        for key, path in paths.items()
+    )
+    warnings = list(samples.warnings)
+    layers = [type(layer).__name__ for layer in model._flatten_layers()]
+    warnings += checks.image_range(layers, original, samples, outputs)
+    if conversion.graph is not None:
+        seen = ranges_over(conversion.graph, replace(held_out, count=min(_SEEN, len(held_out))))
+        warnings += checks.outside_range(conversion.ranges, seen)
+    ends = {
+        paths[key].name: (list(session.inputs), list(session.outputs))
+        for key, session in sessions.items()
+    }
+    return _Found(files, ends, conversion, tuple(warnings))
+
+
+def _report(
+    source: str, model: Any, output: Path, samples: Samples, found: _Found, data: Any
+) -> Report:
+    path = Path(source)
+    shippable = samples.source != "random"
+    warnings = list(found.warnings)
+    if not shippable:
+        why = "--data random" if data is not None else "no data was given"
+        warnings.insert(
+            0,
+            f"NOT FOR SHIPPING: judged on random numbers ({why}), which say nothing of "
+            "accuracy on real ones",
+        )
+    return Report(
+        model=str(model) if isinstance(model, (str, Path)) else type(model).__name__,
+        model_bytes=_size(path),
+        files=found.files,
+        data=samples.source,
+        calibrated_on=len(samples.calibration) if samples.calibration else 0,
+        judged_on=len(samples.held_out),
+        shippable=shippable,
+        output=str(output),
+        warnings=tuple(warnings),
+        notes=(*found.conversion.notes, *slower_in_words(found.files)),
+        environment={"versions": versions(), "processor": processor()},
+    )
+
+
+def _size(path: Path) -> int:
+    if path.is_dir():
+        return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+    return path.stat().st_size if path.exists() else 0
+
+
+def _manifest(
+    source: str,
+    scratch: Path,
+    report: Report,
+    found: _Found,
+    options: Options,
+    label_names: Sequence[str],
+    images: Images | None,
+) -> dict[str, Any]:
+    """What whoever opens the folder later needs to know."""
+    plain = report.to_dict()
+    files = []
+    for file, entry in zip(report.files, plain["files"], strict=True):
+        inputs, outputs = found.ends[file.name]
+        files.append(
+            {
+                "file": file.name,
+                "format": file.format,
+                "precision": file.precision,
+                "bytes": file.bytes,
+                "sha256": sha256(scratch / file.name),
+                "inputs": [asdict(spec) for spec in inputs],
+                "outputs": [asdict(spec) for spec in outputs],
+                "scores": entry["scores"],
+                "verdict": entry["verdict"],
+                "latency_ms": entry["latency_ms"],
+            }
+        )
+    path = Path(source)
+    return {
+        "schema": SCHEMA,
+        "shippable": report.shippable,
+        "model": {
+            "source": report.model,
+            "bytes": report.model_bytes,
+            "sha256": sha256(path) if path.exists() else None,
+        },
+        "batch": options.batch,
+        "labels": list(label_names),
+        "images": asdict(images) if images else None,
+        "files": files,
+        "ranges": {
+            n: [float(low), float(high)] for n, (low, high) in found.conversion.ranges.items()
+        },
+        "calibrated_on": report.calibrated_on,
+        "judged_on": report.judged_on,
+        "notes": plain["notes"],
+        "warnings": plain["warnings"],
+        **plain["environment"],
+    }

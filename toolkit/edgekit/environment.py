@@ -1,0 +1,60 @@
+"""What the machine and the libraries are: recorded beside every figure."""
+
+import platform
+from importlib import metadata
+from pathlib import Path
+
+_PACKAGES = (
+    "edgekit-toolkit",
+    "tensorflow",
+    "keras",
+    "ai-edge-litert",
+    "litert-quantizer",
+    "onnx",
+    "onnxruntime",
+    "tf2onnx",
+    "numpy",
+)
+# What decides how int8 is computed; the last three are where saturation cannot happen.
+_TELLING = (
+    "sse4_1",
+    "avx2",
+    "avx512f",
+    "avx_vnni",
+    "avx512_vnni",
+    "amx_int8",
+    "asimd",
+    "asimddp",
+    "i8mm",
+)
+
+
+def versions() -> dict[str, str]:
+    """The version of each library that had a part, where it is installed."""
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {"python": platform.python_version(), **found}
+
+
+def processor() -> dict[str, str | list[str]]:
+    """The processor's architecture, name and instruction sets that matter to int8."""
+    model, flags = platform.processor() or platform.machine(), set[str]()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        key, _, value = line.partition(":")
+        if key.strip() == "model name":
+            model = value.strip()
+        elif key.strip() in ("flags", "Features"):
+            flags |= set(value.split())
+    return {
+        "architecture": platform.machine(),
+        "name": model,
+        "instruction_sets": [flag for flag in _TELLING if flag in flags],
+    }

@@ -1,0 +1,82 @@
+"""Rows: samples read one at a time, matched to a model's inputs by name.
+
+A row is one sample, without the batch axis, and its label where there is one.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgekit_runtimes import TensorSpec
+
+Array = npt.NDArray[Any]
+Row = tuple[dict[str, Array], Any]
+"""The inputs by name, and the label or None."""
+
+Wanted = Callable[[int], bool]
+"""Whether the row of a number is to be read."""
+
+LABEL_NAMES = ("y", "labels", "label")
+
+
+class DataError(Exception):
+    """Data that cannot be read, or that does not fit the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows that can be read again and again."""
+
+    read: Callable[[Wanted], Iterator[tuple[int, Row]]]
+    """Reads the wanted rows in order, each with its number."""
+    count: int | None = None
+    """None where only reading tells."""
+    label_names: tuple[str, ...] = ()
+    source: str = "data"
+
+
+def match_names(
+    available: Sequence[str], inputs: Sequence[TensorSpec], source: str
+) -> dict[str, str]:
+    """Which array each input takes: by name; a single one may be called anything.
+
+    Raises:
+        DataError: an input has no array.
+    """
+    arrays = [name for name in available if name not in LABEL_NAMES]
+    if len(inputs) == 1 and inputs[0].name not in arrays and len(arrays) == 1:
+        return {inputs[0].name: arrays[0]}
+    if missing := [s for s in inputs if s.name not in arrays]:
+        raise DataError(
+            f"{source}: no array for the input {'; '.join(map(str, missing))}. It holds "
+            f"{', '.join(arrays) or 'none'}. Name the arrays as the model names its inputs."
+        )
+    return {s.name: s.name for s in inputs}
+
+
+def fit(array: Array, spec: TensorSpec, source: str) -> Array:
+    """One sample for an input, checked, in the input's type.
+
+    Raises:
+        DataError: it has another shape, or is not numbers.
+    """
+    expected = spec.shape[1:]
+    if array.ndim != len(expected) or any(
+        want is not None and want != have for want, have in zip(expected, array.shape, strict=True)
+    ):
+        wanted = ", ".join("any" if n is None else str(n) for n in expected)
+        raise DataError(
+            f"{source}: input {spec.name!r} takes samples of shape ({wanted}), and these have "
+            f"{array.shape}."
+        )
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"{source}: input {spec.name!r} takes numbers, and this is {array.dtype}.")
+    kind = np.dtype(spec.dtype if spec.scale is None else "float32")
+    if kind.kind in "iu" and array.dtype.kind == "f" and np.any(array != np.rint(array)):
+        raise DataError(
+            f"{source}: input {spec.name!r} takes whole numbers ({spec.dtype}), and these are not."
+        )
+    return np.ascontiguousarray(array, kind)

@@ -92,12 +92,13 @@ def rename_ends(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> No
     for index, wanted in zip(graph.outputs, outputs, strict=True):
         ends.setdefault(index, wanted)  # an output that is an input keeps the input's name
     taken = set(ends.values())
+    scope = _scope([name(t) for t in graph.tensors])
     for index, tensor in enumerate(graph.tensors):
         if index in ends:
             tensor.name = ends[index].encode()
             continue
         # A fused operator's tensor is called after all of them, joined by semicolons.
-        plain = unique = name(tensor).rsplit(";", 1)[-1]
+        plain = unique = name(tensor).rsplit(";", 1)[-1].removeprefix(scope)
         count = 1
         while unique in taken:
             unique, count = f"{plain}_{count}", count + 1
@@ -117,3 +118,9 @@ def rename_ends(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> No
     signature.inputs = ports(graph.inputs, inputs)
     signature.outputs = ports(graph.outputs, outputs)
     model.signatureDefs = [signature]
+
+
+def _scope(names: Sequence[str]) -> str:
+    """The model's own name, ``functional_2_1/``, which says nothing when it is on every layer."""
+    firsts = {part.split("/", 1)[0] for n in names for part in n.split(";") if "/" in part}
+    return f"{firsts.pop()}/" if len(firsts) == 1 else ""

@@ -52,14 +52,7 @@ class GraphEditor:
         plain, count = output, 1
         while output in self.producer:
             output, count = f"{plain}_{count}", count + 1
-        node = helper.make_node(
-            kind,
-            list(inputs),
-            [output],
-            name=f"{output}/{kind}",
-            domain=domain,
-            **(attributes or {}),
-        )
+        node = helper.make_node(kind, list(inputs), [output], domain=domain, **(attributes or {}))
         self.producer[output] = node
         self.graph.node.append(node)
         return output

@@ -187,9 +187,9 @@ class _Writer:
             if self.interface == "int8" and value in self.graph.inputs:
                 self._retype(next(i for i in self.graph.graph.input if i.name == value), scale)
             else:
-                whole = self._add("QuantizeLinear", [value, *numbers], f"{value}_quantized")
+                whole = self._add("QuantizeLinear", [value, *numbers], f"{value}_q")
             self.pairs[value, scale] = self._add(
-                "DequantizeLinear", [whole, *numbers], f"{value}_dequantized"
+                "DequantizeLinear", [whole, *numbers], f"{value}_dq"
             )
         return self.pairs[value, scale]
 
@@ -202,7 +202,7 @@ class _Writer:
             self._retype(output, scale)
             self._add("QuantizeLinear", [inner, *numbers], name)
         else:
-            whole = self._add("QuantizeLinear", [inner, *numbers], f"{name}_quantized")
+            whole = self._add("QuantizeLinear", [inner, *numbers], f"{name}_q")
             self._add("DequantizeLinear", [whole, *numbers], name)
 
     def constant(self, name: str, values: Array, constant: Constant, axis: int | None) -> str:
@@ -214,13 +214,11 @@ class _Writer:
             values, zero = (values.astype(np.int16) + 128).astype(np.uint8), zero + 128
         if axis is None:
             scales = scales.reshape(-1)[0]
-        whole = self.graph.constant(f"{name}_quantized", np.ascontiguousarray(values))
+        whole = self.graph.constant(f"{name}_q", np.ascontiguousarray(values))
         scale = self.graph.constant(f"{whole}_scale", np.asarray(scales, np.float32))
-        zeros = self.graph.constant(
-            f"{whole}_zero_point", np.full(np.shape(scales), zero, values.dtype)
-        )
+        zeros = self.graph.constant(f"{whole}_zero", np.full(np.shape(scales), zero, values.dtype))
         attributes = {} if axis is None else {"axis": axis}
-        return self._add("DequantizeLinear", [whole, scale, zeros], f"{whole}_real", attributes)
+        return self._add("DequantizeLinear", [whole, scale, zeros], f"{whole}_dq", attributes)
 
     def describe(self, model: Any) -> None:
         """Records what the file needs beyond its graph."""
@@ -236,7 +234,7 @@ class _Writer:
             self.domain = "com.microsoft"
         return (
             self.graph.constant(f"{value}_scale", np.array(scale.scale, np.float32)),
-            self.graph.constant(f"{value}_zero_point", _zero_point(scale)),
+            self.graph.constant(f"zero_{scale.zero_point}", _zero_point(scale)),
         )
 
     def _retype(self, port: Any, scale: Scale) -> None:

@@ -103,8 +103,8 @@ def _call(source: str) -> Any:
     import keras
 
     module, _, function = source.rpartition(":")
-    if os.getcwd() not in sys.path:  # as `python -m` would find it
-        sys.path.insert(0, os.getcwd())
+    if str(Path.cwd()) not in sys.path:  # as `python -m` would find it
+        sys.path.insert(0, str(Path.cwd()))
     try:
         make = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:

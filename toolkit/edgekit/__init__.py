@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from edgekit.rows import DataError as DataError
     from edgekit.scoring import Limits as Limits
     from edgekit.scoring import Score as Score
-    from edgekit.validate import validate as validate
+    from edgekit.validation import validate as validate
     from edgekit_converters import ConversionError as ConversionError
     from edgekit_runtimes import ModelError as ModelError
     from edgekit_runtimes import RuntimeMissing as RuntimeMissing
@@ -31,7 +31,7 @@ _HOMES = {
     "Score": "edgekit.scoring",
     "convert": "edgekit.deploy",
     "open_model": "edgekit_runtimes",
-    "validate": "edgekit.validate",
+    "validate": "edgekit.validation",
 }
 
 

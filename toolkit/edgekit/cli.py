@@ -362,7 +362,11 @@ def _errors() -> Iterator[None]:
     except (ConversionError, ModelError) as error:
         _end(error, CONVERSION_FAILED)
     except OSError as error:  # a full disk, a folder that cannot be written, ...
-        _end(error, CONVERSION_FAILED)
+        where = f"{error.filename}: " if error.filename else ""
+        _end(
+            OSError(f"{where}{error.strerror or error}. What stood there before is as it was."),
+            CONVERSION_FAILED,
+        )
     except KeyboardInterrupt:
         click.echo("\nInterrupted; nothing was changed.", err=True)
         os._exit(_INTERRUPTED)

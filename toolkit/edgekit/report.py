@@ -9,6 +9,9 @@ from edgekit.scoring import Score
 from edgekit.statistics import Verdict
 
 
+_SLOWER = 1.1  # below it, a busy machine's noise
+
+
 @dataclass(frozen=True, slots=True)
 class FileResult:
     """One file that was written or judged, and how it did."""
@@ -75,19 +78,18 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def slower_in_words(files: Iterable[FileResult]) -> list[str]:
-    """A sentence for each quantized file that this machine runs slower than its float twin."""
-    return [
-        f"{file.name} is {file.latency_ratio:.1f} times as slow as the float32 file on this machine: "
-        + (
-            "float models store it half as large, and the processor computes in float anyway"
-            if file.precision == "float16"
-            else "this processor has no fast int8 instructions for these operators, or the model is too "
-            "small to gain; measure on the device before you choose"
-        )
+    """A sentence on the files that this machine runs slower than their float32 twins, if any."""
+    slower = [
+        f"{file.name} {file.latency_ratio:.1f}x"
         for file in files
-        if file.latency_ratio is not None
-        and file.latency_ratio > 1.1
-        and file.precision != "float32"
+        if file.latency_ratio is not None and file.latency_ratio > _SLOWER
+    ]
+    if not slower:
+        return []
+    return [
+        f"slower than float32 on this machine: {', '.join(slower)}. Integers win where the processor "
+        "has instructions for them (dot products on ARM, VNNI on x86) and the model is large enough: "
+        "measure on the device"
     ]
 
 

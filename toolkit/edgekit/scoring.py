@@ -206,7 +206,9 @@ def _score(name: str, tally: _Tally, limits: Limits, is_float: bool) -> Score:
         )
     elif sqnr < limits.min_sqnr:
         verdict, reason = "fails", f"SQNR {sqnr:.1f} dB is under {limits.min_sqnr:g} dB"
-    if is_float and sqnr < limits.min_float_sqnr:
+    if is_float and sqnr >= limits.min_float_sqnr:
+        verdict, reason = "holds", ""
+    elif is_float:
         verdict = "fails"
         reason = (
             f"the conversion itself went wrong: {sqnr:.1f} dB from the original, where a float32 "

@@ -22,24 +22,24 @@ def render(report: Report) -> RenderableType:
     timed = any(file.latency_ms is not None for file in report.files)
     floats = {f.format: f.bytes for f in report.files if f.precision == "float32"}
 
-    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("file", no_wrap=True)
     table.add_column("size", justify="right", no_wrap=True)
     if floats:
-        table.add_column("of\nfloat", justify="right")
+        table.add_column("of\nfloat", justify="right", no_wrap=True)
     if several:
         table.add_column("worst\noutput", no_wrap=True)
     if has_answers:
-        table.add_column("same\nanswer", justify="right")
+        table.add_column("same\nanswer", justify="right", no_wrap=True)
     if labelled:
-        table.add_column("accu-\nracy", justify="right")
-    table.add_column("SQNR\ndB", justify="right")
+        table.add_column("accu-\nracy", justify="right", no_wrap=True)
+    table.add_column("SQNR\ndB", justify="right", no_wrap=True)
     if not has_answers:
-        table.add_column("max\nerror", justify="right")
+        table.add_column("max\nerror", justify="right", no_wrap=True)
     if timed:
-        table.add_column("latency\nms", justify="right")
+        table.add_column("latency\nms", justify="right", no_wrap=True)
     if timed and floats:
-        table.add_column("of\nfloat", justify="right")
+        table.add_column("of\nfloat", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
 
     original = [
@@ -88,13 +88,14 @@ def _heading(report: Report) -> str:
 
 def _words(report: Report) -> Iterator[RenderableType]:
     yield Text()
-    for file in report.files:
+    alike: dict[tuple[str, str], list[str]] = {}
+    for file in report.files if report.shippable else ():
         for score in file.scores:
-            if score.reason and report.shippable:
-                where = f" ({score.output})" if len(file.scores) > 1 else ""
-                yield Text(
-                    f"{file.name}{where} {score.verdict}: {score.reason}", _STYLE[score.verdict]
-                )
+            if score.reason:
+                where = f"{file.name} ({score.output})" if len(file.scores) > 1 else file.name
+                alike.setdefault((score.verdict, score.reason), []).append(where)
+    for (verdict, reason), names in alike.items():
+        yield Text(f"{', '.join(names)} {verdict}: {reason}", _STYLE[verdict])
     for warning in report.warnings:
         yield Text(f"warning: {warning}", style="yellow")
     for note in report.notes:

@@ -30,6 +30,9 @@ _CARRIES = LAYOUT | {"MaxPool", "Slice", "Split", "DepthToSpace", "SpaceToDepth"
 _ACTIVATIONS = {"Relu", "Clip", "Tanh"}
 """What TFLite fuses into the operator before it, as tf2onnx writes them out."""
 
+_MICROSOFT = "com.microsoft"
+"""Whose QuantizeLinear takes 16 bits; ONNX's own does from opset 21 on, and tf2onnx ends with 18."""
+
 _WITH_WEIGHTS = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 
 
@@ -177,19 +180,19 @@ class _Writer:
         self.graph, self.interface = graph, interface
         self.pairs: dict[tuple[str, Scale], str] = {}
         self.ends: dict[str, dict[str, float]] = {}
-        self.domain = ""
+        self.wide = False
 
     def pair(self, value: str, scale: Scale) -> str:
         """The value after a Quantize and a Dequantize."""
         if (value, scale) not in self.pairs:
-            numbers = self._numbers(value, scale)
+            numbers, kind = self._numbers(value, scale), _zero_point(scale).dtype
             whole = value
             if self.interface == "int8" and value in self.graph.inputs:
                 self._retype(next(i for i in self.graph.graph.input if i.name == value), scale)
             else:
-                whole = self._add("QuantizeLinear", [value, *numbers], f"{value}_q")
+                whole = self._add("QuantizeLinear", [value, *numbers], f"{value}_q", kind)
             self.pairs[value, scale] = self._add(
-                "DequantizeLinear", [whole, *numbers], f"{value}_dq"
+                "DequantizeLinear", [whole, *numbers], f"{value}_dq", kind
             )
         return self.pairs[value, scale]
 
@@ -197,13 +200,13 @@ class _Writer:
         """Quantizes an output of the graph, which keeps its name."""
         name, inner = output.name, f"{output.name}_unquantized"
         self.graph.rename(name, inner)
-        numbers = self._numbers(name, scale)
+        numbers, kind = self._numbers(name, scale), _zero_point(scale).dtype
         if self.interface == "int8":
             self._retype(output, scale)
-            self._add("QuantizeLinear", [inner, *numbers], name)
+            self._add("QuantizeLinear", [inner, *numbers], name, kind)
         else:
-            whole = self._add("QuantizeLinear", [inner, *numbers], f"{name}_q")
-            self._add("DequantizeLinear", [whole, *numbers], name)
+            whole = self._add("QuantizeLinear", [inner, *numbers], f"{name}_q", kind)
+            self._add("DequantizeLinear", [whole, *numbers], name, kind)
 
     def constant(self, name: str, values: Array, constant: Constant, axis: int | None) -> str:
         """The real value of an integer constant."""
@@ -218,20 +221,20 @@ class _Writer:
         scale = self.graph.constant(f"{whole}_scale", np.asarray(scales, np.float32))
         zeros = self.graph.constant(f"{whole}_zero", np.full(np.shape(scales), zero, values.dtype))
         attributes = {} if axis is None else {"axis": axis}
-        return self._add("DequantizeLinear", [whole, scale, zeros], f"{whole}_dq", attributes)
+        return self._add(
+            "DequantizeLinear", [whole, scale, zeros], f"{whole}_dq", values.dtype, attributes
+        )
 
     def describe(self, model: Any) -> None:
         """Records what the file needs beyond its graph."""
         from onnx import helper
 
-        if self.domain and all(o.domain != self.domain for o in model.opset_import):
-            model.opset_import.append(helper.make_opsetid(self.domain, 1))
+        if self.wide and all(o.domain != _MICROSOFT for o in model.opset_import):
+            model.opset_import.append(helper.make_opsetid(_MICROSOFT, 1))
         if self.ends:
             helper.set_model_props(model, {METADATA_KEY: json.dumps(self.ends)})
 
     def _numbers(self, value: str, scale: Scale) -> tuple[str, str]:
-        if scale.bits == 16:  # ONNX itself quantizes to 16 bits only from opset 21 on
-            self.domain = "com.microsoft"
         return (
             self.graph.constant(f"{value}_scale", np.array(scale.scale, np.float32)),
             self.graph.constant(f"zero_{scale.zero_point}", _zero_point(scale)),
@@ -245,9 +248,18 @@ class _Writer:
         self.ends[port.name] = {"scale": scale.scale, "zero_point": int(zero)}
 
     def _add(
-        self, kind: str, inputs: list[str], output: str, attributes: dict[str, int] | None = None
+        self,
+        kind: str,
+        inputs: list[str],
+        output: str,
+        kind_of: np.dtype[Any],
+        attributes: dict[str, int] | None = None,
     ) -> str:
-        return self.graph.node(kind, inputs, output, domain=self.domain, attributes=attributes)
+        wide = kind_of == np.int16
+        self.wide = self.wide or wide
+        return self.graph.node(
+            kind, inputs, output, domain=_MICROSOFT if wide else "", attributes=attributes
+        )
 
 
 def _zero_point(scale: Scale) -> Array:

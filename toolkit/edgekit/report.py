@@ -8,7 +8,6 @@ from typing import Any
 from edgekit.scoring import Score
 from edgekit.statistics import Verdict
 
-
 _SLOWER = 1.1  # below it, a busy machine's noise
 
 

@@ -47,7 +47,8 @@ def _spec(detail: dict[str, Any]) -> TensorSpec:
     scale, zero_point = detail["quantization"]
     return TensorSpec(
         name=detail["name"],
-        shape=tuple(int(n) if n >= 0 else None for n in detail["shape_signature"]),
+        # As allocated: an open size (-1 in shape_signature) stands at 1, and batches are run in turn.
+        shape=tuple(int(n) for n in detail["shape"]),
         dtype=np.dtype(detail["dtype"]).name,
         scale=float(scale) or None,
         zero_point=int(zero_point),

@@ -13,6 +13,7 @@ from edgekit_runtimes import Session, TensorSpec
 Ranges = Mapping[str, tuple[Any, Any]]
 
 _PREPROCESSING = {"Rescaling", "Normalization"}
+_BYTES = 16  # a maximum above it is that of bytes; up to 1, that of scaled ones
 _MISSED = 0.2  # of a range's width: less is what 200 samples miss by chance
 
 
@@ -42,33 +43,34 @@ def image_range(
 ) -> Iterator[str]:
     """Images of 0..255 in a model of 0..1, or the reverse.
 
-    With labels, the proof is the accuracy at the other scale. Without, the model's own layers are
-    asked whether they rescale.
+    With labels, the proof is the accuracy at the other scale: the images are right where they are
+    answered better as they are. Otherwise the model's own layers tell whether it rescales.
     """
     if len(session.inputs) != 1 or not _is_image(session.inputs[0]):
         return
-    name = session.inputs[0].name
-    batch = next(samples.held_out.batches(256))[name]
+    batch = next(samples.held_out.batches(256))[session.inputs[0].name]
     low, high = float(batch.min()), float(batch.max())
-    whole = np.array_equal(batch, np.rint(batch))
-    rescales = bool(_PREPROCESSING & set(layers))
-    if low < 0 or not (high > 16 or high <= 1):
+    if low < 0 or 1 < high <= _BYTES:
         return
-    factor = 1 / 255 if high > 16 else 255.0
-    if (before := _accuracy(session, batch, 1.0, samples, outputs)) is not None:
-        after = _accuracy(session, batch, factor, samples, outputs)
-        if after is not None and after > before + 0.1:
+    factor, words = (1 / 255, "1/255") if high > _BYTES else (255.0, "255")
+    as_they_are = _accuracy(session, batch, 1.0, samples, outputs)
+    otherwise = _accuracy(session, batch, factor, samples, outputs)
+    if as_they_are is not None and otherwise is not None:
+        if otherwise > as_they_are:
             yield (
-                f"the images span {low:g}..{high:g}, and the model wants another range: its accuracy on "
-                f"{len(batch)} of them is {before:.1%}, and {after:.1%} when they are multiplied by "
-                f"{'1/255' if factor < 1 else '255'}"
+                f"the images span {low:g}..{high:g}, and the model seems to want another range: its "
+                f"accuracy on {len(batch)} of them is {as_they_are:.1%}, and {otherwise:.1%} when they "
+                f"are multiplied by {words}"
             )
-    elif high > 16 and whole and not rescales:
+        if otherwise != as_they_are:
+            return
+    rescales = _PREPROCESSING & set(layers)
+    if high > _BYTES and not rescales and np.array_equal(batch, np.rint(batch)):
         yield (
             f"the images are whole numbers of {low:g}..{high:g}, and the model has no Rescaling layer: "
-            "if it was trained on 0..1, every range is 255 times too wide"
+            "if it was trained on 0..1, multiply them by 1/255"
         )
-    elif high <= 1 and rescales and "Rescaling" in layers:
+    elif high <= 1 and "Rescaling" in rescales:
         yield (
             f"the images span {low:g}..{high:g}, and the model rescales its input itself: if it was "
             "trained on 0..255, it sees black"

@@ -19,6 +19,7 @@ from edgekit.storage import DEFAULT_CALIBRATION, Samples, set_aside
 from edgekit_converters import (
     CALIBRATED,
     FORMATS,
+    PRECISIONS,
     Conversion,
     ConversionError,
     Format,
@@ -107,8 +108,20 @@ def convert(
         DataError: the samples cannot be read, or do not fit the model.
         RuntimeMissing: TensorFlow or a runtime is not installed.
     """
+    if unknown := [name for name in (*to, *precision) if name not in (*FORMATS, *PRECISIONS)]:
+        raise ValueError(
+            f"{', '.join(unknown)}: formats are {', '.join(FORMATS)}; precisions are "
+            f"{', '.join(PRECISIONS)}."
+        )
     options = Options(
-        tuple(to), tuple(precision), batch, io, samples, opset, trust, limits or Limits()
+        tuple(f for f in FORMATS if f in to),
+        tuple(p for p in PRECISIONS if p in precision),
+        batch,
+        io,
+        samples,
+        opset,
+        trust,
+        limits or Limits(),
     )
     output = Path(output)
     _check(model, data, options, output)

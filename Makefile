@@ -31,7 +31,7 @@ format: setup
 	$(BIN)/ruff format .
 
 bench: setup ## the comparisons that the README quotes
-	$(BIN)/pytest -m benchmark -s
+	$(BIN)/pytest -m benchmark -q
 
 clean:
 	rm -rf .venv edgekit-demo dist .mypy_cache .pytest_cache .ruff_cache

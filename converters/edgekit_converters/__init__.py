@@ -13,6 +13,7 @@ from edgekit_converters.base import (
     Precision,
     Sample,
     Samples,
+    SourceError,
 )
 from edgekit_converters.calibration import ranges_over
 from edgekit_converters.conversion import Conversion, convert
@@ -30,6 +31,7 @@ __all__ = [
     "Precision",
     "Sample",
     "Samples",
+    "SourceError",
     "WorkerError",
     "check_source",
     "convert",

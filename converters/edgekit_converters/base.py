@@ -43,5 +43,9 @@ class ConversionError(Exception):
     """A model that cannot be converted, with the reason and the way out."""
 
 
+class SourceError(ConversionError):
+    """What was named is no model: not there, of another kind, or cut short."""
+
+
 Range = tuple[np.float32, np.float32]
 """The least and the greatest value that a tensor took."""

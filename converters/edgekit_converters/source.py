@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from edgekit_converters.base import ConversionError
+from edgekit_converters.base import ConversionError, SourceError
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -21,36 +21,36 @@ def check_source(source: str) -> None:
     """Refuses what cannot be a model, in milliseconds, before TensorFlow is imported.
 
     Raises:
-        ConversionError: the path is missing, of an unknown kind, or truncated.
+        SourceError: the path is missing, of an unknown kind, or truncated.
     """
     path = Path(source)
     if is_function(source):
         return
     if not path.exists():
-        raise ConversionError(
+        raise SourceError(
             f"{source}: there is no such file or folder. Give the path of a "
             ".keras or .h5 file or a SavedModel folder, or module:function."
         )
     if path.is_dir():
         if not (path / "saved_model.pb").is_file():
-            raise ConversionError(
+            raise SourceError(
                 f"{source}: this folder holds no saved_model.pb, so it is no "
                 "SavedModel. Keras writes one with model.export(folder)."
             )
         return
     if path.suffix not in SUFFIXES:
-        raise ConversionError(
+        raise SourceError(
             f"{source}: a model ends in {', '.join(SUFFIXES)}, or is a "
             f"SavedModel folder; this ends in {path.suffix or 'nothing'!r}."
         )
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
         hint = " It is an HDF5 file: call it .h5." if _starts(path, _HDF5_MAGIC) else ""
-        raise ConversionError(
+        raise SourceError(
             f"{source}: not a Keras archive: cut short or of another kind "
             f"({path.stat().st_size:,} bytes).{hint}"
         )
     if path.suffix != ".keras" and not _starts(path, _HDF5_MAGIC):
-        raise ConversionError(
+        raise SourceError(
             f"{source}: not an HDF5 file: cut short or of another kind "
             f"({path.stat().st_size:,} bytes)."
         )
@@ -108,12 +108,12 @@ def _call(source: str) -> Any:
     try:
         make = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
-        raise ConversionError(
+        raise SourceError(
             f"{source}: {error}. The module is looked for in this folder and on PYTHONPATH."
         ) from error
     model = make()
     if not isinstance(model, keras.Model):
-        raise ConversionError(f"{source} returned {type(model).__name__}, not a keras.Model.")
+        raise SourceError(f"{source} returned {type(model).__name__}, not a keras.Model.")
     return model
 
 

@@ -61,7 +61,8 @@ def _common(command: F) -> F:
             click.option(
                 "--scale",
                 type=click.Choice(["0..1", "-1..1", "0..255", "caffe", "torch"]),
-                help="For image folders: what pixels become. [default: 0..1]",
+                metavar="HOW",
+                help="Of image folders: pixels become 0..1, -1..1, 0..255, or what Keras calls caffe or torch. [default: 0..1]",
             ),
             click.option(
                 "--trust",
@@ -99,7 +100,7 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(short_help="Train a small model, convert it, and prove the result.")
 @click.option(
     "-o",
     "--output",
@@ -167,6 +168,7 @@ def demo(output: Path) -> None:
 @click.option(
     "--batch",
     type=click.IntRange(1),
+    metavar="N",
     default=1,
     show_default=True,
     help="The fixed batch size of the files.",
@@ -181,12 +183,18 @@ def demo(output: Path) -> None:
 @click.option(
     "--samples",
     type=click.IntRange(1),
+    metavar="N",
     default=200,
     show_default=True,
     help="The most samples to calibrate on; others judge.",
 )
 @click.option(
-    "--opset", type=click.IntRange(13, 18), default=17, show_default=True, help="Of the ONNX files."
+    "--opset",
+    type=click.IntRange(13, 18),
+    metavar="13..18",
+    default=17,
+    show_default=True,
+    help="Of the ONNX files.",
 )
 @click.option(
     "--labels",
@@ -245,13 +253,20 @@ def convert(
     sys.exit(OK if report else LIMIT_BROKEN)
 
 
-@main.command()
+@main.command(short_help="Say how far files stray from their original.")
 @click.argument("original")
-@click.argument("candidates", nargs=-1, required=True, metavar="CANDIDATE...")
+@click.argument(
+    "candidates",
+    nargs=-1,
+    required=True,
+    metavar="CANDIDATE...",
+    type=click.Path(exists=True, dir_okay=False),
+)
 @click.option("--data", metavar="DATA", required=True, help="Samples, as for convert.")
 @click.option(
     "--samples",
     type=click.IntRange(1),
+    metavar="N",
     default=1000,
     show_default=True,
     help="The most samples to use.",
@@ -291,11 +306,12 @@ def validate(
 
 
 @main.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=click.Path(exists=True, path_type=Path))
 @click.option("--data", metavar="DATA", required=True, help="Samples, as for convert.")
 @click.option(
     "--top",
     type=click.IntRange(1),
+    metavar="N",
     default=3,
     show_default=True,
     help="How many classes to print for each sample.",
@@ -303,6 +319,7 @@ def validate(
 @click.option(
     "--count",
     type=click.IntRange(1),
+    metavar="N",
     default=10,
     show_default=True,
     help="How many samples to run.",
@@ -310,7 +327,8 @@ def validate(
 @click.option(
     "--scale",
     type=click.Choice(["0..1", "-1..1", "0..255", "caffe", "torch"]),
-    help="For image folders: what pixels become. [default: 0..1]",
+    metavar="HOW",
+    help="Of image folders: pixels become 0..1, -1..1, 0..255, or what Keras calls caffe or torch. [default: 0..1]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a sample.")
 def run(model: Path, data: str, top: int, count: int, scale: str | None, as_json: bool) -> None:
@@ -352,10 +370,11 @@ def _steps(*, quiet: bool, verbose: bool) -> Iterator[Callable[[str], None]]:
 def _errors() -> Iterator[None]:
     """Every error that can be foreseen ends in one message and its exit status."""
     from edgekit import ConversionError, DataError, ModelError, RuntimeMissing
+    from edgekit_converters import SourceError
 
     try:
         yield
-    except DataError as error:
+    except (DataError, SourceError) as error:
         _end(error, USAGE)
     except RuntimeMissing as error:
         _end(error, MISSING)

@@ -14,7 +14,7 @@ from edgekit.environment import processor, versions
 from edgekit.files import Images
 from edgekit.report import FileResult, Report, slower_in_words
 from edgekit.rows import DataError
-from edgekit.scoring import Limits, compare, record
+from edgekit.scoring import Limits, Score, compare, record
 from edgekit.storage import DEFAULT_CALIBRATION, Samples, set_aside
 from edgekit_converters import (
     CALIBRATED,
@@ -57,6 +57,7 @@ class _Found:
     """What the child process sends back."""
 
     files: tuple[FileResult, ...]
+    twins: dict[str, tuple[Score, ...]]
     ends: dict[str, tuple[list[TensorSpec], list[TensorSpec]]]
     conversion: Conversion
     warnings: tuple[str, ...]
@@ -231,19 +232,19 @@ def _work(
     progress(f"running the original on {len(held_out)} held-out samples")
     outputs = record(original, held_out, scratch / "original")
     sessions = {key: open_model(path) for key, path in paths.items()}
-    scores = {}
+    answers = {}
     for key, session in sessions.items():
-        progress(f"comparing {paths[key].name}")
-        scores[key] = tuple(
-            compare(
-                outputs,
-                session,
-                held_out,
-                samples.labels,
-                options.limits,
-                is_float=key[1] == "float32",
-            )
-        )
+        progress(f"running {paths[key].name}")
+        answers[key] = record(session, held_out, scratch / f"answers {paths[key].name}")
+    scores = {
+        key: compare(outputs, stored, samples.labels, options.limits, is_float=key[1] == "float32")
+        for key, stored in answers.items()
+    }
+    twins = {
+        precision: compare(answers["tflite", precision], stored, None, options.limits)
+        for (form, precision), stored in answers.items()
+        if form == "onnx" and ("tflite", precision) in answers
+    }
     progress("timing")
     times = latencies(sessions, next(held_out.batches(options.batch)))
     files = tuple(
@@ -270,7 +271,7 @@ def _work(
         paths[key].name: (list(session.inputs), list(session.outputs))
         for key, session in sessions.items()
     }
-    return _Found(files, ends, conversion, tuple(warnings))
+    return _Found(files, twins, ends, conversion, tuple(warnings))
 
 
 def _report(
@@ -294,6 +295,7 @@ def _report(
         calibrated_on=len(samples.calibration) if samples.calibration else 0,
         judged_on=len(samples.held_out),
         shippable=shippable,
+        twins=found.twins,
         output=str(output),
         warnings=tuple(warnings),
         notes=(*found.conversion.notes, *slower_in_words(found.files)),
@@ -348,6 +350,7 @@ def _manifest(
         "labels": list(label_names),
         "images": asdict(images) if images else None,
         "files": files,
+        "twins": plain["twins"],
         "ranges": {
             n: [float(low), float(high)] for n, (low, high) in found.conversion.ranges.items()
         },

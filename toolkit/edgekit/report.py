@@ -48,6 +48,8 @@ class Report:
     judged_on: int
     shippable: bool = True
     """False where the samples were random: then no figure says anything of real accuracy."""
+    twins: dict[str, tuple[Score, ...]] = field(default_factory=dict)
+    """By precision: how far the ONNX file is from the TFLite file, where both were written."""
     output: str = ""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -1,10 +1,9 @@
 """The original against a file made from it, on the same samples."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf, log10
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -101,31 +100,29 @@ def record(session: Session, samples: Stored, folder: Path) -> Stored:
 
 def compare(
     original: Stored,
-    session: Session,
-    samples: Stored,
+    candidate: Stored,
     labels: Array | None,
     limits: Limits,
     *,
     is_float: bool = False,
-) -> list[Score]:
-    """Runs a file on the samples and scores each of its outputs.
+) -> tuple[Score, ...]:
+    """Scores each output of a file against the original's, both from ``record``.
 
     Args:
-        original: the original's outputs on the same samples, from ``record``.
-        session: the open file.
-        samples: the inputs.
+        original: the original's outputs.
+        candidate: the file's outputs on the same samples.
         labels: one for each sample, where there are any.
         limits: how far it may stray.
         is_float: a float32 file, which must match but for rounding.
     """
-    tasks = find_tasks(original, labels)
-    tallies = {name: _Tally(task) for name, task in tasks.items()}
-    for start, (batch, expected) in _pairs(samples, original):
-        got = session.run(batch)
+    tallies = {name: _Tally(task) for name, task in find_tasks(original, labels).items()}
+    both = zip(original.batches(_BATCH), candidate.batches(_BATCH), strict=True)
+    for number, (expected, got) in enumerate(both):
+        start = number * _BATCH
         part = None if labels is None else labels[start : start + _BATCH]
         for name, tally in tallies.items():
             tally.add(expected[name], got[name], part)
-    return [_score(name, tally, limits, is_float) for name, tally in tallies.items()]
+    return tuple(_score(name, tally, limits, is_float) for name, tally in tallies.items())
 
 
 def find_tasks(original: Stored, labels: Array | None) -> dict[str, Task]:
@@ -172,12 +169,6 @@ def _find_task(outputs: Array, labels: Array | None) -> Task:
         return "classes" if fits else "values"
     yes_or_no = labels is not None and labels.size and set(np.unique(labels)) <= {0, 1}
     return "binary" if yes_or_no and outputs.min() >= 0 and outputs.max() <= 1 else "values"
-
-
-def _pairs(samples: Stored, original: Stored) -> Iterator[tuple[int, tuple[Any, Any]]]:
-    both = zip(samples.batches(_BATCH), original.batches(_BATCH), strict=True)
-    for number, pair in enumerate(both):
-        yield number * _BATCH, pair
 
 
 def _score(name: str, tally: _Tally, limits: Limits, is_float: bool) -> Score:

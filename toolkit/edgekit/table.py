@@ -96,10 +96,23 @@ def _words(report: Report) -> Iterator[RenderableType]:
                 alike.setdefault((score.verdict, score.reason), []).append(where)
     for (verdict, reason), names in alike.items():
         yield Text(f"{', '.join(names)} {verdict}: {reason}", _STYLE[verdict])
+    for precision, twins in report.twins.items():
+        if precision != "float32":
+            yield Text(f"both {precision} files {_alike(twins)}")
     for warning in report.warnings:
         yield Text(f"warning: {warning}", style="yellow")
     for note in report.notes:
         yield Text(f"note: {note}", style="dim")
+
+
+def _alike(scores: tuple[Score, ...]) -> str:
+    """How near the ONNX file is to the TFLite file."""
+    farthest = min(scores, key=lambda s: s.sqnr_db)
+    if isinf(farthest.sqnr_db):
+        return f"gave the same bits on all {farthest.samples:,} samples"
+    said = [s.agreement for s in scores if s.agreement is not None]
+    same = f"gave the same answer on {min(said):.1%} of the samples, and " if said else ""
+    return f"{same}are {farthest.sqnr_db:.0f} dB from each other"
 
 
 def _percent(share: float | None) -> str:

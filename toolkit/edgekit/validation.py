@@ -113,8 +113,9 @@ def _work(
     for path in files:
         progress(f"comparing {path}")
         session = sessions[str(path)] = open_model(path)
-        scores = compare(outputs, session, samples.held_out, samples.labels, limits)
-        results.append(FileResult(str(path), path.stat().st_size, tuple(scores), path.suffix[1:]))
+        answers = record(session, samples.held_out, scratch / f"answers {len(results)}")
+        scores = compare(outputs, answers, samples.labels, limits)
+        results.append(FileResult(str(path), path.stat().st_size, scores, path.suffix[1:]))
     progress("timing")
     times = latencies(sessions, next(samples.held_out.batches(1)))
     return tuple(

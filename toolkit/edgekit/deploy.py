@@ -14,7 +14,7 @@ from edgekit.environment import processor, versions
 from edgekit.files import Images
 from edgekit.report import FileResult, Report, slower_in_words
 from edgekit.rows import DataError
-from edgekit.scoring import Limits, Score, compare, record
+from edgekit.scoring import Limits, Score, compare, find_tasks, record
 from edgekit.storage import DEFAULT_CALIBRATION, Samples, set_aside
 from edgekit_converters import (
     CALIBRATED,
@@ -231,17 +231,20 @@ def _work(
     )
     progress(f"running the original on {len(held_out)} held-out samples")
     outputs = record(original, held_out, scratch / "original")
+    tasks = find_tasks(outputs, samples.labels)
     sessions = {key: open_model(path) for key, path in paths.items()}
     answers = {}
     for key, session in sessions.items():
         progress(f"running {paths[key].name}")
         answers[key] = record(session, held_out, scratch / f"answers {paths[key].name}")
     scores = {
-        key: compare(outputs, stored, samples.labels, options.limits, is_float=key[1] == "float32")
+        key: compare(
+            outputs, stored, tasks, samples.labels, options.limits, is_float=key[1] == "float32"
+        )
         for key, stored in answers.items()
     }
-    twins = {
-        precision: compare(answers["tflite", precision], stored, None, options.limits)
+    twins: dict[str, tuple[Score, ...]] = {
+        precision: compare(answers["tflite", precision], stored, tasks, None, options.limits)
         for (form, precision), stored in answers.items()
         if form == "onnx" and ("tflite", precision) in answers
     }

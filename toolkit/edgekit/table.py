@@ -80,10 +80,10 @@ def size(count: int) -> str:
 
 
 def _heading(report: Report) -> str:
-    parts = [f"judged on {report.judged_on:,} held-out samples"]
+    judged = f"judged on {report.judged_on:,} samples"
     if report.calibrated_on:
-        parts.insert(0, f"calibrated on {report.calibrated_on:,}")
-    return f"{report.model}: {', '.join(parts)} of {report.data}"
+        judged = f"calibrated on {report.calibrated_on:,} and judged on {report.judged_on:,} other samples"
+    return f"{report.model}: {judged} of {report.data}"
 
 
 def _words(report: Report) -> Iterator[RenderableType]:

@@ -10,7 +10,7 @@ from edgekit.data import check_data, open_rows
 from edgekit.environment import processor, versions
 from edgekit.files import Images
 from edgekit.report import FileResult, Report, slower_in_words
-from edgekit.scoring import Limits, compare, record
+from edgekit.scoring import Limits, compare, find_tasks, record
 from edgekit.storage import MOST_HELD_OUT, Samples, set_aside
 from edgekit_converters import check_source, load_model, run_in_worker
 from edgekit_runtimes import ModelError, Session, TensorSpec, keras_session, open_model
@@ -109,12 +109,14 @@ def _work(
     samples = ask(list(reference.inputs))
     progress(f"running {source} on {len(samples.held_out)} samples")
     outputs = record(reference, samples.held_out, scratch / "original")
-    results, sessions = [], {}
+    tasks = find_tasks(outputs, samples.labels)
+    results: list[FileResult] = []
+    sessions: dict[str, Session] = {}
     for path in files:
         progress(f"comparing {path}")
         session = sessions[str(path)] = open_model(path)
         answers = record(session, samples.held_out, scratch / f"answers {len(results)}")
-        scores = compare(outputs, answers, samples.labels, limits)
+        scores = compare(outputs, answers, tasks, samples.labels, limits)
         results.append(FileResult(str(path), path.stat().st_size, scores, path.suffix[1:]))
     progress("timing")
     times = latencies(sessions, next(samples.held_out.batches(1)))

@@ -325,7 +325,14 @@ def test_numbers_are_cast_to_what_the_input_takes(
     ((row, _),) = read(open_rows(data, [spec]))
 
     assert row[spec.name].dtype == expected
-    assert row[spec.name].tolist() == pytest.approx(data[0].tolist())
+    assert row[spec.name].tolist() == pytest.approx(data[0].astype(float).tolist())
+
+
+def test_an_input_of_one_number_a_sample_has_no_axis() -> None:
+    """It is batched again before it is run, and a model refuses (batch, 1) for (batch,)."""
+    rows = read(open_rows(np.arange(3.0), [TensorSpec("age", (None,), "float32")]))
+
+    assert [(row["age"].shape, float(row["age"])) for row, _ in rows] == [((), n) for n in range(3)]
 
 
 def test_an_open_size_takes_samples_of_any() -> None:

@@ -78,6 +78,19 @@ def opcode(model: Any, operator: Any) -> int:
     return int(max(code.builtinCode, code.deprecatedBuiltinCode))
 
 
+def order_ends(model: Any) -> None:
+    """Puts the graph's inputs and outputs into the alphabetical order of its signature's names.
+
+    A file without a signature is in the order of the function that it was made from.
+    """
+    if not model.signatureDefs:
+        return
+    graph, signature = model.subgraphs[0], model.signatureDefs[0]
+    for ends in ("inputs", "outputs"):
+        ports = sorted(getattr(signature, ends), key=lambda port: bytes(port.name))
+        setattr(graph, ends, [port.tensorIndex for port in ports])
+
+
 def rename_ends(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> None:
     """Gives the graph's ends the names a user knows, and every other tensor one of its own.
 

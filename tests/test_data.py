@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from edgekit.data import check_data, open_rows
-from edgekit.files import Images
+from edgekit.images import Images
 from edgekit.rows import DataError, Row, Rows
 from edgekit_runtimes import TensorSpec
 

@@ -50,7 +50,7 @@ def run_in_worker(
     """
     with log.open("ab") as noise:
         child = subprocess.Popen(
-            [sys.executable, "-m", "edgekit_converters.worker"],
+            [sys.executable, "-c", "from edgekit_converters.worker import serve; serve()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=noise,
@@ -109,7 +109,7 @@ _QUIET = {
 
 
 def _send(pipe: IO[bytes], content: Any) -> None:
-    pickle.dump(content, pipe)
+    pipe.write(pickle.dumps(content))  # whole or not at all
     pipe.flush()
 
 
@@ -128,15 +128,16 @@ def _cause(code: int) -> str:
     return f"the process ended with status {code}"
 
 
-def _main() -> None:
+def serve() -> None:
     """The child: takes one call from stdin and answers on what was stdout."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever native code prints goes to the log
     calls = os.fdopen(os.dup(0), "rb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # who reads the keyboard finds nobody there
     replies: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def listen() -> None:
-        with contextlib.suppress(EOFError):
+        with contextlib.suppress(EOFError, pickle.UnpicklingError):
             while True:
                 replies.put(pickle.load(calls))
         os._exit(1)  # the pipe ends when the parent does
@@ -163,12 +164,10 @@ def _main() -> None:
 
 
 def _portable(error: BaseException) -> BaseException:
+    if not isinstance(error, Exception):  # sys.exit() in there must not end the caller
+        return WorkerError(f"{type(error).__name__}: {error}")
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:  # an exception of a third party that does not survive the trip
         return WorkerError(f"{type(error).__name__}: {error}")
     return error
-
-
-if __name__ == "__main__":
-    _main()

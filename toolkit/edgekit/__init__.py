@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgekit.deploy import convert as convert
-    from edgekit.files import Images as Images
+    from edgekit.images import Images as Images
     from edgekit.report import FileResult as FileResult
     from edgekit.report import Report as Report
     from edgekit.rows import DataError as DataError
@@ -23,7 +23,7 @@ _HOMES = {
     "ConversionError": "edgekit_converters",
     "DataError": "edgekit.rows",
     "FileResult": "edgekit.report",
-    "Images": "edgekit.files",
+    "Images": "edgekit.images",
     "Limits": "edgekit.scoring",
     "ModelError": "edgekit_runtimes",
     "Report": "edgekit.report",

@@ -78,7 +78,10 @@ def _common(command: F) -> F:
                 help="The accuracy that a file may lose, where samples have labels.",
             ),
             click.option(
-                "--timeout", type=float, metavar="SECONDS", help="Give up after this long."
+                "--timeout",
+                type=click.FloatRange(0, min_open=True),
+                metavar="SECONDS",
+                help="Give up after this long.",
             ),
             click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
             click.option("--quiet", "-q", is_flag=True, help="Print errors only."),

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.files import Images, check_file, open_file
+from edgekit.files import check_file, open_file
+from edgekit.images import Images
 from edgekit.rows import DataError, Rows
 from edgekit.streams import array_rows, random_rows, stream_rows
 from edgekit_runtimes import TensorSpec
@@ -77,5 +78,5 @@ def _is_labelled(data: Any) -> bool:
         isinstance(data, tuple)
         and len(data) == 2
         and (isinstance(data[0], np.ndarray) or _is_mapping_of_arrays(data[0]))
-        and hasattr(data[1], "shape")
+        and (hasattr(data[1], "shape") or isinstance(data[1], list))
     )

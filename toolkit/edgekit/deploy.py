@@ -11,7 +11,7 @@ from edgekit.bench import latencies
 from edgekit.bundle import FAILED_LOG, LOG, MANIFEST, SCHEMA, publish, sha256, workplace, write_json
 from edgekit.data import check_data, open_rows
 from edgekit.environment import processor, versions
-from edgekit.files import Images
+from edgekit.images import Images
 from edgekit.report import FileResult, Report, slower_in_words
 from edgekit.rows import DataError
 from edgekit.scoring import Limits, Score, compare, find_tasks, record

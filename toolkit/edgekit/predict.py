@@ -10,7 +10,7 @@ import numpy as np
 
 from edgekit.bundle import MANIFEST, read_json
 from edgekit.data import check_data, open_rows
-from edgekit.files import Images
+from edgekit.images import Images
 from edgekit.rows import Array
 from edgekit_runtimes import open_model
 

@@ -3,7 +3,7 @@
 A row is one sample, without the batch axis, and its label where there is one.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,12 @@ class Rows:
     source: str = "data"
 
 
+def label_name(available: Iterable[str], inputs: Sequence[TensorSpec]) -> str | None:
+    """The array that holds labels, unless an input is called so."""
+    names = set(available) - {s.name for s in inputs}
+    return next((n for n in LABEL_NAMES if n in names), None)
+
+
 def match_names(
     available: Sequence[str], inputs: Sequence[TensorSpec], source: str
 ) -> dict[str, str]:
@@ -46,7 +52,8 @@ def match_names(
     Raises:
         DataError: an input has no array.
     """
-    arrays = [name for name in available if name not in LABEL_NAMES]
+    wanted = {s.name for s in inputs}
+    arrays = [name for name in available if name in wanted or name not in LABEL_NAMES]
     if len(inputs) == 1 and inputs[0].name not in arrays and len(arrays) == 1:
         return {inputs[0].name: arrays[0]}
     if missing := [s for s in inputs if s.name not in arrays]:
@@ -79,4 +86,11 @@ def fit(array: Array, spec: TensorSpec, source: str) -> Array:
         raise DataError(
             f"{source}: input {spec.name!r} takes whole numbers ({spec.dtype}), and these are not."
         )
-    return np.ascontiguousarray(array, kind)
+    if kind.kind in "iu" and array.size:
+        limits = np.iinfo(kind)
+        if array.min() < limits.min or array.max() > limits.max:
+            raise DataError(
+                f"{source}: input {spec.name!r} takes {spec.dtype}, of {limits.min} to {limits.max}, "
+                f"and these span {array.min()} to {array.max()}."
+            )
+    return np.asarray(array, kind, order="C")

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.rows import LABEL_NAMES, Array, DataError, Row, Rows, Wanted, fit, match_names
+from edgekit.rows import Array, DataError, Row, Rows, Wanted, fit, label_name, match_names
 from edgekit_runtimes import TensorSpec
 
 _RANDOM_ROWS = 300
@@ -20,9 +20,11 @@ def array_rows(data: Any, inputs: Sequence[TensorSpec]) -> Rows:
         arrays = {str(name): np.asarray(value) for name, value in data.items()}
     else:
         arrays = {"x": np.asarray(data)}
-    for name in LABEL_NAMES:
-        labels = arrays.pop(name, None) if labels is None else labels
+    if labels is None and (label := label_name(arrays, inputs)):
+        labels = arrays.pop(label)
     names = match_names(list(arrays), inputs, "the arrays")
+    if any(arrays[name].ndim == 0 for name in names.values()):
+        raise DataError("the arrays: a lone number, where samples are wanted, batch axis first.")
     counts = {len(arrays[name]) for name in names.values()}
     if labels is not None:
         counts.add(len(labels))
@@ -45,7 +47,13 @@ def stream_rows(data: Any, inputs: Sequence[TensorSpec], source: str) -> Rows:
         for element in _elements(data, source):
             arrays, label = _split(element, inputs, source)
             batched = all(arrays[s.name].ndim == len(s.shape) for s in inputs)
-            for i in range(len(next(iter(arrays.values()))) if batched else 1):
+            counts = {len(a) for a in arrays.values()} if batched else {1}
+            if batched and label is not None:
+                label = np.atleast_1d(label)
+                counts.add(len(label))
+            if len(counts) != 1:
+                raise DataError(f"{source}: yields batches of different lengths: {sorted(counts)}.")
+            for i in range(counts.pop()):
                 if wanted(number):
                     row = {n: a[i] if batched else a for n, a in arrays.items()}
                     sample = {s.name: fit(row[s.name], s, source) for s in inputs}
@@ -84,7 +92,10 @@ def _elements(data: Any, source: str) -> Iterator[Any]:
         while (element := data.get_next()) is not None:
             yield element
         return
-    if isinstance(data, (np.ndarray, Mapping)):  # a function that returns its arrays at once
+    pair = isinstance(data, tuple) and len(data) == 2 and isinstance(data[0], (np.ndarray, Mapping))
+    if pair or isinstance(
+        data, (np.ndarray, Mapping)
+    ):  # a function that returns its arrays at once
         yield data
         return
     if not isinstance(data, Iterable):
@@ -96,7 +107,7 @@ def _split(
     element: Any, inputs: Sequence[TensorSpec], source: str
 ) -> tuple[dict[str, Array], Array | None]:
     label = None
-    if isinstance(element, tuple) and len(element) == 2:
+    if isinstance(element, tuple) and len(element) in (2, 3):  # the third: Keras' sample weights
         element, label = element[0], np.asarray(element[1])
     if isinstance(element, list):
         if len(element) != 1 or len(inputs) != 1:
@@ -109,8 +120,7 @@ def _split(
     if not isinstance(element, Mapping):
         element = {"x": element}
     arrays = {str(name): np.asarray(value) for name, value in element.items()}
-    for name in LABEL_NAMES:
-        if name in arrays and label is None:
-            label = arrays[name]
+    if label is None and (name := label_name(arrays, inputs)):
+        label = arrays[name]
     names = match_names(list(arrays), inputs, source)
     return {s.name: arrays[names[s.name]] for s in inputs}, label

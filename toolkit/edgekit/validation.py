@@ -8,7 +8,7 @@ from typing import Any
 from edgekit.bench import latencies
 from edgekit.data import check_data, open_rows
 from edgekit.environment import processor, versions
-from edgekit.files import Images
+from edgekit.images import Images
 from edgekit.report import FileResult, Report, slower_in_words
 from edgekit.scoring import Limits, compare, find_tasks, record
 from edgekit.storage import MOST_HELD_OUT, Samples, set_aside

@@ -217,6 +217,8 @@ def test_random_samples_are_marked_everywhere(digits: Path, tmp_path: Path) -> N
     assert not report.shippable
     assert not load(tmp_path / "manifest.json")["shippable"]
     assert "NOT FOR SHIPPING" in load(tmp_path / "report.json")["warnings"][0]
+    for file in report.files:
+        assert b"NOT FOR SHIPPING" in (tmp_path / file.name).read_bytes()
 
 
 def test_images_of_another_range_are_told(digits: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from edgekit_converters.base import (
 )
 from edgekit_converters.calibration import ranges_over
 from edgekit_converters.conversion import Conversion, convert
+from edgekit_converters.marking import mark
 from edgekit_converters.source import check_source, load_model
 from edgekit_converters.worker import WorkerError, run_in_worker
 
@@ -36,6 +37,7 @@ __all__ = [
     "check_source",
     "convert",
     "load_model",
+    "mark",
     "ranges_over",
     "run_in_worker",
 ]

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 1
 MANIFEST = "manifest.json"
 LOG = "edgekit.log"
 FAILED_LOG = "edgekit-failed.log"

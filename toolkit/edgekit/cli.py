@@ -10,86 +10,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from edgekit.options import Names, scale_option, shared_options
 
 if TYPE_CHECKING:
     from edgekit.report import Report
 
 OK, LIMIT_BROKEN, USAGE, CONVERSION_FAILED, MISSING = 0, 1, 2, 3, 4
 _INTERRUPTED = 130
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-class _Names(click.ParamType[Any]):
-    """Names joined by commas, out of those that are known."""
-
-    name = "names"
-
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        import edgekit_converters
-
-        known: tuple[str, ...] = getattr(edgekit_converters, self.kind)
-        names = tuple(dict.fromkeys(n.strip() for n in value.split(",") if n.strip()))
-        if unknown := [n for n in names if n not in known]:
-            self.fail(f"{', '.join(unknown)}: choose from {', '.join(known)}.", param, ctx)
-        return names
-
-
-class _Share(click.ParamType[Any]):
-    """A share, as ``1%`` or ``0.01``."""
-
-    name = "share"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        if isinstance(value, float):
-            return value
-        try:
-            return float(value[:-1]) / 100 if value.endswith("%") else float(value)
-        except ValueError:
-            self.fail(f"{value!r}: a share is written 1% or 0.01.", param, ctx)
-
-
-def _common(command: F) -> F:
-    for option in reversed(
-        (
-            click.option(
-                "--scale",
-                type=click.Choice(["0..1", "-1..1", "0..255", "caffe", "torch"]),
-                metavar="HOW",
-                help="Of image folders: pixels become 0..1, -1..1, 0..255, or what Keras calls caffe or torch. [default: 0..1]",
-            ),
-            click.option(
-                "--trust",
-                is_flag=True,
-                help="Run code that the model file carries (Lambda layers).",
-            ),
-            click.option(
-                "--max-drop",
-                type=_Share(),
-                metavar="SHARE",
-                default="1%",
-                show_default=True,
-                help="The accuracy that a file may lose, where samples have labels.",
-            ),
-            click.option(
-                "--timeout",
-                type=click.FloatRange(0, min_open=True),
-                metavar="SECONDS",
-                help="Give up after this long.",
-            ),
-            click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
-            click.option("--quiet", "-q", is_flag=True, help="Print errors only."),
-            click.option("--verbose", "-v", is_flag=True, help="Print every step with its time."),
-        )
-    ):
-        command = option(command)
-    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -154,7 +85,7 @@ def demo(output: Path) -> None:
 )
 @click.option(
     "--to",
-    type=_Names("FORMATS"),
+    type=Names("FORMATS"),
     default="tflite,onnx",
     show_default=True,
     metavar="FORMATS",
@@ -162,7 +93,7 @@ def demo(output: Path) -> None:
 )
 @click.option(
     "--precision",
-    type=_Names("PRECISIONS"),
+    type=Names("PRECISIONS"),
     default="float32,int8",
     show_default=True,
     metavar="NAMES",
@@ -204,7 +135,7 @@ def demo(output: Path) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A text file with the classes' names, one a line.",
 )
-@_common
+@shared_options
 def convert(
     model: str,
     data: str | None,
@@ -274,7 +205,7 @@ def convert(
     show_default=True,
     help="The most samples to use.",
 )
-@_common
+@shared_options
 def validate(
     original: str,
     candidates: tuple[str, ...],
@@ -327,12 +258,7 @@ def validate(
     show_default=True,
     help="How many samples to run.",
 )
-@click.option(
-    "--scale",
-    type=click.Choice(["0..1", "-1..1", "0..255", "caffe", "torch"]),
-    metavar="HOW",
-    help="Of image folders: pixels become 0..1, -1..1, 0..255, or what Keras calls caffe or torch. [default: 0..1]",
-)
+@scale_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a sample.")
 def run(model: Path, data: str, top: int, count: int, scale: str | None, as_json: bool) -> None:
     """Run a MODEL file on samples and print what it says."""

@@ -14,6 +14,9 @@ from edgekit.rows import DataError, Rows
 from edgekit.streams import array_rows, random_rows, stream_rows
 from edgekit_runtimes import TensorSpec
 
+RANDOM = "random"
+"""What stands for data where there is none."""
+
 
 def open_rows(data: Any, inputs: Sequence[TensorSpec], images: Images | None = None) -> Rows:
     """Opens data of any accepted kind for a model with these inputs.
@@ -32,7 +35,7 @@ def open_rows(data: Any, inputs: Sequence[TensorSpec], images: Images | None = N
     """
     if isinstance(data, (str, Path)):
         text = str(data)
-        if text == "random":
+        if text == RANDOM:
             return random_rows(inputs)
         if _names_function(text):
             return stream_rows(_call(text), inputs, text)
@@ -44,7 +47,7 @@ def open_rows(data: Any, inputs: Sequence[TensorSpec], images: Images | None = N
 
 def check_data(data: Any) -> None:
     """Refuses a path that cannot be data, at once, before a model is loaded."""
-    if isinstance(data, (str, Path)) and str(data) != "random" and not _names_function(str(data)):
+    if isinstance(data, (str, Path)) and str(data) != RANDOM and not _names_function(str(data)):
         check_file(Path(data))
 
 

@@ -2,16 +2,17 @@
 
 import importlib.util
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from edgekit import checks
 from edgekit.bench import latencies
-from edgekit.bundle import FAILED_LOG, LOG, MANIFEST, SCHEMA, publish, sha256, workplace, write_json
-from edgekit.data import check_data, open_rows
+from edgekit.bundle import FAILED_LOG, LOG, MANIFEST, publish, workplace, write_json
+from edgekit.data import RANDOM, check_data, open_rows
 from edgekit.environment import processor, versions
 from edgekit.images import Images
+from edgekit.manifest import manifest
 from edgekit.report import FileResult, Report, slower_in_words
 from edgekit.rows import DataError
 from edgekit.scoring import Limits, Score, compare, find_tasks, record
@@ -27,6 +28,7 @@ from edgekit_converters import (
     Precision,
     check_source,
     load_model,
+    mark,
     ranges_over,
     run_in_worker,
 )
@@ -34,6 +36,8 @@ from edgekit_converters import convert as convert_model
 from edgekit_runtimes import RuntimeMissing, TensorSpec, keras_session, open_model
 
 Progress = Callable[[str], None]
+
+NOT_FOR_SHIPPING = "NOT FOR SHIPPING: made and judged on random numbers, which say nothing of accuracy on real ones"
 
 _SEEN = 100  # held-out samples whose ranges are held against the calibrated ones
 
@@ -134,7 +138,7 @@ def convert(
 
         def read_samples(inputs: list[TensorSpec]) -> Samples:
             progress("reading samples")
-            rows = open_rows("random" if data is None else data, inputs, images)
+            rows = open_rows(RANDOM if data is None else data, inputs, images)
             calibrated = samples if CALIBRATED & set(options.precisions) else 0
             sets.append(set_aside(rows, scratch / "samples", calibration=calibrated))
             return sets[0]
@@ -158,11 +162,17 @@ def convert(
             raise
         report = _report(source, model, output, sets[0], found, data)
         write_json(scratch / "report.json", report.to_dict())
-        names = tuple(label_names) or sets[0].label_names
-        write_json(
-            scratch / MANIFEST,
-            _manifest(source, scratch, report, found, options, names, images),
+        content = manifest(
+            report,
+            scratch,
+            source,
+            found.ends,
+            found.conversion.ranges,
+            batch=batch,
+            label_names=tuple(label_names) or sets[0].label_names,
+            images=images,
         )
+        write_json(scratch / MANIFEST, content)
         log.replace(scratch / LOG)
         publish(scratch, [*(f.name for f in found.files), LOG, "report.json", MANIFEST], output)
     return report
@@ -231,6 +241,9 @@ def _work(
     )
     progress(f"running the original on {len(held_out)} held-out samples")
     outputs = record(original, held_out, scratch / "original")
+    if samples.source == RANDOM:
+        for path in paths.values():
+            mark(path, NOT_FOR_SHIPPING)
     tasks = find_tasks(outputs, samples.labels)
     sessions = {key: open_model(path) for key, path in paths.items()}
     answers = {}
@@ -281,15 +294,11 @@ def _report(
     source: str, model: Any, output: Path, samples: Samples, found: _Found, data: Any
 ) -> Report:
     path = Path(source)
-    shippable = samples.source != "random"
+    shippable = samples.source != RANDOM
     warnings = list(found.warnings)
     if not shippable:
         why = "--data random" if data is not None else "no data was given"
-        warnings.insert(
-            0,
-            f"NOT FOR SHIPPING: judged on random numbers ({why}), which say nothing of "
-            "accuracy on real ones",
-        )
+        warnings.insert(0, f"{NOT_FOR_SHIPPING} ({why})")
     return Report(
         model=str(model) if isinstance(model, (str, Path)) else type(model).__name__,
         model_bytes=_size(path),
@@ -310,56 +319,3 @@ def _size(path: Path) -> int:
     if path.is_dir():
         return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
     return path.stat().st_size if path.exists() else 0
-
-
-def _manifest(
-    source: str,
-    scratch: Path,
-    report: Report,
-    found: _Found,
-    options: Options,
-    label_names: Sequence[str],
-    images: Images | None,
-) -> dict[str, Any]:
-    """What whoever opens the folder later needs to know."""
-    plain = report.to_dict()
-    files = []
-    for file, entry in zip(report.files, plain["files"], strict=True):
-        inputs, outputs = found.ends[file.name]
-        files.append(
-            {
-                "file": file.name,
-                "format": file.format,
-                "precision": file.precision,
-                "bytes": file.bytes,
-                "sha256": sha256(scratch / file.name),
-                "inputs": [asdict(spec) for spec in inputs],
-                "outputs": [asdict(spec) for spec in outputs],
-                "scores": entry["scores"],
-                "verdict": entry["verdict"],
-                "latency_ms": entry["latency_ms"],
-            }
-        )
-    path = Path(source)
-    return {
-        "schema": SCHEMA,
-        "shippable": report.shippable,
-        "model": {
-            "source": report.model,
-            "bytes": report.model_bytes,
-            "sha256": sha256(path) if path.exists() else None,
-        },
-        "batch": options.batch,
-        "labels": list(label_names),
-        "images": asdict(images) if images else None,
-        "files": files,
-        "twins": plain["twins"],
-        "ranges": {
-            n: [float(low), float(high)] for n, (low, high) in found.conversion.ranges.items()
-        },
-        "calibrated_on": report.calibrated_on,
-        "judged_on": report.judged_on,
-        "notes": plain["notes"],
-        "warnings": plain["warnings"],
-        **plain["environment"],
-    }

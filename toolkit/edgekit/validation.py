@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.bench import latencies
-from edgekit.data import check_data, open_rows
+from edgekit.data import RANDOM, check_data, open_rows
 from edgekit.environment import processor, versions
 from edgekit.images import Images
 from edgekit.report import FileResult, Report, slower_in_words
@@ -87,7 +87,7 @@ def validate(
         data=found.source,
         calibrated_on=0,
         judged_on=len(found.held_out),
-        shippable=found.source != "random",
+        shippable=found.source != RANDOM,
         warnings=found.warnings,
         notes=tuple(slower_in_words(results)),
         environment={"versions": versions(), "processor": processor()},

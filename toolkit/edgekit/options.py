@@ -1,0 +1,81 @@
+"""The command's parameter types, and the options that its commands share."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Names(click.ParamType[Any]):
+    """Names joined by commas, out of those that are known."""
+
+    name = "names"
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The names as a tuple, each once."""
+        import edgekit_converters
+
+        known: tuple[str, ...] = getattr(edgekit_converters, self.kind)
+        names = tuple(dict.fromkeys(n.strip() for n in value.split(",") if n.strip()))
+        if unknown := [n for n in names if n not in known]:
+            self.fail(f"{', '.join(unknown)}: choose from {', '.join(known)}.", param, ctx)
+        return names
+
+
+class Share(click.ParamType[Any]):
+    """A share, as ``1%`` or ``0.01``."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The share as a number of 0 to 1."""
+        if isinstance(value, float):
+            return value
+        try:
+            return float(value[:-1]) / 100 if value.endswith("%") else float(value)
+        except ValueError:
+            self.fail(f"{value!r}: a share is written 1% or 0.01.", param, ctx)
+
+
+scale_option = click.option(
+    "--scale",
+    type=click.Choice(["0..1", "-1..1", "0..255", "caffe", "torch"]),
+    metavar="HOW",
+    help="Of image folders: pixels become 0..1, -1..1, 0..255, or what Keras calls caffe or torch. "
+    "[default: 0..1]",
+)
+
+
+def shared_options(command: F) -> F:
+    """The options of every command that judges files."""
+    options = (
+        scale_option,
+        click.option(
+            "--trust", is_flag=True, help="Run code that the model file carries (Lambda layers)."
+        ),
+        click.option(
+            "--max-drop",
+            type=Share(),
+            metavar="SHARE",
+            default="1%",
+            show_default=True,
+            help="The accuracy that a file may lose, where samples have labels.",
+        ),
+        click.option(
+            "--timeout",
+            type=click.FloatRange(0, min_open=True),
+            metavar="SECONDS",
+            help="Give up after this long.",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
+        click.option("--quiet", "-q", is_flag=True, help="Print errors only."),
+        click.option("--verbose", "-v", is_flag=True, help="Print every step with its time."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -7,12 +7,13 @@ names, and what it merges, is undone, so that one table of ranges serves both fi
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import pi, sqrt
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgekit_converters.base import ConversionError
+from edgekit_converters.base import Array, ConversionError
 from edgekit_converters.lifting import Weight, lift_weights, put_back
 
 DEFAULT_OPSET = 17
@@ -53,6 +54,8 @@ def to_onnx(graph: Path, scratch: Path, opset: int = DEFAULT_OPSET) -> OnnxGraph
         raise ConversionError(f"tf2onnx cannot translate this graph: {error}") from error
     finally:
         bare.unlink(missing_ok=True)
+    _open_loop_shapes(model.graph)
+    _spell_out_gelu(model.graph)
     _name_before_output(model.graph)
     weights = put_back(model.graph, lifted)
     _dense_as_gemm(model.graph, weights, shapes)
@@ -72,6 +75,65 @@ def _translate(bare: Path, opset: int) -> Any:
     tfonnx.rewrite_gemm = lambda graph, operators: operators
     translated = tfonnx.process_tf_graph(None, opset=opset, tflite_path=str(bare))
     return optimizer.optimize_graph(translated).make_model(PRODUCER)
+
+
+def _open_loop_shapes(graph: Any) -> None:
+    """Forgets the shapes of a loop's values that claim to be scalars.
+
+    TFLite writes an unknown shape as a scalar's, and tf2onnx believes it where one loop reads what
+    another has made; ONNX Runtime then refuses the file.
+    """
+    for node in graph.node:
+        for attribute in node.attribute:
+            body = attribute.g if node.op_type == "Loop" else None
+            for value in (*body.input[2:], *body.output[1:]) if body is not None else ():
+                if not value.type.tensor_type.shape.dim:
+                    value.type.tensor_type.ClearField("shape")
+
+
+def _spell_out_gelu(graph: Any) -> None:
+    """Writes GELU out in operators: tf2onnx does not know TFLite's, nor ONNX its own before 20.
+
+    Hendrycks and Gimpel (2016): x/2 (1 + erf(x/sqrt 2)), or with the tanh that approximates it.
+    """
+    from onnx import helper, numpy_helper
+
+    nodes: list[Any] = []
+    constants: dict[str, Array] = {}
+    for node in graph.node:
+        if node.op_type != "TFL_GELU":
+            nodes.append(node)
+            continue
+        x, y = node.input[0], node.output[0]
+        approximate = any(a.name == "approximate" and a.i for a in node.attribute)
+        steps: list[tuple[str, list[str | float]]] = (
+            [
+                ("Mul", [x, x]),
+                ("Mul", ["", 0.044715]),
+                ("Add", ["", 1.0]),
+                ("Mul", ["", x]),  # x + 0.044715 x^3
+                ("Mul", ["", sqrt(2 / pi)]),
+                ("Tanh", [""]),
+            ]
+            if approximate
+            else [("Mul", [x, sqrt(0.5)]), ("Erf", [""])]
+        )
+        steps += [("Add", ["", 1.0]), ("Mul", ["", x]), ("Mul", ["", 0.5])]
+        before = ""
+        for number, (kind, operands) in enumerate(steps):
+            ports = []
+            for operand in operands:
+                if isinstance(operand, float):
+                    name = f"{y}/gelu_constant_{operand:g}"
+                    constants[name] = np.array(operand, np.float32)
+                    ports.append(name)
+                else:
+                    ports.append(operand or before)
+            before = y if number == len(steps) - 1 else f"{y}/gelu_{number}"
+            nodes.append(helper.make_node(kind, ports, [before]))
+    graph.initializer.extend(numpy_helper.from_array(v, name) for name, v in constants.items())
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def _dense_as_gemm(

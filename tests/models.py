@@ -4,39 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
-
-
-def digits() -> tuple[Array, Array]:
-    """scikit-learn's 1,797 handwritten digits: images of 8x8 in 0..1, and labels."""
-    from sklearn.datasets import load_digits
-
-    data = load_digits()
-    order = np.random.default_rng(0).permutation(len(data.target))
-    images = (data.images[order] / 16).astype(np.float32)[..., np.newaxis]
-    return images, data.target[order]
-
-
-def digits_cnn() -> Any:
-    """A CNN with a batch norm, untrained."""
-    import keras
-
-    layers = keras.layers
-    return keras.Sequential(
-        [
-            layers.Input((8, 8, 1), name="image"),
-            layers.Conv2D(16, 3, padding="same", use_bias=False),
-            layers.BatchNormalization(),
-            layers.ReLU(),
-            layers.Conv2D(32, 3, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Flatten(),
-            layers.Dense(64, activation="relu"),
-            layers.Dense(10, activation="softmax", name="digit"),
-        ]
-    )
+from edgekit.demo import digits, digits_cnn
+from edgekit.rows import Array
 
 
 def digits_mlp() -> Any:

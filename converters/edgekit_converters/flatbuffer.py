@@ -27,6 +27,7 @@ FLOAT32 = 0
 
 # Values of BuiltinOperator that this package asks about.
 QUANTIZE, DEQUANTIZE, FULLY_CONNECTED, RESHAPE, WHILE = 114, 6, 9, 22, 119
+SQUARED_DIFFERENCE, RSQRT = 99, 76
 
 
 def read(path: Path) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from edgekit_converters import flatbuffer
 from edgekit_converters.base import Array, InterfaceType
 from edgekit_converters.lifting import LAYOUT, Weight
 from edgekit_converters.onnx_edit import GraphEditor
@@ -29,6 +30,9 @@ _CARRIES = LAYOUT | {"MaxPool", "Slice", "Split", "DepthToSpace", "SpaceToDepth"
 
 _ACTIVATIONS = {"Relu", "Clip", "Tanh"}
 """What TFLite fuses into the operator before it, as tf2onnx writes them out."""
+
+_LAST_STEP = {flatbuffer.SQUARED_DIFFERENCE: {"Mul"}, flatbuffer.RSQRT: {"Reciprocal"}}
+"""TFLite operators that tf2onnx writes as two, and gives the tensor's name to the first."""
 
 _MICROSOFT = "com.microsoft"
 """Whose QuantizeLinear takes 16 bits; ONNX's own does from opset 21 on, and tf2onnx ends with 18."""
@@ -94,7 +98,7 @@ class _Places:
         self.values: dict[str, str] = {name: name for name in graph.inputs}
         for operation in operations:
             for name in operation.outputs:
-                value = self._after_activation(name, operation.activation)
+                value = self._last_value(name, operation)
                 if value is not None:
                     self.values[name] = value
         self.scales = self._scales(operations)
@@ -125,19 +129,21 @@ class _Places:
                 return position
         return None
 
-    def _after_activation(self, tensor: str, activation: int) -> str | None:
-        """The ONNX value of a TFLite tensor: the one after the activation that TFLite fuses in."""
+    def _last_value(self, tensor: str, operation: Operation) -> str | None:
+        """The ONNX value of a TFLite tensor: its name may be on an earlier step towards it."""
         if tensor in self.graph.outputs:
             return tensor
         if tensor not in self.graph.producer:
             return None
+        wanted = _ACTIVATIONS if operation.activation else _LAST_STEP.get(operation.kind)
         value = tensor
-        while activation:
-            following = self.graph.consumers[value]
-            if len(following) != 1 or following[0].op_type not in LAYOUT | _ACTIVATIONS:
+        while wanted:
+            following = {id(node): node for node in self.graph.consumers[value]}
+            node = next(iter(following.values())) if len(following) == 1 else None
+            if node is None or node.op_type not in LAYOUT | wanted:
                 break
-            value = following[0].output[0]
-            if following[0].op_type in _ACTIVATIONS:
+            value = node.output[0]
+            if node.op_type in wanted:
                 break
         return value
 

@@ -40,12 +40,14 @@ class Constant:
 class Operation:
     """One operator of the float graph, and how the quantized file runs it.
 
+    ``kind`` is its ``BuiltinOperator`` and ``activation`` the one fused into it, 0 for none.
     ``inputs`` and ``outputs`` are tensor names of the float graph; ``scales`` and ``constants``
     say, for the input at a position, how it is quantized there (None: it stays real).
     """
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    kind: int
     activation: int
     input_scales: tuple[Scale | None, ...]
     output_scales: tuple[Scale | None, ...]
@@ -72,6 +74,7 @@ def read_quantization(graph: Path, quantized: Path) -> list[Operation]:
             Operation(
                 inputs=tuple(_names(ours, real.inputs)),
                 outputs=tuple(_names(ours, real.outputs)),
+                kind=flatbuffer.opcode(floats, real),
                 activation=int(getattr(real.builtinOptions, "fusedActivationFunction", 0) or 0),
                 input_scales=tuple(_scale(ints, i) for i in whole.inputs),
                 output_scales=tuple(_scale(ints, i) for i in whole.outputs),

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from models import Array
 
 import edgekit
+from edgekit.rows import Array
 from edgekit_converters import load_model
 
 pytestmark = pytest.mark.benchmark

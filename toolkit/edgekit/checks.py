@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.report import FileResult
 from edgekit.rows import Array
 from edgekit.scoring import answers, class_labels, find_tasks
 from edgekit.storage import Samples, Stored
@@ -13,6 +14,7 @@ from edgekit_runtimes import Session, TensorSpec
 Ranges = Mapping[str, tuple[Any, Any]]
 
 _PREPROCESSING = {"Rescaling", "Normalization"}
+_APART = 1.5  # dB
 _BYTES = 16  # a maximum above it is that of bytes; up to 1, that of scaled ones
 _MISSED = 0.2  # of a range's width: less is what 200 samples miss by chance
 
@@ -36,6 +38,18 @@ def outside_range(calibrated: Ranges, seen: Ranges) -> Iterator[str]:
             f"{seen_high:.3g} ({excess:.0%} of the width outside). Values out there saturate: calibrate "
             "on more, and more varied, samples"
         )
+
+
+def twins_apart(files: Sequence[FileResult]) -> Iterator[str]:
+    """Files of one precision and two formats of which one strays farther than the other."""
+    for file in files:
+        for other in files:
+            apart = file.worst_score.sqnr_db - other.worst_score.sqnr_db
+            if file.precision == other.precision == "int8" and apart > _APART:
+                yield (
+                    f"{other.name} strays {apart:.0f} dB farther from the original than {file.name}, "
+                    "made with the same numbers: one of the two runtimes computes them otherwise"
+                )
 
 
 def image_range(

@@ -6,28 +6,26 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.rows import Array
+
 _TRAINED_ON, _CONVERTED_WITH = 697, 700
 
 
-def train_digits(folder: Path, *, progress: Callable[[str], None], ask: Any = None) -> None:
-    """Trains a small CNN on scikit-learn's digits (1,797 images of 8x8) and sets samples aside.
-
-    Writes ``model.keras``; ``calib.npz``, with ``image`` and ``y``, which training has not seen, for
-    conversion; and ``eval.npz``, alike, which conversion has not seen either.
-    """
-    del ask  # a worker's function is given it
-    progress("loading TensorFlow")
-    import keras
+def digits() -> tuple[Array, Array]:
+    """scikit-learn's 1,797 handwritten digits in random order: 8x8 images in 0..1, and labels."""
     from sklearn.datasets import load_digits
 
-    progress(f"training on {_TRAINED_ON} handwritten digits")
-    digits = load_digits()
-    order = np.random.default_rng(0).permutation(len(digits.target))
-    images = (digits.images[order] / 16).astype(np.float32)[..., np.newaxis]
-    labels = digits.target[order]
-    keras.utils.set_random_seed(0)
+    data = load_digits()
+    order = np.random.default_rng(0).permutation(len(data.target))
+    return (data.images[order] / 16).astype(np.float32)[..., np.newaxis], data.target[order]
+
+
+def digits_cnn() -> Any:
+    """A CNN for them, with a batch norm; untrained."""
+    import keras
+
     layers = keras.layers
-    model = keras.Sequential(
+    return keras.Sequential(
         [
             layers.Input((8, 8, 1), name="image"),
             layers.Conv2D(16, 3, padding="same", use_bias=False),
@@ -41,6 +39,22 @@ def train_digits(folder: Path, *, progress: Callable[[str], None], ask: Any = No
             layers.Dense(10, activation="softmax", name="digit"),
         ]
     )
+
+
+def train_digits(folder: Path, *, progress: Callable[[str], None], ask: Any = None) -> None:
+    """Trains the CNN on some of the digits, and sets others aside.
+
+    Writes ``model.keras``; ``calib.npz``, with ``image`` and ``y``, which training has not seen, for
+    conversion; and ``eval.npz``, alike, which conversion has not seen either.
+    """
+    del ask  # a worker's function is given it
+    progress("loading TensorFlow")
+    import keras
+
+    progress(f"training on {_TRAINED_ON} handwritten digits")
+    images, labels = digits()
+    keras.utils.set_random_seed(0)
+    model = digits_cnn()
     model.compile("adam", "sparse_categorical_crossentropy")
     model.fit(images[:_TRAINED_ON], labels[:_TRAINED_ON], epochs=20, batch_size=32, verbose=0)
     folder.mkdir(parents=True, exist_ok=True)

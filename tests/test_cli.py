@@ -96,11 +96,14 @@ def test_validate_fails_a_file_of_another_model(
     assert "answers changed" in result.output
 
 
-def test_run_prints_predictions(digits: Path, converted: Path) -> None:
+def test_run_prints_predictions(
+    digits: Path, converted: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     result = edgekit(
-        "run", converted / "model_int8.onnx", "--data", digits / "eval.npz", "--count", "4", "--json"
+        "run", converted / "model_int8.tflite", "--data", digits / "eval.npz", "--count", "4", "--json"
     )  # fmt: skip
     assert result.exit_code == 0, result.output
+    assert capfd.readouterr().err == "", "LiteRT and ONNX Runtime print there"
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(lines) == 4
     assert all(len(line["outputs"]["digit"]) == 3 for line in lines)

@@ -262,7 +262,7 @@ def validate(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a sample.")
 def run(model: Path, data: str, top: int, count: int, scale: str | None, as_json: bool) -> None:
     """Run a MODEL file on samples and print what it says."""
-    with _errors():
+    with _errors(), _hushed():
         from edgekit.predict import predictions
 
         for line in predictions(model, data, top=top, count=count, scale=scale):
@@ -293,6 +293,21 @@ def _steps(*, quiet: bool, verbose: bool) -> Iterator[Callable[[str], None]]:
 
         with Console(stderr=True).status("starting") as status:
             yield lambda step: status.update(step)
+
+
+@contextlib.contextmanager
+def _hushed() -> Iterator[None]:
+    """Keeps what native code prints on standard error from the screen."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(silence)
 
 
 @contextlib.contextmanager

@@ -31,7 +31,9 @@ class Prediction:
     def __str__(self) -> str:
         said = "; ".join(
             (f"{name}: " if len(self.outputs) > 1 else "")
-            + ", ".join(f"{what} {value:.4g}" if what else f"{value:.4g}" for what, value in values)
+            + ", ".join(
+                f"{what}: {value:.4g}" if what else f"{value:.4g}" for what, value in values
+            )
             for name, values in self.outputs.items()
         )
         return f"{self.number:>5}  {said}" + (

@@ -96,6 +96,20 @@ def test_validate_fails_a_file_of_another_model(
     assert "answers changed" in result.output
 
 
+def test_validate_says_what_is_wrong_and_where_the_log_is(
+    digits: Path, converted: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "cut.onnx").write_bytes((converted / "model_int8.onnx").read_bytes()[:5000])
+    result = edgekit(
+        "validate", digits / "cnn.keras", tmp_path / "cut.onnx", "--data", digits / "eval.npz"
+    )  # fmt: skip
+    assert result.exit_code == 3
+    assert "cut.onnx: ONNX Runtime cannot open it" in result.output
+    log = Path(result.output.rsplit(" ", 1)[-1].strip().removesuffix("."))
+    assert log.is_file()
+    log.unlink()
+
+
 def test_run_prints_predictions(
     digits: Path, converted: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

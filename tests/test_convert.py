@@ -107,6 +107,25 @@ def test_a_fixed_batch_is_filled_up(digits: Path, tmp_path: Path) -> None:
             assert model.run(images).shape == (7, 10)
 
 
+@pytest.mark.parametrize("opset", [13, 18])
+def test_one_format_alone_in_another_opset(digits: Path, tmp_path: Path, opset: int) -> None:
+    import onnx
+
+    report = edgekit.convert(
+        digits / "cnn.keras", digits / "calib.npz", tmp_path, to=["onnx"], opset=opset
+    )
+    assert report
+    assert {f.format for f in report.files} == {"onnx"}
+    written = onnx.load(str(tmp_path / "model_int8.onnx"))
+    assert [o.version for o in written.opset_import if not o.domain] == [opset]
+
+
+def test_what_needs_no_calibration_needs_no_samples(digits: Path, tmp_path: Path) -> None:
+    report = edgekit.convert(digits / "cnn.keras", None, tmp_path, precision=["float32", "dynamic"])
+    assert not report.shippable
+    assert len(report.files) == 4
+
+
 def test_an_lstm_in_int8_is_a_good_file(digits: Path, tmp_path: Path) -> None:
     """TFLiteConverter's own full int8 ends the process on this model."""
     report = edgekit.convert(digits / "lstm.keras", digits / "rows.npz", tmp_path)

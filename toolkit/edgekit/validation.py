@@ -1,5 +1,7 @@
 """``edgekit validate``: an original against files, on labelled or unlabelled samples."""
 
+import os
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +14,7 @@ from edgekit.images import Images
 from edgekit.report import FileResult, Report, slower_in_words
 from edgekit.scoring import Limits, compare, find_tasks, record
 from edgekit.storage import MOST_HELD_OUT, Samples, set_aside
-from edgekit_converters import check_source, load_model, run_in_worker
+from edgekit_converters import ConversionError, check_source, load_model, run_in_worker
 from edgekit_runtimes import ModelError, Session, TensorSpec, keras_session, open_model
 
 Progress = Callable[[str], None]
@@ -43,7 +45,7 @@ def validate(
         trust: run code that the model file carries.
         images: how image files become arrays.
         limits: how far a file may stray before the report is false.
-        log: where the libraries' noise goes; by default it is dropped.
+        log: where the libraries' noise goes; by default a temporary file, kept where this fails.
         timeout: seconds for the whole.
         progress: is called with each step's name as it begins.
 
@@ -67,18 +69,28 @@ def validate(
             rows = open_rows(data, inputs, images)
             return set_aside(rows, scratch / "samples", calibration=0, held_out=samples)
 
-        results, found = run_in_worker(
-            _work,
-            source,
-            files,
-            trust,
-            limits or Limits(),
-            scratch,
-            log=log or scratch / "log",
-            timeout=timeout,
-            progress=progress,
-            answer=read_samples,
-        )
+        noise = log or scratch / "log"
+        try:
+            results, found = run_in_worker(
+                _work,
+                source,
+                files,
+                trust,
+                limits or Limits(),
+                scratch,
+                log=noise,
+                timeout=timeout,
+                progress=progress,
+                answer=read_samples,
+            )
+        except (ConversionError, ModelError) as error:
+            if log is None:
+                handle, kept = tempfile.mkstemp(prefix="edgekit-", suffix=".log")
+                os.close(handle)
+                shutil.copyfile(noise, kept)
+                noise = Path(kept)
+            error.add_note(f"What the libraries printed is in {noise}.")
+            raise
     size = Path(source).stat().st_size if Path(source).is_file() else 0
     return Report(
         model=source,

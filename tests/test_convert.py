@@ -267,6 +267,37 @@ def test_both_formats_stray_alike(make: Any, tmp_path: Path) -> None:
     assert abs(scores["model_int8.tflite"] - scores["model_int8.onnx"]) < 1.5
 
 
+@pytest.mark.parametrize(("io", "least"), [("float", 25.0), ("int8", -100.0)])
+def test_features_of_different_widths_are_normalized_in_float(
+    tmp_path: Path, io: Any, least: float
+) -> None:
+    """In one int8 scale, areas of thousands would make ratios of hundredths all 0."""
+    import keras
+    from sklearn.datasets import load_breast_cancer
+
+    data = load_breast_cancer()
+    x = data.data.astype(np.float32)
+    keras.utils.set_random_seed(0)
+    normalization = keras.layers.Normalization()
+    normalization.adapt(x)
+    model = keras.Sequential(
+        [
+            keras.layers.Input((30,), name="measurements"),
+            normalization,
+            keras.layers.Dense(16, activation="relu"),
+            keras.layers.Dense(1, activation="sigmoid", name="benign"),
+        ]
+    )
+    model.compile("adam", "binary_crossentropy")
+    model.fit(x, data.target, epochs=10, verbose=0)
+    report = edgekit.convert(
+        model, {"measurements": x, "y": data.target}, tmp_path, precision=["int8"], io=io
+    )
+    assert any("normaliz" in note for note in report.notes), report.notes
+    assert bool(report) is (io == "float")
+    assert all(f.worst_score.sqnr_db > least for f in report.files)
+
+
 def test_random_samples_are_marked_everywhere(digits: Path, tmp_path: Path) -> None:
     report = edgekit.convert(digits / "mlp.keras", "random", tmp_path)
     assert not report.shippable

@@ -4,6 +4,7 @@ What is fed to it is our own table of ranges: its own calibration keeps a moving
 extremes, which costs up to 10 dB.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from edgekit_converters import flatbuffer
 from edgekit_converters.base import CALIBRATED, ConversionError, InterfaceType, Precision
 from edgekit_converters.calibration import Ranges
+from edgekit_converters.preprocessing import normalization
 from edgekit_converters.recurrent import has_loop
 
 
@@ -42,7 +44,8 @@ def write_tflite(
     from litert_quantizer import quantizer
 
     made = quantizer.Quantizer(str(graph))
-    made.load_quantization_recipe(_recipe(precision, interface))
+    kept = normalization(graph) if precision in CALIBRATED and interface == "float" else []
+    made.load_quantization_recipe(_recipe(precision, interface, kept))
     statistics = {
         name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
         for name, (low, high) in (ranges or {}).items()
@@ -59,7 +62,8 @@ def write_tflite(
         _mend(graph, target)
 
 
-def _recipe(precision: Precision, interface: InterfaceType) -> Any:
+def _recipe(precision: Precision, interface: InterfaceType, kept: list[str]) -> Any:
+    """The quantizer's instructions; the operators that make the tensors ``kept`` stay in float."""
     from litert_quantizer import qtyping, recipe_manager
     from litert_quantizer.algorithm_manager import AlgorithmName
 
@@ -77,6 +81,14 @@ def _recipe(precision: Precision, interface: InterfaceType) -> Any:
         if interface == "float":
             for end in (operation.INPUT, operation.OUTPUT):
                 recipes.add_quantization_config(".*", end, algorithm_key=AlgorithmName.NO_QUANTIZE)
+        for name in kept:
+            # The quantizer looks for the expression in the names of an operator's outputs, each with
+            # a semicolon behind it.
+            recipes.add_quantization_config(
+                f"^{re.escape(name)};$",
+                operation.ALL_SUPPORTED,
+                algorithm_key=AlgorithmName.NO_QUANTIZE,
+            )
     return recipes.get_quantization_recipe()
 
 

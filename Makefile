@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test test-slow check format bench clean
+.PHONY: setup demo test test-slow check format bench matrix clean
 
 setup: .venv/installed ## .venv with everything
 
@@ -29,6 +29,9 @@ check: setup ## style and types
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+matrix: setup ## every model in every format and precision, into docs/matrix.md (20 minutes)
+	PYTHONPATH=tests $(BIN)/python tests/matrix.py docs/matrix.md
 
 bench: setup ## the comparisons that the README quotes
 	$(BIN)/pytest -m benchmark -q

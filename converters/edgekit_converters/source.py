@@ -14,6 +14,7 @@ from typing import Any
 from edgekit_converters.base import ConversionError, SourceError
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
+_PLAIN = {"float32", "float64", "int32", "int64", "int8", "uint8", "bool", "string"}
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
@@ -84,7 +85,7 @@ def load_model(source: str, *, trust: bool = False) -> Any:
         raise
     except Exception as error:  # Keras raises whatever a layer's constructor raises
         raise ConversionError(_explain(source, error)) from error
-    return _functional(model, source)
+    return _functional(_in_float32(model), source)
 
 
 def is_function(source: str) -> bool:
@@ -162,6 +163,32 @@ def _saved_model(folder: str) -> Any:
     outputs = Signature()(inputs)
     named = {k: keras.layers.Identity(name=k)(v) for k, v in outputs.items()}
     return keras.Model(inputs, named)
+
+
+def _in_float32(model: Any) -> Any:
+    """The same model, computing in float32 where a mixed policy computed in 16 bits.
+
+    TFLite has no 16-bit float operators; the weights of a mixed policy are float32 anyway.
+    """
+    import keras
+
+    if all(str(layer.compute_dtype) in _PLAIN for layer in model._flatten_layers()):
+        return model
+
+    def remake(layer: Any) -> Any:
+        return type(layer).from_config(_plain_policy(layer.get_config()))
+
+    plain = keras.models.clone_model(model, clone_function=remake)
+    plain.set_weights(model.get_weights())
+    return plain
+
+
+def _plain_policy(config: Any) -> Any:
+    if isinstance(config, dict):
+        return {k: _plain_policy(v) for k, v in config.items()}
+    if isinstance(config, list):
+        return [_plain_policy(v) for v in config]
+    return "float32" if config in ("mixed_float16", "mixed_bfloat16", "float16") else config
 
 
 def _functional(model: Any, source: str) -> Any:

@@ -37,4 +37,4 @@ bench: setup ## the comparisons that the README quotes
 	$(BIN)/pytest -m benchmark -q
 
 clean:
-	rm -rf .venv edgekit-demo dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv edgekit-demo samples-out dist .mypy_cache .pytest_cache .ruff_cache

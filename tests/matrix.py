@@ -1,7 +1,7 @@
 """``make matrix``: every model of the zoo in every format and precision, as a table.
 
-Usage: matrix.py TABLE.md, or matrix.py --row NAME for one row, which prints it as JSON. Each row runs
-in a process of its own, so that its peak memory is its own.
+Usage: matrix.py TABLE.md [NAME ...], or matrix.py --row NAME for one row as JSON. Each row runs in a
+process of its own, so that its peak memory is its own.
 """
 
 import json
@@ -64,22 +64,25 @@ def _decibel(value: float) -> str:
     return "equal" if value == float("inf") else f"{value:.0f}"
 
 
-def main(target: Path) -> None:
+def main(target: Path, names: list[str]) -> None:
+    """Writes the table, or those rows of it that are named."""
+    before, mark, table = target.read_text().partition("<!-- made by make matrix -->\n")
+    rows = {line.split(" | ")[0].removeprefix("| "): line for line in table.splitlines()[2:]}
     heads = ["model", *PRECISIONS, "int8 of float32", "s", "peak MB", "what is done otherwise"]
-    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
-    for name in (*SMALL, *LARGE):
+    for name in names or [*SMALL, *LARGE]:
         done = subprocess.run(
             [sys.executable, __file__, "--row", name], capture_output=True, text=True, check=False
         )
         last = done.stdout.strip().splitlines()[-1:] or ['{"error": "the process died"}']
-        lines.append(f"| {' | '.join([name, *cells(json.loads(last[0]))])} |")
-        print(lines[-1], flush=True)
-    before, mark, _ = target.read_text().partition("<!-- made by make matrix -->\n")
-    target.write_text(f"{before}{mark}" + "\n".join(lines) + "\n")
+        rows[name] = f"| {' | '.join([name, *cells(json.loads(last[0]))])} |"
+        print(rows[name], flush=True)
+        lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+        lines += [rows[n] for n in (*SMALL, *LARGE) if n in rows]
+        target.write_text(f"{before}{mark}" + "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--row":
         print(json.dumps(row(sys.argv[2])))
     else:
-        main(Path(sys.argv[1]))
+        main(Path(sys.argv[1]), sys.argv[2:])

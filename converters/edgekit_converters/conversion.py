@@ -17,7 +17,7 @@ from edgekit_converters.calibration import Ranges, ranges_over
 from edgekit_converters.graph import write_float_graph
 from edgekit_converters.onnx import write_onnx
 from edgekit_converters.onnx_graph import DEFAULT_OPSET, OnnxGraph, to_onnx
-from edgekit_converters.preprocessing import normalization
+from edgekit_converters.preprocessing import preprocessing
 from edgekit_converters.recurrent import has_loop, unrolled
 from edgekit_converters.tflite import write_tflite
 
@@ -116,13 +116,13 @@ def convert(
             f"recurrent layers are unrolled in {' and '.join(calibrated)}: a loop's inside cannot be "
             "calibrated"
         )
-    if normalization(graph):
+    if preprocessing(graph):
         notes.append(
-            f"the normalization of the inputs stays in float in {' and '.join(calibrated)}: features of "
-            "different widths cannot share one int8 scale"
+            "the rescaling or normalization of the inputs stays in float in "
+            f"{' and '.join(calibrated)}: one scale cannot hold features of different widths"
             if interface == "float"
-            else "integer inputs have one scale for all features, before the model normalizes them: "
-            "where their widths differ, normalize outside the model, or take real inputs"
+            else "integer inputs have one scale for all features, before the model rescales or "
+            "normalizes them: where their widths differ, do that outside, or take real inputs"
         )
     assert samples is not None
     progress(f"calibrating on {len(samples)} samples")

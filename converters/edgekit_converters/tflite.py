@@ -13,7 +13,7 @@ import numpy as np
 from edgekit_converters import flatbuffer
 from edgekit_converters.base import CALIBRATED, ConversionError, InterfaceType, Precision
 from edgekit_converters.calibration import Ranges
-from edgekit_converters.preprocessing import normalization
+from edgekit_converters.preprocessing import preprocessing
 from edgekit_converters.recurrent import has_loop
 
 
@@ -44,7 +44,7 @@ def write_tflite(
     from litert_quantizer import quantizer
 
     made = quantizer.Quantizer(str(graph))
-    kept = normalization(graph) if precision in CALIBRATED and interface == "float" else []
+    kept = preprocessing(graph) if precision in CALIBRATED and interface == "float" else []
     made.load_quantization_recipe(_recipe(precision, interface, kept))
     statistics = {
         name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}

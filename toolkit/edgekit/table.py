@@ -95,7 +95,7 @@ def _words(report: Report) -> Iterator[RenderableType]:
                 where = f"{file.name} ({score.output})" if len(file.scores) > 1 else file.name
                 alike.setdefault((score.verdict, score.reason), []).append(where)
     for (verdict, reason), names in alike.items():
-        yield Text(f"{', '.join(names)} {verdict}: {reason}", _STYLE[verdict])
+        yield Text(f"{verdict}: {', '.join(names)}: {reason}", _STYLE[verdict])
     for precision, twins in report.twins.items():
         if precision != "float32":
             yield Text(f"both {precision} files {_alike(twins)}")

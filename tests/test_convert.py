@@ -298,6 +298,16 @@ def test_features_of_different_widths_are_normalized_in_float(
     assert all(f.worst_score.sqnr_db > least for f in report.files)
 
 
+def test_an_embedding_is_no_preprocessing(tmp_path: Path) -> None:
+    """Keras adds to its indices, which is arithmetic on the input too, but of whole numbers."""
+    from zoo import recommender, samples
+
+    model = recommender()
+    report = edgekit.convert(model, samples(model), tmp_path, precision=["int8"])
+    assert report
+    assert not any("stays in float" in note for note in report.notes), report.notes
+
+
 def test_random_samples_are_marked_everywhere(digits: Path, tmp_path: Path) -> None:
     report = edgekit.convert(digits / "mlp.keras", "random", tmp_path)
     assert not report.shippable

@@ -18,11 +18,13 @@ from edgekit_converters.base import (
 from edgekit_converters.calibration import ranges_over
 from edgekit_converters.conversion import Conversion, convert
 from edgekit_converters.marking import mark
+from edgekit_converters.onnx_graph import DEFAULT_OPSET
 from edgekit_converters.source import check_source, load_model
 from edgekit_converters.worker import WorkerError, run_in_worker
 
 __all__ = [
     "CALIBRATED",
+    "DEFAULT_OPSET",
     "FORMATS",
     "PRECISIONS",
     "Conversion",

@@ -21,8 +21,9 @@ def preprocessing(graph: Path) -> list[str]:
     made = set(main.inputs)
     found: list[str] = []
     for operator in main.operators:
-        if flatbuffer.opcode(model, operator) not in _ARITHMETIC:
-            continue
+        real = main.tensors[operator.outputs[0]].type == flatbuffer.FLOAT32
+        if not real or flatbuffer.opcode(model, operator) not in _ARITHMETIC:
+            continue  # whole numbers, as an embedding's indices, are not quantized in any case
         constants = sum(
             flatbuffer.constant(model, main.tensors[index]) is not None for index in operator.inputs
         )

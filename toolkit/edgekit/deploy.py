@@ -19,6 +19,7 @@ from edgekit.scoring import Limits, Score, compare, find_tasks, record
 from edgekit.storage import DEFAULT_CALIBRATION, Samples, set_aside
 from edgekit_converters import (
     CALIBRATED,
+    DEFAULT_OPSET,
     FORMATS,
     PRECISIONS,
     Conversion,
@@ -33,7 +34,7 @@ from edgekit_converters import (
     run_in_worker,
 )
 from edgekit_converters import convert as convert_model
-from edgekit_runtimes import RuntimeMissing, TensorSpec, keras_session, open_model
+from edgekit_runtimes import ModelError, RuntimeMissing, TensorSpec, keras_session, open_model
 
 Progress = Callable[[str], None]
 
@@ -51,7 +52,7 @@ class Options:
     batch: int = 1
     interface: InterfaceType = "float"
     samples: int = DEFAULT_CALIBRATION
-    opset: int = 17
+    opset: int = DEFAULT_OPSET
     trust: bool = False
     limits: Limits = field(default_factory=Limits)
 
@@ -77,7 +78,7 @@ def convert(
     batch: int = 1,
     io: InterfaceType = "float",
     samples: int = DEFAULT_CALIBRATION,
-    opset: int = 17,
+    opset: int = DEFAULT_OPSET,
     trust: bool = False,
     images: Images | None = None,
     label_names: Sequence[str] = (),
@@ -110,6 +111,7 @@ def convert(
 
     Raises:
         ConversionError: the model cannot be converted.
+        ModelError: a file was written that its own runtime cannot open.
         DataError: the samples cannot be read, or do not fit the model.
         RuntimeMissing: TensorFlow or a runtime is not installed.
     """
@@ -154,7 +156,7 @@ def convert(
                 progress=progress,
                 answer=read_samples,
             )
-        except (ConversionError, OSError) as error:
+        except (ConversionError, ModelError, OSError) as error:
             error.add_note(f"What the converters printed is in {log}.")
             raise
         except BaseException:

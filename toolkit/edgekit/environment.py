@@ -15,7 +15,8 @@ _PACKAGES = (
     "tf2onnx",
     "numpy",
 )
-# What decides how int8 is computed; the last three are where saturation cannot happen.
+# What decides how int8 is computed: VNNI, AMX and ARM's dot products sum in 32 bits, where AVX2 alone
+# can saturate in 16.
 _TELLING = (
     "sse4_1",
     "avx2",

@@ -139,6 +139,7 @@ def test_an_lstm_in_int8_is_a_good_file(digits: Path, tmp_path: Path) -> None:
 def test_samples_are_matched_by_name_in_any_order(tmp_path: Path) -> None:
     import keras
 
+    keras.utils.set_random_seed(0)
     user, item = keras.Input((6,), name="user"), keras.Input((6,), name="item")
     joined = keras.layers.Concatenate()([user * 3.0, item])
     risk = keras.layers.Dense(1, activation="sigmoid", name="risk")(joined)
@@ -209,6 +210,7 @@ def test_a_function_may_make_the_model_and_the_samples(
         "import numpy as np\n"
         "def model():\n"
         "    import keras\n"
+        "    keras.utils.set_random_seed(0)\n"
         "    return keras.Sequential([keras.layers.Input((4,), name='x'), keras.layers.Dense(2)])\n"
         "def samples():\n"
         "    for i in range(60):\n"
@@ -224,6 +226,7 @@ def test_a_dense_layer_on_a_feature_map_keeps_its_bias(tmp_path: Path) -> None:
     """tf2onnx loses it where TFLite flattens by itself."""
     import keras
 
+    keras.utils.set_random_seed(0)
     inputs = keras.Input((1, 1, 6), name="x")
     dense = keras.layers.Dense(4, bias_initializer="random_normal", name="y")
     model = keras.Model(inputs, dense(keras.layers.Flatten()(keras.layers.ReLU()(inputs))))
@@ -300,8 +303,10 @@ def test_features_of_different_widths_are_normalized_in_float(
 
 def test_an_embedding_is_no_preprocessing(tmp_path: Path) -> None:
     """Keras adds to its indices, which is arithmetic on the input too, but of whole numbers."""
+    import keras
     from zoo import recommender, samples
 
+    keras.utils.set_random_seed(0)
     model = recommender()
     report = edgekit.convert(model, samples(model), tmp_path, precision=["int8"])
     assert report

@@ -47,6 +47,10 @@ def write(model: Any, path: Path) -> None:
     """Writes a ``ModelT`` as a file that a runtime opens."""
     import flatbuffers
 
+    for code in model.operatorCodes:
+        # Operators below 127 stand in both fields (schema.fbs); LiteRT Quantizer fills only the new
+        # one, and readers of the old one, as OpenVINO, take its QUANTIZE for an ADD.
+        code.deprecatedBuiltinCode = min(code.builtinCode or code.deprecatedBuiltinCode, 127)
     # Starting near the final size spares the builder from doubling its buffer again and again.
     constants = sum(len(b.data) for b in model.buffers if b.data is not None)
     builder = flatbuffers.Builder(constants + 1_048_576)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgekit_runtimes import InputError, ModelError, TensorSpec, open_model
-from edgekit_runtimes.base import quantize
+from edgekit_runtimes.arrays import quantize
 
 FILES = ("model_float32.tflite", "model_float32.onnx", "model_int8.tflite", "model_int8.onnx")
 

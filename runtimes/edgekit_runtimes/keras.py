@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from edgekit_runtimes.base import Array, ModelError, RuntimeMissing, Session, TensorSpec
+from edgekit_runtimes.base import Array, Engine, ModelError, RuntimeMissing, TensorSpec
+from edgekit_runtimes.placement import Operator, Placement
+from edgekit_runtimes.session import Session
 
 
-def open_keras(path: Path, threads: int = 1) -> Session:  # noqa: ARG001
+def open_keras(path: Path, threads: int = 1) -> Engine:  # noqa: ARG001
     """Opens a ``.keras`` or ``.h5`` file. ``threads`` is TensorFlow's own affair.
 
     Raises:
@@ -27,24 +29,35 @@ def open_keras(path: Path, threads: int = 1) -> Session:  # noqa: ARG001
         model = keras.saving.load_model(str(path), compile=False)
     except Exception as error:  # Keras raises whatever a layer's constructor raises
         raise ModelError(f"{path}: Keras cannot load it: {error}") from error
-    return keras_session(model, str(path))
+    return _engine(model)
 
 
 def keras_session(model: Any, name: str) -> Session:
     """A session on a Keras model that is already in memory; ``name`` is what errors call it."""
+    return Session(name, _engine(model), device="keras")
+
+
+def _engine(model: Any) -> Engine:
     import keras
 
     model = keras.Model(keras.tree.flatten(model.inputs), keras.tree.flatten(model.outputs))
 
-    def run(arrays: Sequence[Array]) -> Sequence[Array]:
+    def call(arrays: Sequence[Array]) -> Sequence[Array]:
         return [np.asarray(y) for y in keras.tree.flatten(model(list(arrays), training=False))]
 
-    return Session(
-        name,
+    def place() -> Placement:
+        operators = [
+            Operator(type(layer).__name__, "TensorFlow", str(layer.compute_dtype), name=layer.name)
+            for layer in model.layers
+        ]
+        return Placement("keras", "whatever TensorFlow finds", "TensorFlow", operators)
+
+    return Engine(
         [TensorSpec(t.name, tuple(t.shape), str(t.dtype)) for t in model.inputs],
         [
             TensorSpec(n, tuple(t.shape), str(t.dtype))
             for n, t in zip(model.output_names, model.outputs, strict=True)
         ],
-        run,
+        call,
+        place,
     )

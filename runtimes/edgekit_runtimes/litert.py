@@ -1,4 +1,4 @@
-"""LiteRT: runs ``.tflite`` files on the CPU, by XNNPACK."""
+"""LiteRT: runs ``.tflite`` files on the CPU by XNNPACK, or by a delegate library of your own."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,44 +6,112 @@ from typing import Any
 
 import numpy as np
 
-from edgekit_runtimes.base import Array, ModelError, RuntimeMissing, Session, TensorSpec
+from edgekit_runtimes.base import (
+    Array,
+    DeviceUnavailable,
+    Engine,
+    ModelError,
+    RuntimeMissing,
+    TensorSpec,
+)
+from edgekit_runtimes.placement import Operator, Placement
+from edgekit_runtimes.processor import processor_name
+from edgekit_runtimes.quiet import quiet
+from edgekit_runtimes.tflite_file import node_macs, node_precision
 
 
-def open_litert(path: Path, threads: int = 1) -> Session:
+def open_litert(path: Path, threads: int = 1, delegate: str | None = None) -> Engine:
     """Opens a TFLite file.
+
+    Args:
+        path: the file.
+        threads: of XNNPACK.
+        delegate: the path of a delegate's library, asked before XNNPACK is.
 
     Raises:
         RuntimeMissing: ai-edge-litert is not installed.
+        DeviceUnavailable: the delegate cannot be loaded.
         ModelError: the file is no TFLite file, is cut short, or holds an operator LiteRT lacks.
     """
+    interpreter = load(path, threads, delegate)
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    # A model with state (LSTM variables) starts clean at each call.
+    stateful = any("variable" in str(d["name"]).lower() for d in interpreter.get_tensor_details())
+    takes = [d["index"] for d in inputs]
+    gives = [d["index"] for d in outputs]
+    set_tensor, invoke, get_tensor = (
+        interpreter.set_tensor,
+        interpreter.invoke,
+        interpreter.get_tensor,
+    )
+
+    def call(arrays: Sequence[Array]) -> Sequence[Array]:
+        if stateful:
+            interpreter.reset_all_variables()
+        for index, array in zip(takes, arrays, strict=True):
+            set_tensor(index, array)
+        invoke()
+        return [get_tensor(index) for index in gives]
+
+    takes_one, gives_one = takes[0], gives[0]
+
+    def one(array: Array) -> Array:
+        set_tensor(takes_one, array)
+        invoke()
+        return get_tensor(gives_one)  # type: ignore[no-any-return]
+
+    accelerator = Path(delegate).name if delegate else "XNNPACK"
+    return Engine(
+        [spec(d) for d in inputs],
+        [spec(d) for d in outputs],
+        call,
+        lambda: _placement(interpreter, delegate or "xnnpack", accelerator),
+        None if stateful else one,
+    )
+
+
+def load(path: Path, threads: int = 1, delegate: str | None = None, *, plain: bool = False) -> Any:
+    """A LiteRT interpreter with its tensors allocated.
+
+    Args:
+        path: the file.
+        threads: of XNNPACK.
+        delegate: the path of a delegate's library.
+        plain: without XNNPACK, for the list of operators as the file has them.
+    """
     try:
-        from ai_edge_litert.interpreter import Interpreter
+        from ai_edge_litert import interpreter as litert
     except ImportError as error:
         raise RuntimeMissing(
             "LiteRT is not installed: pip install 'edgekit-toolkit[litert]'"
         ) from error
+    delegates = None
+    if delegate:
+        try:
+            delegates = [litert.load_delegate(delegate)]
+        except (ValueError, OSError) as error:
+            raise DeviceUnavailable(
+                f"{delegate}: cannot be loaded as a LiteRT delegate: {error}"
+            ) from error
+    kind = litert.OpResolverType
     try:
-        interpreter = Interpreter(str(path), num_threads=threads)
-        interpreter.allocate_tensors()
+        with quiet():
+            interpreter = litert.Interpreter(
+                str(path),
+                num_threads=threads,
+                experimental_delegates=delegates,
+                experimental_op_resolver_type=kind.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+                if plain
+                else kind.AUTO,
+            )
+            interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise ModelError(f"{path}: LiteRT cannot open it: {error}") from error
-    inputs = interpreter.get_input_details()
-    outputs = interpreter.get_output_details()
-    # A model with state (LSTM variables) starts clean at each call.
-    stateful = any("variable" in str(d["name"]).lower() for d in interpreter.get_tensor_details())
-
-    def run(arrays: Sequence[Array]) -> Sequence[Array]:
-        if stateful:
-            interpreter.reset_all_variables()
-        for detail, array in zip(inputs, arrays, strict=True):
-            interpreter.set_tensor(detail["index"], array)
-        interpreter.invoke()
-        return [interpreter.get_tensor(d["index"]) for d in outputs]
-
-    return Session(str(path), [_spec(d) for d in inputs], [_spec(d) for d in outputs], run)
+    return interpreter
 
 
-def _spec(detail: dict[str, Any]) -> TensorSpec:
+def spec(detail: dict[str, Any]) -> TensorSpec:
+    """What LiteRT tells of an input or an output."""
     scale, zero_point = detail["quantization"]
     return TensorSpec(
         name=detail["name"],
@@ -53,3 +121,68 @@ def _spec(detail: dict[str, Any]) -> TensorSpec:
         scale=float(scale) or None,
         zero_point=int(zero_point),
     )
+
+
+def operators(interpreter: Any, accelerator: str) -> tuple[list[Operator], int]:
+    """The operators of the main graph, each with who runs it, and the number of partitions.
+
+    LiteRT lists a delegate's nodes behind the operators that they stand for, with the tensors that
+    go in and come out; what lies between is theirs.
+    """
+    try:
+        nodes = interpreter._get_ops_details()  # LiteRT has no public list
+    except AttributeError:
+        return [], 0
+    tensors = {d["index"]: d for d in interpreter.get_tensor_details()}
+    plain = [n for n in nodes if n["op_name"] != "DELEGATE"]
+    delegates = [n for n in nodes if n["op_name"] == "DELEGATE"]
+    maker = {int(t): i for i, node in enumerate(plain) for t in node["outputs"]}
+    taken: set[int] = set()
+    for node in delegates:
+        border = set(map(int, node["inputs"]))
+        waiting = [int(t) for t in node["outputs"]]
+        while waiting:
+            tensor = waiting.pop()
+            if tensor in border or tensor not in maker or maker[tensor] in taken:
+                continue
+            taken.add(maker[tensor])
+            waiting += [int(t) for t in plain[maker[tensor]]["inputs"]]
+    return [
+        Operator(
+            node["op_name"],
+            accelerator if i in taken else "CPU",
+            node_precision(node["op_name"], *_types(node, tensors)),
+            node_macs(node["op_name"], *_shapes(node, tensors)),
+            str(tensors[int(node["outputs"][0])]["name"]) if len(node["outputs"]) else "",
+        )
+        for i, node in enumerate(plain)
+    ], len(delegates)
+
+
+def _placement(interpreter: Any, device: str, accelerator: str) -> Placement:
+    listed, partitions = operators(interpreter, accelerator)
+    return Placement(device, processor_name(), accelerator, listed, partitions)
+
+
+def _types(node: dict[str, Any], tensors: dict[int, dict[str, Any]]) -> tuple[list[str], str]:
+    reads, writes = _ends(node, tensors)
+    names = [np.dtype(d["dtype"]).name for d in reads]
+    return names, np.dtype(writes[0]["dtype"]).name if writes else "?"
+
+
+def _shapes(
+    node: dict[str, Any], tensors: dict[int, dict[str, Any]]
+) -> tuple[list[list[int]], list[int]]:
+    reads, writes = _ends(node, tensors)
+    shapes = [[int(n) for n in d["shape"]] for d in reads]
+    return shapes, [int(n) for n in writes[0]["shape"]] if writes else []
+
+
+def _ends(
+    node: dict[str, Any], tensors: dict[int, dict[str, Any]]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What is told of the tensors that a node reads and writes; optional ones left out are -1."""
+    reads, writes = (
+        [tensors[int(i)] for i in node[side] if int(i) in tensors] for side in ("inputs", "outputs")
+    )
+    return reads, writes

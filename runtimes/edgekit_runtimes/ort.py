@@ -1,61 +1,215 @@
-"""ONNX Runtime: runs ``.onnx`` files on the CPU."""
+"""ONNX Runtime: runs ``.onnx`` files on the CPU, or by one of its execution providers."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from edgekit_runtimes.base import Array, ModelError, RuntimeMissing, Session, TensorSpec
+from edgekit_runtimes.base import (
+    Array,
+    DeviceUnavailable,
+    Engine,
+    ModelError,
+    RuntimeMissing,
+    TensorSpec,
+)
+from edgekit_runtimes.onnx_file import QUANTIZATION_KEY, quantization
+from edgekit_runtimes.ort_placement import cpu_placement, provider_placement
+from edgekit_runtimes.placement import Placement
+from edgekit_runtimes.quiet import quiet
 
-QUANTIZATION_KEY = "edgekit.quantization"
-"""The metadata entry with the scales of integer inputs and outputs; ONNX has no place of its own."""
-
-_NUMPY_OF = {"float": "float32", "double": "float64"}
+_CPU = "CPUExecutionProvider"
+_NUMPY_OF = {"float": "float32", "double": "float64", "bool": "bool"}
 
 
-def open_ort(path: Path, threads: int = 1) -> Session:
-    """Opens an ONNX file.
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An execution provider of ONNX Runtime."""
+
+    device: str
+    """The name in ``open_model(..., device=...)``."""
+
+    name: str
+    """The provider's own name."""
+
+    add: str
+    """The command that installs it."""
+
+    plugin: str | None = None
+    """The module of a provider that comes as a package of its own; None: built into onnxruntime."""
+
+    options: Callable[[], Mapping[str, str]] = dict
+    """Provider options, asked for when it is opened."""
+
+    integers: bool = False
+    """Whether it turns quantized operators into integer kernels; else it computes them in float."""
+
+
+def open_mlas(path: Path, threads: int = 1) -> Engine:
+    """Opens an ONNX file on the CPU.
 
     Raises:
         RuntimeMissing: onnxruntime is not installed.
         ModelError: the file is no ONNX file, is cut short, or holds an operator that is unknown.
     """
+    runtime = _runtime()
+    session = _session(runtime, path, _options(runtime, threads), providers=[_CPU])
+    return _engine(path, session, lambda: cpu_placement(runtime, path), concurrent=True)
+
+
+def open_provider(provider: Provider, path: Path, threads: int = 1) -> Engine:
+    """Opens an ONNX file by an execution provider; what that does not take runs on the CPU.
+
+    Raises:
+        RuntimeMissing: onnxruntime or the provider is not installed.
+        DeviceUnavailable: the provider found no device, or takes nothing of the model.
+        ModelError: as ``open_mlas``.
+    """
+    runtime = _runtime()
+    if missing := provider_missing(provider):
+        raise RuntimeMissing(f"{provider.device}: {missing}: {provider.add}")
+    options = _options(runtime, threads)
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    emulated, processor = False, provider.name.removesuffix("ExecutionProvider")
+    with quiet() as printed:
+        try:
+            if provider.plugin:
+                devices = _devices(runtime, provider)
+                # A provider for GPUs or NPUs that names a CPU has an emulator behind it.
+                kinds = {d.device.type.name for d in devices}
+                emulated = kinds == {"CPU"}
+                processor = f"{devices[0].device.vendor} {' '.join(sorted(kinds))}"
+                options.add_provider_for_devices(devices, dict(provider.options()))
+                session = _session(runtime, path, options)
+            else:
+                session = _session(
+                    runtime,
+                    path,
+                    options,
+                    providers=[(provider.name, dict(provider.options())), _CPU],
+                    enable_fallback=0,
+                )
+        except ModelError as error:
+            open_mlas(path)  # a file that is bad in itself says so in its own words
+            raise DeviceUnavailable(f"{path}: {provider.device} cannot take it: {error}") from error
+        log = printed()
+    # A provider that failed to start, or whose library is not there, is still in get_providers():
+    # only the assignment of nodes tells.
+    assigned = session.get_provider_graph_assignment_info()
+    if not any(part.ep_name == provider.name for part in assigned):
+        why = _complaint(log)
+        raise DeviceUnavailable(
+            f"{path}: {provider.device} runs none of the model; {provider.name} is there, but every "
+            f"operator would run on the CPU{f' ({why})' if why else ''}. Open it with device='cpu', "
+            "or mend the provider."
+        )
+
+    def place() -> Placement:
+        return provider_placement(
+            runtime,
+            path,
+            session,
+            provider.device,
+            provider.name,
+            provider.integers,
+            processor,
+            emulated,
+        )
+
+    engine = _engine(path, session, place, concurrent=False)
+    engine.emulated = emulated
+    return engine
+
+
+def provider_missing(provider: Provider) -> str | None:
+    """What a provider lacks here; None where it is installed."""
+    if find_spec("onnxruntime") is None:
+        return "ONNX Runtime is not installed"
+    if provider.plugin:
+        return None if find_spec(provider.plugin) else f"{provider.plugin} is not installed"
+    listed = _runtime().get_available_providers()
+    return None if provider.name in listed else f"this onnxruntime has no {provider.name}"
+
+
+def _runtime() -> Any:
     try:
         import onnxruntime
     except ImportError as error:
         raise RuntimeMissing(
             "ONNX Runtime is not installed: pip install 'edgekit-toolkit[onnx]'"
         ) from error
-    options = onnxruntime.SessionOptions()
+    return onnxruntime
+
+
+def _options(runtime: Any, threads: int) -> Any:
+    options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    return options
+
+
+def _session(runtime: Any, path: Path, options: Any, **more: Any) -> Any:
     try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
+        return runtime.InferenceSession(str(path), options, **more)
     except Exception as error:  # its exceptions share no base but Exception
         raise ModelError(f"{path}: ONNX Runtime cannot open it: {error}") from error
-    scales = json.loads(session.get_modelmeta().custom_metadata_map.get(QUANTIZATION_KEY, "{}"))
+
+
+def _devices(runtime: Any, provider: Provider) -> list[Any]:
+    """The devices of a plug-in, which is registered first."""
+    assert provider.plugin
+    if not any(d.ep_name == provider.name for d in runtime.get_ep_devices()):
+        library = import_module(provider.plugin).get_library_path()
+        try:
+            runtime.register_execution_provider_library(provider.name, library)
+        except Exception as error:  # its exceptions share no base but Exception
+            raise DeviceUnavailable(
+                f"{provider.device}: the provider's library {library} cannot be loaded: {error}"
+            ) from error
+    found = [d for d in runtime.get_ep_devices() if d.ep_name == provider.name]
+    if not found:
+        raise DeviceUnavailable(f"{provider.device}: {provider.name} finds no device here.")
+    return found
+
+
+def _complaint(log: str) -> str:
+    lines = [line for line in log.splitlines() if "[E:" in line or "rror" in line]
+    return lines[-1].split("] ", 1)[-1].strip() if lines else ""
+
+
+def _engine(path: Path, session: Any, place: Callable[[], Any], *, concurrent: bool) -> Engine:
+    scales = quantization(session.get_modelmeta().custom_metadata_map.get(QUANTIZATION_KEY, "{}"))
     inputs = [_spec(i, scales) for i in session.get_inputs()]
     outputs = [_spec(o, scales) for o in session.get_outputs()]
-    names = [o.name for o in outputs]
+    takes, gives = [s.name for s in inputs], [s.name for s in outputs]
+    takes_one = takes[0]
+    run = session.run
 
-    def run(arrays: Sequence[Array]) -> Sequence[Array]:
-        return session.run(  # type: ignore[no-any-return]
-            names, {spec.name: array for spec, array in zip(inputs, arrays, strict=True)}
-        )
+    def call(arrays: Sequence[Array]) -> Sequence[Array]:
+        try:
+            return run(gives, dict(zip(takes, arrays, strict=True)))  # type: ignore[no-any-return]
+        except Exception as error:  # its exceptions share no base but Exception
+            raise ModelError(f"{path}: ONNX Runtime cannot run it: {error}") from error
 
-    return Session(str(path), inputs, outputs, run)
+    def one(array: Array) -> Array:
+        try:
+            return run(gives, {takes_one: array})[0]  # type: ignore[no-any-return]
+        except Exception as error:  # its exceptions share no base but Exception
+            raise ModelError(f"{path}: ONNX Runtime cannot run it: {error}") from error
+
+    return Engine(inputs, outputs, call, place, one, concurrent)
 
 
-def _spec(port: Any, scales: dict[str, dict[str, float]]) -> TensorSpec:
+def _spec(port: Any, scales: dict[str, tuple[float, int]]) -> TensorSpec:
     kind = port.type.removeprefix("tensor(").removesuffix(")")
-    found = scales.get(port.name)
+    scale, zero_point = scales.get(port.name, (None, 0))
     return TensorSpec(
         name=port.name,
         shape=tuple(n if isinstance(n, int) else None for n in port.shape),
         dtype=_NUMPY_OF.get(kind, kind),
-        scale=found["scale"] if found else None,
-        zero_point=int(found["zero_point"]) if found else 0,
+        scale=scale,
+        zero_point=zero_point,
     )

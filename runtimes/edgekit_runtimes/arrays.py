@@ -1,0 +1,76 @@
+"""Arrays as a file wants them, and back: checks, quantization, batches."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from edgekit_runtimes.base import Array, InputError, TensorSpec
+
+
+def quantize(real: Array, spec: TensorSpec) -> Array:
+    """Real numbers as the integers of ``spec``: rounded to the nearest (even at a tie), clipped.
+
+    The same as XNNPACK's and ONNX Runtime's own quantizing operators, so that a file with integer
+    inputs answers as one that quantizes inside.
+    """
+    assert spec.scale is not None
+    limits = np.iinfo(spec.dtype)
+    whole = np.rint(real / np.float32(spec.scale)) + spec.zero_point
+    integers: Array = np.clip(whole, limits.min, limits.max).astype(spec.dtype)
+    return integers
+
+
+def dequantize(integers: Array, spec: TensorSpec) -> Array:
+    """The integers of ``spec`` as real numbers, float32."""
+    assert spec.scale is not None
+    real: Array = (integers.astype(np.float32) - spec.zero_point) * np.float32(spec.scale)
+    return real
+
+
+def taken(array: Array, spec: TensorSpec, *, raw: bool = False) -> Array:
+    """The array as the file wants it, in one piece of memory.
+
+    Args:
+        array: what was given, batch axis first.
+        spec: the input.
+        raw: take integers as they are, unquantized.
+
+    Raises:
+        InputError: its shape or its type is not what the input takes.
+    """
+    expected = spec.shape
+    fits = array.ndim == len(expected) and all(
+        want is None or have == want
+        for have, want in zip(array.shape[1:], expected[1:], strict=True)
+    )
+    if not fits:
+        sizes = ", ".join("any" if n is None else str(n) for n in expected[1:])
+        raise InputError(
+            f"input {spec.name!r}: expected (batch{', ' if sizes else ''}{sizes}), got {array.shape}."
+        )
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"input {spec.name!r}: expected numbers, got {array.dtype}.")
+    if spec.scale is not None and not raw:
+        return quantize(array.astype(np.float32, copy=False), spec)
+    if np.dtype(spec.dtype).kind not in "iu":
+        return np.ascontiguousarray(array, spec.dtype)
+    if array.dtype != spec.dtype:
+        whole = array.astype(spec.dtype)
+        if not np.array_equal(whole, array):
+            raise InputError(
+                f"input {spec.name!r}: expected whole numbers that fit {spec.dtype}, "
+                f"got {array.dtype}."
+            )
+        return np.ascontiguousarray(whole)
+    return np.ascontiguousarray(array)
+
+
+def batches(arrays: Sequence[Array], count: int, size: int) -> list[list[Array]]:
+    """Batches of the file's own size; the last is filled up with its last sample."""
+    parts = []
+    for start in range(0, count, size):
+        part = [a[start : start + size] for a in arrays]
+        if (missing := size - len(part[0])) > 0:
+            part = [np.concatenate([p, np.repeat(p[-1:], missing, axis=0)]) for p in part]
+        parts.append(part)
+    return parts

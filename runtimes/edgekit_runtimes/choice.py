@@ -1,0 +1,278 @@
+"""``device="auto"``: the fastest device and thread count that gives right answers, and its memory."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from statistics import median
+from time import perf_counter, sleep
+from typing import Any
+
+import numpy as np
+
+from edgekit_runtimes.base import Array, DeviceUnavailable, ModelError
+from edgekit_runtimes.cpus import cpu_limit
+from edgekit_runtimes.devices import Device
+from edgekit_runtimes.processor import processor_name
+from edgekit_runtimes.session import Session
+
+MANIFEST = "manifest.json"
+"""What ``edgekit convert`` says of the files in a folder."""
+
+_BUDGET = 0.3  # seconds of measuring, after loading
+_BLOCK = 4e-3  # seconds of calls in a row
+_PAUSE = 2e-3  # seconds until the threads of whoever ran before have stopped spinning
+_HOPELESS = 1.5  # times the fastest, after the first rounds
+_TIE = (
+    0.02  # where two are this close, the one that is listed first: fewer threads, the plain device
+)
+_RIGHT_DB = 20.0  # distance of the answers from those of the plain device, as a share of the signal
+_AT_ONCE = 256 * 1024 * 1024  # bytes of files to have open at once
+_PACKAGES = ("ai-edge-litert", "onnxruntime", "onnxruntime-gpu", "openvino", "edgekit-toolkit")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One way to run a model."""
+
+    path: Path
+    device: Device
+    threads: int
+
+
+Find = Callable[[Path], Sequence[Device]]
+Open = Callable[[Path, Device, int], Session]
+
+
+def open_fastest(path: Path, find: Find, open_one: Open, threads: int | None = None) -> Session:
+    """Opens a file, or one of a folder's, in the fastest way that gives right answers.
+
+    The choice is kept under ``$XDG_CACHE_HOME/edgekit`` (``~/.cache/edgekit``), by the content of
+    the files, the processor and the versions of the runtimes.
+
+    Args:
+        path: a file, or a folder that ``edgekit convert`` made.
+        find: the devices that may take part, for a file.
+        open_one: opens a file on a device with a number of threads.
+        threads: the only number to try; else one, two, four, ... up to what this process may use.
+
+    Raises:
+        ModelError: nothing in the folder is proven, or no device opens the file.
+        DeviceUnavailable: no device that may take part is ready.
+    """
+    files = _proven(path) if path.is_dir() else [path]
+    candidates = list(_candidates(files, find, threads))
+    if len(candidates) == 1:
+        return open_one(files[0], candidates[0].device, candidates[0].threads)
+    key = _key(candidates)
+    known = _remembered().get(key)
+    for candidate in candidates:
+        if known == _name(candidate):
+            try:
+                return open_one(candidate.path, candidate.device, candidate.threads)
+            except (DeviceUnavailable, ModelError):  # the machine has changed: measure again
+                break
+    session, candidate = _fastest(candidates, open_one, _ranges(path))
+    _remember(key, _name(candidate))
+    return session
+
+
+def _proven(folder: Path) -> list[Path]:
+    """The files of a folder that its manifest says hold, the most faithful first."""
+    try:
+        listed = json.loads((folder / MANIFEST).read_text())["files"]
+        found = [folder / f["file"] for f in listed if f["verdict"] == "holds"]
+        verdicts = ", ".join(f"{f['file']}: {f['verdict']}" for f in listed)
+    except FileNotFoundError:
+        raise ModelError(
+            f"{folder}: no {MANIFEST} in it. Give a model file, or a folder that edgekit convert made."
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{folder / MANIFEST}: cannot be read: {error!r}") from error
+    if not found:
+        raise ModelError(
+            f"{folder}: none of its files is proven to hold ({verdicts}). Convert with more samples, "
+            "or name the file to open."
+        )
+    return found
+
+
+def _candidates(files: Sequence[Path], find: Find, threads: int | None) -> Iterator[Candidate]:
+    reasons = []
+    most = cpu_limit()
+    counts = sorted({1 << i for i in range(most.bit_length()) if 1 << i <= most} | {most})
+    some = False
+    for path in files:
+        try:
+            devices = find(path)
+        except DeviceUnavailable as error:  # another file's runtime may be there
+            reasons.append(str(error))
+            continue
+        for device in devices:
+            for count in [threads] if threads else counts if device.kind == "cpu" else [1]:
+                some = True
+                yield Candidate(path, device, count)
+    if not some:
+        raise DeviceUnavailable("; ".join(dict.fromkeys(reasons)))
+
+
+def _fastest(
+    candidates: Sequence[Candidate], open_one: Open, ranges: Mapping[str, tuple[float, float]]
+) -> tuple[Session, Candidate]:
+    """Measures, and leaves only the winner open."""
+    size = sum(c.path.stat().st_size for c in candidates)
+    groups = [list(candidates)] if size < _AT_ONCE else [[c] for c in candidates]
+    references: dict[Path, Array] = {}
+    reasons: list[str] = []
+    winner: tuple[float, Candidate] | None = None
+    session: Session | None = None
+    for group in groups:
+        opened: dict[Candidate, tuple[Session, Mapping[str, Array]]] = {}
+        for candidate in group:
+            try:
+                fresh = open_one(candidate.path, candidate.device, candidate.threads)
+                x = _inputs(fresh, ranges)
+                answer = _flat(fresh.run(x))
+            except (DeviceUnavailable, ModelError) as error:
+                reasons.append(str(error))
+                continue
+            reference = references.setdefault(candidate.path, answer)
+            if fresh.emulated or not _right(answer, reference):
+                reasons.append(f"{_name(candidate)}: emulated, or wrong answers")
+                fresh.close()
+                continue
+            opened[candidate] = fresh, x
+        times = _times(opened)
+        best = winner
+        for candidate in opened:
+            if best is None or times[candidate] < best[0] * (1 - _TIE):
+                best = times[candidate], candidate
+        if best is not winner and best is not None:
+            if session:
+                session.close()
+            winner, session = best, opened[best[1]][0]
+        for other, _ in opened.values():
+            if other is not session:
+                other.close()
+    if winner is None or session is None:
+        raise ModelError(f"no device runs the model rightly: {'; '.join(reasons)}")
+    return session, winner[1]
+
+
+def _times(
+    opened: Mapping[Candidate, tuple[Session, Mapping[str, Array]]],
+) -> dict[Candidate, float]:
+    """The median seconds of one call of each, in blocks that take turns."""
+    blocks: dict[Candidate, list[float]] = {c: [] for c in opened}
+    left = list(opened)
+    start = perf_counter()
+    rounds = 0
+    while left and (rounds < 3 or perf_counter() - start < _BUDGET):
+        # Backwards every other time, so that nobody always runs behind the same one.
+        for candidate in left if rounds % 2 else left[::-1]:
+            session, x = opened[candidate]
+            sleep(_PAUSE)
+            blocks[candidate].append(_block(session, x))
+        rounds += 1
+        so_far = {c: median(blocks[c]) for c in left}
+        if rounds >= 2:
+            left = [c for c in left if so_far[c] <= _HOPELESS * min(so_far.values())]
+        if len(left) == 1 and rounds >= 3:
+            break
+    return {c: median(times) for c, times in blocks.items()}
+
+
+def _block(session: Session, x: Mapping[str, Array]) -> float:
+    times = []
+    session.run(x)  # brings caches and threads back
+    start = last = perf_counter()
+    while last - start < _BLOCK:
+        session.run(x)
+        now = perf_counter()
+        times.append(now - last)
+        last = now
+    return median(times)
+
+
+def _inputs(session: Session, ranges: Mapping[str, tuple[float, float]]) -> dict[str, Array]:
+    """Random samples, within the calibrated ranges where they are known."""
+    random = np.random.default_rng(0)
+    made = {}
+    for spec in session.inputs:
+        shape = [n or 1 for n in spec.shape]
+        if spec.scale is None and np.dtype(spec.dtype).kind in "iub":
+            made[spec.name] = np.zeros(shape, spec.dtype)  # the one token that every vocabulary has
+        else:
+            low, high = ranges.get(spec.name, (0.0, 1.0))
+            made[spec.name] = random.uniform(low, high, shape).astype(np.float32)
+    return made
+
+
+def _flat(answers: Mapping[str, Array]) -> Array:
+    return np.concatenate([np.ravel(a).astype(np.float64) for a in answers.values()])
+
+
+def _right(answer: Array, reference: Array) -> bool:
+    if answer.shape != reference.shape or not np.isfinite(answer).all():
+        return False
+    noise, signal = float(np.sum((answer - reference) ** 2)), float(np.sum(reference**2))
+    return noise <= signal * 10 ** (-_RIGHT_DB / 10) + 1e-12
+
+
+def _ranges(path: Path) -> dict[str, tuple[float, float]]:
+    folder = path if path.is_dir() else path.parent
+    try:
+        ranges: dict[str, Any] = json.loads((folder / MANIFEST).read_text())["ranges"]
+        return {name: (float(low), float(high)) for name, (low, high) in ranges.items()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _name(candidate: Candidate) -> str:
+    return f"{candidate.path.name} {candidate.device.name} {candidate.threads}"
+
+
+def _key(candidates: Sequence[Candidate]) -> str:
+    digest = hashlib.sha256()
+    for path in dict.fromkeys(c.path for c in candidates):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    digest.update(" ".join(map(_name, candidates)).encode())
+    digest.update(f"{processor_name()} {cpu_limit()}".encode())
+    for package in _PACKAGES:
+        try:
+            digest.update(f"{package} {metadata.version(package)}".encode())
+        except metadata.PackageNotFoundError:
+            continue
+    return digest.hexdigest()
+
+
+def _store() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "edgekit" / "auto.json"
+
+
+def _remembered() -> dict[str, str]:
+    try:
+        found = json.loads(_store().read_text())
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+    ):  # no home, no file, or half a file of somebody else's
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _remember(key: str, value: str) -> None:
+    try:
+        store = _store()
+        store.parent.mkdir(parents=True, exist_ok=True)
+        fresh = store.with_suffix(f".{os.getpid()}")
+        fresh.write_text(json.dumps({**_remembered(), key: value}, indent=1))
+        fresh.replace(store)
+    except (OSError, RuntimeError):  # a read-only device measures each time
+        return

@@ -1,0 +1,167 @@
+"""OpenVINO: runs ``.tflite`` and ``.onnx`` files on x86 and ARM processors, and on Intel's GPUs and NPUs."""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit_runtimes import onnx_file, tflite_file
+from edgekit_runtimes.base import (
+    Array,
+    DeviceUnavailable,
+    Engine,
+    ModelError,
+    RuntimeMissing,
+    TensorSpec,
+)
+from edgekit_runtimes.placement import Operator, Placement, macs
+from edgekit_runtimes.quiet import quiet
+
+_ADD = "pip install 'edgekit-toolkit[openvino]'"
+_NUMPY_OF = {"f32": "float32", "f16": "float16", "f64": "float64", "boolean": "bool"}
+_NUMPY_OF |= {f"{s}{n}": f"{'u' if s == 'u' else ''}int{n}" for s in "iu" for n in (8, 16, 32, 64)}
+# Nodes of the compiled graph that are no operators of the model.
+_NOT_OPERATORS = ("Const", "Input", "Output")
+
+
+def open_openvino(path: Path, threads: int = 1, processor: str = "CPU") -> Engine:
+    """Opens a TFLite or ONNX file.
+
+    Args:
+        path: the file.
+        threads: of the CPU.
+        processor: OpenVINO's own name of the device: ``CPU``, ``GPU``, ``NPU``.
+
+    Raises:
+        RuntimeMissing: openvino is not installed.
+        DeviceUnavailable: OpenVINO finds no such device.
+        ModelError: OpenVINO cannot read or compile the file.
+    """
+    if missing := openvino_missing(processor):
+        if "installed" in missing:
+            raise RuntimeMissing(f"{missing}: {_ADD}")
+        raise DeviceUnavailable(f"openvino: {missing}.")
+    import openvino
+
+    core = openvino.Core()
+    settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+    if processor == "CPU":
+        # Weights and activations as the file has them, not in bfloat16 where the processor could.
+        settings |= {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+    try:
+        with quiet():
+            model = core.read_model(str(path))
+            quantization = _quantization(path)
+            model.reshape({p: _batch_of_one(p.partial_shape) for p in model.inputs})
+            compiled = core.compile_model(model, processor, settings)
+    except Exception as error:  # it raises RuntimeError, and whatever its readers raise
+        reason = [line for line in str(error).splitlines() if line.strip()]
+        raise ModelError(f"{path}: OpenVINO cannot open it: {(reason or ['?'])[-1]}") from error
+    inputs = [_spec(p, quantization) for p in compiled.inputs]
+    outputs = [_spec(p, quantization) for p in compiled.outputs]
+    request = compiled.create_infer_request()
+    takes = [request.get_input_tensor(i) for i in range(len(inputs))]
+    gives = [request.get_output_tensor(i) for i in range(len(outputs))]
+    wells = [t.data for t in takes]
+
+    def call(arrays: Sequence[Array]) -> Sequence[Array]:
+        for well, array in zip(wells, arrays, strict=True):
+            np.copyto(well, array)
+        request.infer()
+        return [t.data.copy() for t in gives]
+
+    def place() -> Placement:
+        return Placement(
+            "openvino" if processor == "CPU" else f"openvino-{processor.lower()}",
+            str(core.get_property(processor, "FULL_DEVICE_NAME")),
+            f"OpenVINO {processor}",
+            _operators(compiled, f"OpenVINO {processor}"),
+        )
+
+    return Engine(inputs, outputs, call, place)
+
+
+def openvino_missing(processor: str = "CPU") -> str | None:
+    """What OpenVINO lacks here; None where it is ready."""
+    if find_spec("openvino") is None:
+        return "openvino is not installed"
+    if processor == "CPU":
+        return None
+    import openvino
+
+    found = openvino.Core().available_devices
+    return None if any(d.startswith(processor) for d in found) else f"no Intel {processor} here"
+
+
+def _batch_of_one(shape: Any) -> Any:
+    """An open batch size stands at 1, as with LiteRT; batches are run in turn."""
+    if len(shape) and shape[0].is_dynamic:
+        shape[0] = 1
+    return shape
+
+
+def _operators(compiled: Any, processor: str) -> list[Operator]:
+    """The compiled graph: OpenVINO names the kernel of each operator, and its precision with it."""
+    listed = []
+    for op in compiled.get_runtime_model().get_ordered_ops():
+        told = op.get_rt_info()
+        kind = told["layerType"].astype(str)
+        if kind in _NOT_OPERATORS:
+            continue
+        kernel = told["primitiveType"].astype(str)
+        precision = kernel.rsplit("_", 1)[-1].lower()
+        listed.append(
+            Operator(
+                kind,
+                processor,
+                "int8" if precision in ("i8", "u8") else _NUMPY_OF.get(precision, precision),
+                _macs(kind, op),
+                kernel,
+            )
+        )
+    return listed
+
+
+def _macs(kind: str, op: Any) -> int:
+    def shape(port: Any) -> list[int]:
+        partial = port.get_partial_shape()
+        return [d.get_length() for d in partial] if partial.is_static else []
+
+    if kind not in ("Convolution", "FullyConnected", "MatMul", "Deconvolution"):
+        return 0
+    out, left, right = shape(op.output(0)), shape(op.input(0)), shape(op.input(1))
+    if not out or not left:
+        return 0
+    if kind == "MatMul":
+        return prod(out) * left[-1]
+    if kind == "Deconvolution":  # (in, out, height, width)
+        return macs(left, right, left[1])
+    # (out, in), (out, in, height, width) or, with groups, (groups, out, in, height, width)
+    return macs(out, right, out[-1] if kind == "FullyConnected" else out[1])
+
+
+def _quantization(path: Path) -> dict[str, tuple[float, int]]:
+    """Scale and zero point of integer ends, by name: OpenVINO does not tell of them."""
+    if path.suffix == ".onnx":
+        return onnx_file.read_quantization(path)
+    graph = tflite_file.read_graph(path)
+    ends = (*graph.inputs, *graph.outputs)
+    return {s.name: (s.scale, s.zero_point) for s in ends if s.scale is not None}
+
+
+def _spec(port: Any, quantization: dict[str, tuple[float, int]]) -> TensorSpec:
+    kind = port.element_type.get_type_name()
+    dtype = _NUMPY_OF.get(kind, kind)
+    names = sorted(port.names)
+    name = next((n for n in names if n in quantization), names[0] if names else port.any_name)
+    scale, zero_point = quantization.get(name, (None, 0))
+    return TensorSpec(
+        name,
+        tuple(d.get_length() if d.is_static else None for d in port.partial_shape),
+        dtype,
+        scale if np.dtype(dtype).kind in "iu" else None,
+        zero_point,
+    )

@@ -1,0 +1,54 @@
+"""What native libraries print, kept from the console and read."""
+
+import atexit
+import contextlib
+import functools
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import RLock
+
+_one_at_a_time = RLock()
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[Callable[[], str]]:
+    """Keeps what native code prints off the console.
+
+    Runtimes print from C++, straight to the file descriptors. It is those of the whole process:
+    what another thread prints meanwhile is kept, too, so this stands only around the loading of models.
+
+    Yields:
+        A function that returns what was printed so far.
+    """
+    with _one_at_a_time, contextlib.ExitStack() as stack:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(AttributeError, ValueError, OSError):  # none, or closed
+                stream.flush()
+        kept, name = tempfile.mkstemp(prefix="edgekit-")
+        stack.callback(os.unlink, name)
+        stack.callback(os.close, kept)
+        for descriptor in (1, 2):
+            try:
+                saved = os.dup(descriptor)
+            except OSError:  # a daemon without a console
+                continue
+            stack.callback(os.close, saved)
+            stack.callback(os.dup2, saved, descriptor)
+            os.dup2(kept, descriptor)
+        yield lambda: Path(name).read_text(errors="replace")
+
+
+@functools.cache
+def quiet_at_exit() -> None:
+    """Keeps what native code prints while the process ends off the console; Python still prints."""
+
+    def hush() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+            sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+    atexit.register(hush)

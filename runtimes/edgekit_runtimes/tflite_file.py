@@ -1,0 +1,173 @@
+"""The main graph of a ``.tflite`` file, for runtimes that do not tell of it.
+
+Read straight from the FlatBuffer, since a device with such a runtime has no other reader. Field and
+type numbers are those of ``schema.fbs`` in the LiteRT sources.
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit_runtimes.base import ModelError, TensorSpec
+from edgekit_runtimes.placement import macs
+
+_MODEL_CODES, _MODEL_SUBGRAPHS = 1, 2
+_GRAPH_TENSORS, _GRAPH_INPUTS, _GRAPH_OUTPUTS, _GRAPH_OPERATORS = 0, 1, 2, 3
+_CODE_OLD, _CODE_NEW = 0, 3
+_OPERATOR_CODE, _OPERATOR_INPUTS, _OPERATOR_OUTPUTS = 0, 1, 2
+_TENSOR_SHAPE, _TENSOR_TYPE, _TENSOR_NAME, _TENSOR_QUANTIZATION = 0, 1, 3, 4
+_SCALE, _ZERO_POINT = 2, 3
+_TYPES = {
+    0: "float32",
+    1: "float16",
+    2: "int32",
+    3: "uint8",
+    4: "int64",
+    6: "bool",
+    7: "int16",
+    9: "int8",
+    10: "float64",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An operator: its ``BuiltinOperator`` number, and the tensors that it reads and writes."""
+
+    code: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The main graph of a file."""
+
+    tensors: tuple[TensorSpec, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    nodes: tuple[Node, ...]
+
+
+def read_graph(path: Path) -> Graph:
+    """Reads the file's main graph.
+
+    Raises:
+        ModelError: the file is no TFLite file, or is cut short.
+    """
+    content = path.read_bytes()
+    if content[4:8] != b"TFL3":
+        raise ModelError(f"{path}: this is no TFLite file.")
+    try:
+        model = _follow(content, 0)
+        codes = [
+            max(_number(content, c, _CODE_OLD, "<b"), _number(content, c, _CODE_NEW, "<i"))
+            for c in _tables(content, model, _MODEL_CODES)
+        ]
+        graph = _tables(content, model, _MODEL_SUBGRAPHS)[0]
+        tensors = tuple(_tensor(content, t) for t in _tables(content, graph, _GRAPH_TENSORS))
+        nodes = tuple(
+            Node(
+                codes[_number(content, o, _OPERATOR_CODE, "<I")],
+                _integers(content, o, _OPERATOR_INPUTS),
+                _integers(content, o, _OPERATOR_OUTPUTS),
+            )
+            for o in _tables(content, graph, _GRAPH_OPERATORS)
+        )
+        return Graph(
+            tensors,
+            tuple(tensors[i] for i in _integers(content, graph, _GRAPH_INPUTS)),
+            tuple(tensors[i] for i in _integers(content, graph, _GRAPH_OUTPUTS)),
+            nodes,
+        )
+    except (struct.error, IndexError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: the file is cut short or damaged.") from error
+
+
+def node_macs(kind: str, inputs: Sequence[Sequence[int]], out: Sequence[int]) -> int:
+    """Multiply-accumulate operations of an operator, by the shapes of what it reads and writes.
+
+    Weights are laid out (out, height, width, in), for depthwise convolutions (1, height, width,
+    out), for dense layers (out, in).
+    """
+    if kind in ("CONV_2D", "FULLY_CONNECTED") and len(inputs) > 1:
+        return macs(out, inputs[1], inputs[1][0])
+    if kind == "DEPTHWISE_CONV_2D":
+        return macs(out, inputs[1], inputs[1][-1])
+    if kind == "TRANSPOSE_CONV":  # each input value meets every weight of its channel
+        return macs(inputs[2], inputs[1], inputs[1][-1])
+    if kind == "BATCH_MATMUL" and inputs[0]:
+        return macs(out, inputs[0][-1:], 1)
+    return 0
+
+
+def node_precision(kind: str, inputs: Sequence[str], out: str) -> str:
+    """What an operator computes in, by the types of what it reads and writes."""
+    if kind == "DEQUANTIZE" and inputs:
+        return inputs[0]
+    if (
+        kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+        and inputs[0] == out == "float32"
+        and inputs[1] == "int8"
+    ):
+        return "int8 weights"
+    return out
+
+
+def _tensor(content: bytes, table: int) -> TensorSpec:
+    quantization = _table(content, table, _TENSOR_QUANTIZATION)
+    scale, zero_point = None, 0
+    if quantization is not None:
+        at, known = _vector(content, quantization, _SCALE)
+        if known == 1:
+            scale = float(struct.unpack_from("<f", content, at)[0])
+            zeros, _ = _vector(content, quantization, _ZERO_POINT)
+            zero_point = struct.unpack_from("<q", content, zeros)[0] if zeros else 0
+    at, size = _vector(content, table, _TENSOR_NAME)
+    return TensorSpec(
+        content[at : at + size].decode(),
+        tuple(abs(n) for n in _integers(content, table, _TENSOR_SHAPE)),
+        _TYPES.get(_number(content, table, _TENSOR_TYPE, "<b"), "?"),
+        scale,
+        zero_point,
+    )
+
+
+def _field(content: bytes, table: int, number: int) -> int | None:
+    """Where a table's field stands; None where it is left out."""
+    layout = table - struct.unpack_from("<i", content, table)[0]
+    if 4 + 2 * number >= struct.unpack_from("<H", content, layout)[0]:
+        return None
+    offset = struct.unpack_from("<H", content, layout + 4 + 2 * number)[0]
+    return table + offset if offset else None
+
+
+def _follow(content: bytes, at: int) -> int:
+    return int(at + struct.unpack_from("<I", content, at)[0])
+
+
+def _number(content: bytes, table: int, number: int, form: str) -> int:
+    at = _field(content, table, number)
+    return 0 if at is None else int(struct.unpack_from(form, content, at)[0])
+
+
+def _table(content: bytes, table: int, number: int) -> int | None:
+    at = _field(content, table, number)
+    return None if at is None else _follow(content, at)
+
+
+def _vector(content: bytes, table: int, number: int) -> tuple[int, int]:
+    """Where a vector's first element stands, and how many there are."""
+    at = _table(content, table, number)
+    return (0, 0) if at is None else (at + 4, struct.unpack_from("<I", content, at)[0])
+
+
+def _tables(content: bytes, table: int, number: int) -> list[int]:
+    at, count = _vector(content, table, number)
+    return [_follow(content, at + 4 * i) for i in range(count)]
+
+
+def _integers(content: bytes, table: int, number: int) -> tuple[int, ...]:
+    at, count = _vector(content, table, number)
+    return struct.unpack_from(f"<{count}i", content, at)

@@ -1,6 +1,6 @@
 """Arrays as a file wants them, and back: checks, quantization, batches."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -74,3 +74,24 @@ def batches(arrays: Sequence[Array], count: int, size: int) -> list[list[Array]]
             part = [np.concatenate([p, np.repeat(p[-1:], missing, axis=0)]) for p in part]
         parts.append(part)
     return parts
+
+
+def random_inputs(
+    inputs: Sequence[TensorSpec], ranges: Mapping[str, tuple[float, float]]
+) -> dict[str, Array]:
+    """One batch of random samples by input name, for timing and trying out.
+
+    Args:
+        inputs: what the model takes.
+        ranges: by input name, the least and the greatest value; 0 to 1 where there is none.
+    """
+    random = np.random.default_rng(0)
+    made = {}
+    for spec in inputs:
+        shape = [n or 1 for n in spec.shape]
+        if spec.scale is None and np.dtype(spec.dtype).kind in "iub":
+            made[spec.name] = np.zeros(shape, spec.dtype)  # the one token that every vocabulary has
+        else:
+            low, high = ranges.get(spec.name, (0.0, 1.0))
+            made[spec.name] = random.uniform(low, high, shape).astype(np.float32)
+    return made

@@ -1,81 +1,55 @@
-"""A model in a process of its own: what crashes there is an error message here.
+"""A process of its own for a model: what crashes there is an error message here.
 
-For runtimes that end the whole process where they should raise. Each call costs a trip through two
-pipes, so nothing that is meant to be fast runs here.
+For runtimes that end the whole process where they should raise, and for figures that are to be
+one model's alone. Each call costs a trip through two pipes.
 """
 
+import contextlib
 import os
 import pickle
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from edgekit_runtimes.base import Array, Engine, ModelError
 
-Opener = Callable[[Path, int], Engine]
+State = dict[str, Any]
+"""What the functions that a child runs leave for each other."""
 
 
-def open_in_child(opener: Opener, path: Path, threads: int = 1) -> Engine:
-    """Opens a file with ``opener`` in a child process.
+class Child:
+    """A Python process that runs functions, one at a time, and keeps what they leave."""
 
-    Args:
-        opener: a function at the top level of a module.
-        path: the file.
-        threads: as for ``opener``.
-
-    Raises:
-        ModelError: the child ended without a word; else whatever ``opener`` raises.
-    """
-    child = _Child(path)
-    try:
-        inputs, outputs = child.ask(("open", opener, path, threads))
-    except BaseException:
-        child.end()
-        raise
-    return Engine(
-        inputs,
-        outputs,
-        lambda arrays: child.ask(("run", list(arrays))),
-        lambda: child.ask(("place",)),
-        close=child.end,
-    )
-
-
-class _Child:
-    """The process, and what it last printed."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, subject: str) -> None:
+        """Starts the process; ``subject`` is what an error says has crashed."""
+        self._subject = subject
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed in end)
-        paths = os.pathsep.join(p for p in sys.path if p)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "edgekit_runtimes.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={**os.environ, "PYTHONPATH": paths},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
         )
 
-    def ask(self, question: tuple[Any, ...]) -> Any:
-        """The child's answer; raises what was raised there."""
+    def ask(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What ``function(state, *arguments)`` returns in the child; it stands at the top of a module.
+
+        Raises:
+            ModelError: the process ended without an answer.
+            Exception: whatever the function raised.
+        """
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin and stdout
         try:
-            pickle.dump(question, stdin)
+            pickle.dump((function, arguments), stdin)
             stdin.flush()
             answer = pickle.load(stdout)
-        except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
-            status = self._process.wait()
-            self._log.seek(0)
-            said = self._log.read().decode(errors="replace").strip().splitlines()
-            how = f"signal {-status}" if status < 0 else f"status {status}"
-            raise ModelError(
-                f"{self._path}: the runtime crashed ({how})"
-                + (f": {said[-1]}" if said else ", without a word")
-            ) from error
+        except (EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
+            raise ModelError(f"{self._subject}: {self._end_of_it()}") from error
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -84,37 +58,75 @@ class _Child:
         """Lets the process go."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
-                try:
+                with contextlib.suppress(OSError):
                     pipe.close()
-                except BrokenPipeError:
-                    continue
         self._process.wait()
         self._log.close()
 
+    def _end_of_it(self) -> str:
+        status = self._process.wait()
+        if self._log.closed:
+            return "the process has ended."
+        self._log.seek(0)
+        said = self._log.read().decode(errors="replace").strip().splitlines()
+        how = f"signal {-status}" if status < 0 else f"status {status}"
+        return f"the runtime crashed ({how}){f': {said[-1]}' if said else ', without a word.'}"
+
+
+def open_in_child(
+    opener: Callable[[Path, int], Engine], path: Path, threads: int = 1, *, emulated: bool = False
+) -> Engine:
+    """Opens a file with ``opener`` in a child process.
+
+    Raises:
+        ModelError: the child ended without a word.
+        Exception: whatever ``opener`` raises.
+    """
+    child = Child(str(path))
+    try:
+        inputs, outputs = child.ask(_open, opener, path, threads)
+    except BaseException:
+        child.end()
+        raise
+    return Engine(
+        inputs,
+        outputs,
+        lambda arrays: child.ask(_run, list(arrays)),
+        lambda: child.ask(_place),
+        emulated=emulated,
+        close=child.end,
+    )
+
+
+def _open(state: State, opener: Callable[[Path, int], Engine], path: Path, threads: int) -> Any:
+    engine = state["engine"] = opener(path, threads)
+    return engine.inputs, engine.outputs
+
+
+def _run(state: State, arrays: list[Array]) -> Any:
+    return state["engine"].call(arrays)
+
+
+def _place(state: State) -> Any:
+    return state["engine"].place()
+
 
 def _serve(questions: BinaryIO, answers: BinaryIO) -> None:
-    engine: Engine | None = None
+    state: State = {}
     while True:
         try:
-            kind, *rest = pickle.load(questions)
+            function, arguments = pickle.load(questions)
         except EOFError:
             return
-        answer: Any
         try:
-            if kind == "open":
-                opener, path, threads = rest
-                engine = opener(path, threads)
-                answer = (engine.inputs, engine.outputs)
-            elif kind == "run":
-                assert engine
-                arrays: Sequence[Array] = rest[0]
-                answer = engine.call(arrays)
-            else:
-                assert engine
-                answer = engine.place()
+            answer = function(state, *arguments)
         except Exception as error:  # raised again where the question came from
             answer = error
-        pickle.dump(answer, answers)
+        try:
+            packed = pickle.dumps(answer)
+        except Exception as error:  # an error or a result that cannot travel
+            packed = pickle.dumps(RuntimeError(f"{type(answer).__name__}: {answer} ({error})"))
+        answers.write(packed)
         answers.flush()
 
 

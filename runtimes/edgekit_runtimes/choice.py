@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from edgekit_runtimes.arrays import random_inputs
 from edgekit_runtimes.base import Array, DeviceUnavailable, ModelError
 from edgekit_runtimes.cpus import cpu_limit
 from edgekit_runtimes.devices import Device
@@ -134,7 +135,7 @@ def _fastest(
         for candidate in group:
             try:
                 fresh = open_one(candidate.path, candidate.device, candidate.threads)
-                x = _inputs(fresh, ranges)
+                x = random_inputs(fresh.inputs, ranges)
                 answer = _flat(fresh.run(x))
             except (DeviceUnavailable, ModelError) as error:
                 reasons.append(str(error))
@@ -195,20 +196,6 @@ def _block(session: Session, x: Mapping[str, Array]) -> float:
         times.append(now - last)
         last = now
     return median(times)
-
-
-def _inputs(session: Session, ranges: Mapping[str, tuple[float, float]]) -> dict[str, Array]:
-    """Random samples, within the calibrated ranges where they are known."""
-    random = np.random.default_rng(0)
-    made = {}
-    for spec in session.inputs:
-        shape = [n or 1 for n in spec.shape]
-        if spec.scale is None and np.dtype(spec.dtype).kind in "iub":
-            made[spec.name] = np.zeros(shape, spec.dtype)  # the one token that every vocabulary has
-        else:
-            low, high = ranges.get(spec.name, (0.0, 1.0))
-            made[spec.name] = random.uniform(low, high, shape).astype(np.float32)
-    return made
 
 
 def _flat(answers: Mapping[str, Array]) -> Array:

@@ -5,6 +5,7 @@ those, Intel's OpenVINO is the one that is on PyPI. LiteRT tells what went where
 so that is read.
 """
 
+import platform
 import re
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -26,6 +27,7 @@ from edgekit_runtimes.base import (
 from edgekit_runtimes.placement import Operator, Placement
 from edgekit_runtimes.processor import processor_name
 from edgekit_runtimes.quiet import quiet, quiet_at_exit
+from edgekit_runtimes.vulkan import adapters
 
 _ADAPTER = re.compile(r"Selected adapter: ([^,\n]+).*?adapterType=([^\n]+)")
 _SPLIT = re.compile(r"(\d+) operations will run on the GPU, and the remaining (\d+)")
@@ -93,6 +95,15 @@ def open_gpu(path: Path, threads: int = 1) -> Engine:  # noqa: ARG001
     )
 
 
+def gpu_missing() -> str | None:
+    """What the GPU lacks here; None where it is ready."""
+    if find_spec("ai_edge_litert") is None:
+        return "ai-edge-litert is not installed"
+    if platform.system() == "Linux" and not adapters():
+        return "no graphics adapter (Vulkan finds no driver)"
+    return None
+
+
 def open_intel_npu(path: Path, threads: int = 1) -> Engine:  # noqa: ARG001
     """Opens a TFLite file on an Intel NPU, by LiteRT's OpenVINO plug-in."""
     return _intel(path, "intel-npu", "NPU", emulated=False)
@@ -116,7 +127,7 @@ def intel_plugin() -> str | None:
     """What LiteRT's OpenVINO plug-in lacks here; None where it is ready."""
     for package in ("ai_edge_litert", "openvino"):
         if find_spec(package) is None:
-            return f"{package} is not installed"
+            return f"{package.replace('_', '-')} is not installed"
     return None
 
 

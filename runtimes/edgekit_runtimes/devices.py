@@ -134,9 +134,9 @@ DEVICES: tuple[Device, ...] = (
         "LiteRT",
         _TFLITE,
         compiled.open_gpu,
-        _lacks("ai_edge_litert"),
-        _EXTRA.format("litert"),
-        "needs a Vulkan, Metal or Direct3D driver; tested on a software adapter",
+        compiled.gpu_missing,
+        f"{_EXTRA.format('litert')} and the driver of the graphics card",
+        "tested on a software adapter",
     ),
     _by_provider(
         "gpu",
@@ -168,10 +168,10 @@ DEVICES: tuple[Device, ...] = (
         ort.Provider(
             "webgpu",
             "WebGpuExecutionProvider",
-            _EXTRA.format("webgpu"),
+            f"{_EXTRA.format('webgpu')} and the driver of the graphics card",
             plugin="onnxruntime_ep_webgpu",
         ),
-        "needs a Vulkan, Metal or Direct3D driver; tested on a software adapter",
+        "tested on a software adapter",
     ),
     Device(
         "openvino-gpu",
@@ -193,7 +193,7 @@ DEVICES: tuple[Device, ...] = (
             options=_qnn_options,
             integers=True,
         ),
-        "Qualcomm Hexagon; tested on its emulator, which is what x86 gets",
+        "Qualcomm's Hexagon emulator" if _ON_X86 else "Qualcomm Hexagon; tested on its emulator",
         imitates=_ON_X86,
     ),
     _by_provider(
@@ -237,7 +237,7 @@ DEVICES: tuple[Device, ...] = (
         compiled.open_npu_on_cpu,
         compiled.intel_plugin,
         _EXTRA.format("litert,openvino"),
-        "LiteRT's path to an NPU, with the CPU at its end: to try that path out",
+        "LiteRT's path to an NPU, ending at the CPU",
         imitates=True,
     ),
 )

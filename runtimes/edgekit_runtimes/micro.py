@@ -30,9 +30,7 @@ def open_micro(path: Path, threads: int = 1) -> Engine:
     """
     if missing := micro_missing():
         raise RuntimeMissing(f"{missing}: {_ADD}")
-    engine = child.open_in_child(_open, path, threads)
-    engine.emulated = True
-    return engine
+    return child.open_in_child(_open, path, threads, emulated=True)
 
 
 def micro_missing() -> str | None:

@@ -69,7 +69,10 @@ def open_provider(provider: Provider, path: Path, threads: int = 1) -> Engine:
     """
     runtime = _runtime()
     if missing := provider_missing(provider):
-        raise RuntimeMissing(f"{provider.device}: {missing}: {provider.add}")
+        kind = (
+            RuntimeMissing if "installed" in missing or "has no" in missing else DeviceUnavailable
+        )
+        raise kind(f"{provider.device}: {missing}: {provider.add}")
     options = _options(runtime, threads)
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     emulated, processor = False, provider.name.removesuffix("ExecutionProvider")
@@ -128,7 +131,14 @@ def provider_missing(provider: Provider) -> str | None:
     if find_spec("onnxruntime") is None:
         return "ONNX Runtime is not installed"
     if provider.plugin:
-        return None if find_spec(provider.plugin) else f"{provider.plugin} is not installed"
+        if find_spec(provider.plugin) is None:
+            return f"{provider.plugin.replace('_', '-')} is not installed"
+        try:
+            with quiet():
+                _devices(_runtime(), provider)
+        except DeviceUnavailable as error:
+            return str(error).removeprefix(f"{provider.device}: ").rstrip(".")
+        return None
     listed = _runtime().get_available_providers()
     return None if provider.name in listed else f"this onnxruntime has no {provider.name}"
 

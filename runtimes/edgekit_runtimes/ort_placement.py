@@ -107,7 +107,10 @@ def _quantized(graph: Graph, name: str, kind: str) -> bool:
         return True
     node = next((n for n in graph.nodes if n.name == name), None)
     maker = graph.maker(node.inputs[0]) if node and node.inputs else None
-    return maker is not None and maker.kind == "DequantizeLinear"
+    if maker is None or maker.kind == "DequantizeLinear":
+        return maker is not None
+    # An activation is computed with the operator before it.
+    return kind in ("Relu", "Clip") and _quantized(graph, maker.name, maker.kind)
 
 
 def _profile(runtime: Any, path: Path, *, optimized: bool) -> list[tuple[str, dict[str, Any]]]:

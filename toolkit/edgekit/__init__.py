@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from edgekit.bench import Timing as Timing
+    from edgekit.bench import bench as bench
     from edgekit.deploy import convert as convert
     from edgekit.images import Images as Images
     from edgekit.report import FileResult as FileResult
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from edgekit.scoring import Score as Score
     from edgekit.validation import validate as validate
     from edgekit_converters import ConversionError as ConversionError
+    from edgekit_runtimes import DeviceUnavailable as DeviceUnavailable
     from edgekit_runtimes import ModelError as ModelError
     from edgekit_runtimes import RuntimeMissing as RuntimeMissing
     from edgekit_runtimes import open_model as open_model
@@ -20,8 +23,11 @@ __version__ = "0.1.0"
 
 # Loaded when they are first asked for: NumPy alone would double the time of `edgekit --help`.
 _HOMES = {
+    "Timing": "edgekit.bench",
+    "bench": "edgekit.bench",
     "ConversionError": "edgekit_converters",
     "DataError": "edgekit.rows",
+    "DeviceUnavailable": "edgekit_runtimes",
     "FileResult": "edgekit.report",
     "Images": "edgekit.images",
     "Limits": "edgekit.scoring",

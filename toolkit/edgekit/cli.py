@@ -1,26 +1,17 @@
-"""The command ``edgekit``: the only place that prints, and that ends the process.
+"""The command ``edgekit``: demo, convert, validate; its other commands are in ``cli_files``.
 
 Heavy imports stay inside the commands, so that ``--help`` is there at once.
 """
 
-import contextlib
-import json
-import os
 import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from edgekit.options import Names, scale_option, shared_options
-
-if TYPE_CHECKING:
-    from edgekit.report import Report
-
-OK, LIMIT_BROKEN, USAGE, CONVERSION_FAILED, MISSING = 0, 1, 2, 3, 4
-_INTERRUPTED = 130
+from edgekit.cli_files import bench, devices, inspect, run
+from edgekit.console import LIMIT_BROKEN, OK, errors, show, steps
+from edgekit.options import Names, shared_options
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -30,7 +21,7 @@ def main() -> None:
 
     \b
     Exit status: 0 all is well, 1 a limit is not met, 2 wrong usage or data,
-    3 the model cannot be converted or opened, 4 a runtime is not installed.
+    3 the model cannot be converted or opened, 4 a runtime or a device is not there.
     """
 
 
@@ -45,7 +36,7 @@ def main() -> None:
 )
 def demo(output: Path) -> None:
     """Train a small model on handwritten digits, convert it, and prove the result."""
-    with _errors(), _steps(quiet=False, verbose=False) as step:
+    with errors(), steps(quiet=False, verbose=False) as step:
         from edgekit.demo import train_digits
         from edgekit.deploy import convert
         from edgekit_converters import run_in_worker
@@ -57,7 +48,7 @@ def demo(output: Path) -> None:
         report = convert(
             output / "model.keras", output / "calib.npz", output / "out", progress=step
         )
-    _show(report, as_json=False, quiet=False)
+    show(report, as_json=False, quiet=False)
     click.echo(f"\nThe files, the report and the manifest are in {output / 'out'}. Go on by hand:")
     for line in (
         f"edgekit convert {output}/model.keras --data {output}/calib.npz -o {output}/again",
@@ -160,7 +151,7 @@ def convert(
     MODEL is a .keras or .h5 file, a SavedModel folder, or module:function. OUT gets the files,
     manifest.json, report.json and edgekit.log.
     """
-    with _errors(), _steps(quiet=quiet, verbose=verbose) as step:
+    with errors(), steps(quiet=quiet, verbose=verbose) as step:
         from edgekit import Images, Limits
         from edgekit import convert as run
 
@@ -181,7 +172,7 @@ def convert(
             timeout=timeout,
             progress=step,
         )
-    _show(report, as_json, quiet)
+    show(report, as_json, quiet)
     if not (as_json or quiet):
         click.echo(f"\nWritten to {output}: the files, manifest.json, report.json, edgekit.log")
     sys.exit(OK if report else LIMIT_BROKEN)
@@ -220,7 +211,7 @@ def validate(
     verbose: bool,
 ) -> None:
     """Run files on the samples their ORIGINAL runs on, and say how far each strays."""
-    with _errors(), _steps(quiet=quiet, verbose=verbose) as step:
+    with errors(), steps(quiet=quiet, verbose=verbose) as step:
         from edgekit import Images, Limits
         from edgekit import validate as run
 
@@ -235,108 +226,9 @@ def validate(
             timeout=timeout,
             progress=step,
         )
-    _show(report, as_json, quiet)
+    show(report, as_json, quiet)
     sys.exit(OK if report else LIMIT_BROKEN)
 
 
-@main.command()
-@click.argument("model", type=click.Path(exists=True, path_type=Path))
-@click.option("--data", metavar="DATA", required=True, help="Samples, as for convert.")
-@click.option(
-    "--top",
-    type=click.IntRange(1),
-    metavar="N",
-    default=3,
-    show_default=True,
-    help="How many classes to print for each sample.",
-)
-@click.option(
-    "--count",
-    type=click.IntRange(1),
-    metavar="N",
-    default=10,
-    show_default=True,
-    help="How many samples to run.",
-)
-@scale_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a sample.")
-def run(model: Path, data: str, top: int, count: int, scale: str | None, as_json: bool) -> None:
-    """Run a MODEL file on samples and print what it says."""
-    with _errors(), _hushed():
-        from edgekit.predict import predictions
-
-        for line in predictions(model, data, top=top, count=count, scale=scale):
-            click.echo(json.dumps(line.to_dict()) if as_json else str(line))
-
-
-def _show(report: "Report", as_json: bool, quiet: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(report.to_dict(), indent=2))
-    elif not quiet:
-        from rich.console import Console
-
-        from edgekit.table import render
-
-        Console(highlight=False, soft_wrap=False).print(render(report))
-
-
-@contextlib.contextmanager
-def _steps(*, quiet: bool, verbose: bool) -> Iterator[Callable[[str], None]]:
-    """A function that shows the step at hand: on a terminal in one line, that is gone afterwards."""
-    if quiet:
-        yield lambda step: None
-    elif verbose:
-        start = time.perf_counter()
-        yield lambda step: click.echo(f"{time.perf_counter() - start:6.1f} s  {step}", err=True)
-    else:
-        from rich.console import Console
-
-        with Console(stderr=True).status("starting") as status:
-            yield lambda step: status.update(step)
-
-
-@contextlib.contextmanager
-def _hushed() -> Iterator[None]:
-    """Keeps what native code prints on standard error from the screen."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(silence)
-
-
-@contextlib.contextmanager
-def _errors() -> Iterator[None]:
-    """Every error that can be foreseen ends in one message and its exit status."""
-    from edgekit import ConversionError, DataError, ModelError, RuntimeMissing
-    from edgekit_converters import SourceError
-
-    try:
-        yield
-    except (DataError, SourceError) as error:
-        _end(error, USAGE)
-    except RuntimeMissing as error:
-        _end(error, MISSING)
-    except (ConversionError, ModelError) as error:
-        _end(error, CONVERSION_FAILED)
-    except OSError as error:  # a full disk, a folder that cannot be written, ...
-        where = f"{error.filename}: " if error.filename else ""
-        _end(
-            OSError(f"{where}{error.strerror or error}. What stood there before is as it was."),
-            CONVERSION_FAILED,
-        )
-    except KeyboardInterrupt:
-        click.echo("\nInterrupted; nothing was changed.", err=True)
-        os._exit(_INTERRUPTED)
-
-
-def _end(error: Exception, status: int) -> None:
-    click.echo(f"edgekit: {error}", err=True)
-    for note in getattr(error, "__notes__", ()):
-        click.echo(f"edgekit: {note}", err=True)
-    sys.exit(status)
+for command in (run, bench, inspect, devices):
+    main.add_command(command)

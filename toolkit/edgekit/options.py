@@ -27,6 +27,29 @@ class Names(click.ParamType[Any]):
         return names
 
 
+class Listed(click.ParamType[Any]):
+    """Values joined by commas."""
+
+    name = "listed"
+
+    def __init__(self, kind: Callable[[str], Any] = str) -> None:
+        self.kind = kind
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The values as a tuple, each once."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            found = tuple(
+                dict.fromkeys(self.kind(v.strip()) for v in value.split(",") if v.strip())
+            )
+        except ValueError:
+            self.fail(f"{value!r}: give numbers joined by commas.", param, ctx)
+        if not found:
+            self.fail("give at least one.", param, ctx)
+        return found
+
+
 class Share(click.ParamType[Any]):
     """A share, as ``1%`` or ``0.01``."""
 

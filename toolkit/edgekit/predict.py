@@ -11,7 +11,7 @@ import numpy as np
 from edgekit.bundle import MANIFEST, read_json
 from edgekit.data import check_data, open_rows
 from edgekit.images import Images
-from edgekit.rows import Array
+from edgekit.rows import Array, DataError
 from edgekit_runtimes import open_model
 
 
@@ -42,23 +42,31 @@ class Prediction:
 
 
 def predictions(
-    path: Path, data: Any, *, top: int = 3, count: int = 10, scale: str | None = None
+    path: Path,
+    data: Any,
+    *,
+    top: int = 3,
+    count: int = 10,
+    device: str = "cpu",
+    threads: int | None = None,
+    scale: str | None = None,
 ) -> Iterator[Prediction]:
     """Runs a model file on the first samples.
 
     Args:
-        path: a ``.tflite``, ``.onnx`` or ``.keras`` file. A manifest beside it gives class names and
-            the scale of images.
+        path: a ``.tflite``, ``.onnx`` or ``.keras`` file, or a folder that ``convert`` made. A
+            manifest beside it gives class names and the scale of images.
         data: samples, of any kind that ``edgekit.data.open_rows`` takes.
         top: how many classes of each output to tell.
         count: how many samples.
+        device: as for ``open_model``.
+        threads: as for ``open_model``.
         scale: of image pixels; by default, what the model was converted with.
     """
     check_data(data)
-    manifest = read_json(path.parent / MANIFEST)
+    manifest, images = _beside(path, scale)
     names = manifest.get("labels") or []
-    images = Images(scale or (manifest.get("images") or {}).get("scale", "0..1"))
-    with open_model(path) as model:
+    with open_model(path, device=device, threads=threads) as model:
         rows = open_rows(data, model.inputs, images)
         names = names or list(rows.label_names)
         for number, (sample, label) in islice(rows.read(lambda i: True), count):
@@ -72,6 +80,29 @@ def predictions(
                 if np.size(label) == 1
                 else str(label),
             )
+
+
+def first_batch(path: Path, data: Any) -> dict[str, Array]:
+    """The first samples of ``data`` as one batch of the model's own size, by input name.
+
+    Raises:
+        DataError: there are too few of them.
+    """
+    check_data(data)
+    _, images = _beside(path, None)
+    with open_model(path) as model:
+        size = model.inputs[0].shape[0] or 1
+        rows = open_rows(data, model.inputs, images)
+        samples = [sample for _, (sample, _) in islice(rows.read(lambda i: True), size)]
+    if len(samples) < size:
+        raise DataError(f"{data}: {len(samples)} samples, and {path} takes {size} at once.")
+    return {name: np.stack([s[name] for s in samples]) for name in samples[0]}
+
+
+def _beside(path: Path, scale: str | None) -> tuple[dict[str, Any], Images]:
+    """The manifest of the file's folder, and how it makes arrays of images."""
+    manifest = read_json((path if path.is_dir() else path.parent) / MANIFEST)
+    return manifest, Images(scale or (manifest.get("images") or {}).get("scale", "0..1"))
 
 
 def _highest(values: Array, top: int, names: list[str]) -> list[tuple[str, float]]:

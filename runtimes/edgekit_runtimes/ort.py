@@ -1,5 +1,6 @@
 """ONNX Runtime: runs ``.onnx`` files on the CPU, or by one of its execution providers."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -20,6 +21,7 @@ from edgekit_runtimes.ort_placement import cpu_placement, provider_placement
 from edgekit_runtimes.placement import Placement
 from edgekit_runtimes.quiet import quiet
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _CPU = "CPUExecutionProvider"
 _NUMPY_OF = {"float": "float32", "double": "float64", "bool": "bool"}
 
@@ -187,7 +189,7 @@ def _devices(runtime: Any, provider: Provider) -> list[Any]:
 
 def _complaint(log: str) -> str:
     lines = [line for line in log.splitlines() if "[E:" in line or "rror" in line]
-    return lines[-1].split("] ", 1)[-1].strip() if lines else ""
+    return _COLOUR.sub("", lines[-1].split("] ", 1)[-1]).strip() if lines else ""
 
 
 def _engine(path: Path, session: Any, place: Callable[[], Any], *, concurrent: bool) -> Engine:

@@ -55,7 +55,9 @@ class TensorSpec:
 
 
 Call = Callable[[Sequence[Array]], Sequence[Array]]
-"""Runs one batch of the file's own size and types. Gives fresh arrays, not views of the runtime's."""
+"""Runs one batch of the file's own size and types, in whatever strides. Gives fresh arrays, not views
+of the runtime's.
+"""
 
 
 @dataclass(slots=True)

@@ -5,8 +5,8 @@ those, Intel's OpenVINO is the one that is on PyPI. LiteRT tells what went where
 so that is read.
 """
 
-import platform
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from math import prod
@@ -27,7 +27,6 @@ from edgekit_runtimes.base import (
 from edgekit_runtimes.placement import Operator, Placement
 from edgekit_runtimes.processor import processor_name
 from edgekit_runtimes.quiet import quiet, quiet_at_exit
-from edgekit_runtimes.vulkan import adapters
 
 _ADAPTER = re.compile(r"Selected adapter: ([^,\n]+).*?adapterType=([^\n]+)")
 _SPLIT = re.compile(r"(\d+) operations will run on the GPU, and the remaining (\d+)")
@@ -99,7 +98,9 @@ def gpu_missing() -> str | None:
     """What the GPU lacks here; None where it is ready."""
     if find_spec("ai_edge_litert") is None:
         return "ai-edge-litert is not installed"
-    if platform.system() == "Linux" and not adapters():
+    from edgekit_runtimes.vulkan import adapters
+
+    if sys.platform == "linux" and not adapters():
         return "no graphics adapter (Vulkan finds no driver)"
     return None
 
@@ -235,7 +236,7 @@ def _engine(
 
     def call(arrays: Sequence[Array]) -> Sequence[Array]:
         for buffer, array in zip(takes, arrays, strict=True):
-            buffer.write(array)
+            buffer.write(np.ascontiguousarray(array))
         model.run_by_index(0, takes, gives)
         return [
             buffer.read(size, s.dtype).reshape(shape)

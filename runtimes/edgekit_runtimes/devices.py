@@ -1,6 +1,5 @@
 """The devices: everything that a file can be opened on, in one table."""
 
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +11,7 @@ from edgekit_runtimes import compiled, micro, openvino, ort
 from edgekit_runtimes.base import Engine
 from edgekit_runtimes.keras import open_keras
 from edgekit_runtimes.litert import open_litert
+from edgekit_runtimes.processor import machine
 
 Kind = Literal["cpu", "gpu", "npu"]
 
@@ -75,7 +75,7 @@ def _qnn_options() -> dict[str, str]:
 
 
 # Where Qualcomm's libraries bring an emulator of their processor.
-_ON_X86 = platform.machine().lower() in ("x86_64", "amd64")
+_ON_X86 = machine().lower() in ("x86_64", "amd64")
 _EXTRA = "pip install 'edgekit-toolkit[{}]'"
 
 DEVICES: tuple[Device, ...] = (

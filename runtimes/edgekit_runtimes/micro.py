@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit_runtimes import child
 from edgekit_runtimes.base import Array, Engine, ModelError, RuntimeMissing
 from edgekit_runtimes.placement import Operator, Placement
 from edgekit_runtimes.processor import processor_name
@@ -30,7 +29,9 @@ def open_micro(path: Path, threads: int = 1) -> Engine:
     """
     if missing := micro_missing():
         raise RuntimeMissing(f"{missing}: {_ADD}")
-    return child.open_in_child(_open, path, threads, emulated=True)
+    from edgekit_runtimes.child import open_in_child
+
+    return open_in_child(_open, path, threads, emulated=True)
 
 
 def micro_missing() -> str | None:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from edgekit_runtimes import choice
 from edgekit_runtimes.base import (
     DeviceUnavailable,
     Engine,
@@ -53,6 +52,8 @@ def open_model(
     if not path.exists():
         raise ModelError(f"{path}: there is no such file or folder.")
     if path.is_dir() or device == "auto":
+        from edgekit_runtimes import choice  # its imports would double the start of every script
+
         return choice.open_fastest(
             path, partial(_candidates, device), partial(_open, least=least, raw=raw), threads
         )

@@ -17,7 +17,6 @@ from edgekit_runtimes.base import (
     TensorSpec,
 )
 from edgekit_runtimes.onnx_file import QUANTIZATION_KEY, quantization
-from edgekit_runtimes.ort_placement import cpu_placement, provider_placement
 from edgekit_runtimes.placement import Placement
 from edgekit_runtimes.quiet import quiet
 
@@ -58,7 +57,13 @@ def open_mlas(path: Path, threads: int = 1) -> Engine:
     """
     runtime = _runtime()
     session = _session(runtime, path, _options(runtime, threads), providers=[_CPU])
-    return _engine(path, session, lambda: cpu_placement(runtime, path), concurrent=True)
+
+    def place() -> Placement:
+        from edgekit_runtimes.ort_placement import cpu_placement
+
+        return cpu_placement(runtime, path)
+
+    return _engine(path, session, place, concurrent=True)
 
 
 def open_provider(provider: Provider, path: Path, threads: int = 1) -> Engine:
@@ -112,6 +117,8 @@ def open_provider(provider: Provider, path: Path, threads: int = 1) -> Engine:
         )
 
     def place() -> Placement:
+        from edgekit_runtimes.ort_placement import provider_placement
+
         return provider_placement(
             runtime,
             path,
@@ -198,17 +205,19 @@ def _engine(path: Path, session: Any, place: Callable[[], Any], *, concurrent: b
     outputs = [_spec(o, scales) for o in session.get_outputs()]
     takes, gives = [s.name for s in inputs], [s.name for s in outputs]
     takes_one = takes[0]
-    run = session.run
+    # Its wrapper checks names and looks for a way to fall back; the names are ours, and no fallback is
+    # wanted.
+    run = session._sess.run if hasattr(session, "_sess") else session.run
 
     def call(arrays: Sequence[Array]) -> Sequence[Array]:
         try:
-            return run(gives, dict(zip(takes, arrays, strict=True)))  # type: ignore[no-any-return]
+            return run(gives, dict(zip(takes, arrays, strict=True)), None)  # type: ignore[no-any-return]
         except Exception as error:  # its exceptions share no base but Exception
             raise ModelError(f"{path}: ONNX Runtime cannot run it: {error}") from error
 
     def one(array: Array) -> Array:
         try:
-            return run(gives, {takes_one: array})[0]  # type: ignore[no-any-return]
+            return run(gives, {takes_one: array}, None)[0]  # type: ignore[no-any-return]
         except Exception as error:  # its exceptions share no base but Exception
             raise ModelError(f"{path}: ONNX Runtime cannot run it: {error}") from error
 

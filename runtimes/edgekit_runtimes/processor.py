@@ -1,7 +1,7 @@
 """What the processor is called."""
 
 import functools
-import platform
+import os
 from pathlib import Path
 
 
@@ -16,4 +16,9 @@ def processor_name() -> str:
     for key in ("model name", "Model", "Hardware"):
         if found := named.get(key, "").strip(" \t:"):
             return found
-    return platform.processor() or platform.machine()
+    return machine()
+
+
+def machine() -> str:
+    """The processor's kind: ``x86_64``, ``aarch64``, ... (without importing ``platform``)."""
+    return os.uname().machine if hasattr(os, "uname") else os.environ["PROCESSOR_ARCHITECTURE"]

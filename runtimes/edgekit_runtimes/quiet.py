@@ -5,7 +5,6 @@ import contextlib
 import functools
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import RLock
@@ -27,9 +26,7 @@ def quiet() -> Iterator[Callable[[], str]]:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(AttributeError, ValueError, OSError):  # none, or closed
                 stream.flush()
-        kept, name = tempfile.mkstemp(prefix="edgekit-")
-        stack.callback(os.unlink, name)
-        stack.callback(os.close, kept)
+        kept, name = _scratch(stack)
         for descriptor in (1, 2):
             try:
                 saved = os.dup(descriptor)
@@ -39,6 +36,20 @@ def quiet() -> Iterator[Callable[[], str]]:
             stack.callback(os.dup2, saved, descriptor)
             os.dup2(kept, descriptor)
         yield lambda: Path(name).read_text(errors="replace")
+
+
+def _scratch(stack: contextlib.ExitStack) -> tuple[int, str]:
+    """A file that is gone afterwards: its descriptor, and a name to read it by."""
+    if hasattr(os, "memfd_create"):
+        kept = os.memfd_create("edgekit")
+        stack.callback(os.close, kept)
+        return kept, f"/proc/self/fd/{kept}"
+    import tempfile
+
+    kept, name = tempfile.mkstemp(prefix="edgekit-")
+    stack.callback(os.unlink, name)
+    stack.callback(os.close, kept)
+    return kept, name
 
 
 @functools.cache

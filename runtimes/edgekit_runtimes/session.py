@@ -85,15 +85,10 @@ class Session:
             InputError: a name, a shape or a type is not what the model takes.
             ModelError: the session is closed, or the runtime failed.
         """
-        if (
-            x.__class__ is np.ndarray
-            and x.shape == self._shape
-            and x.dtype == self._dtype
-            and x.flags.c_contiguous
-        ):
-            if self._lock is None:
+        if x.__class__ is np.ndarray and x.shape == self._shape and x.dtype == self._dtype:
+            if (lock := self._lock) is None:
                 return self._one(x)
-            with self._lock:
+            with lock:
                 return self._one(x)
         if isinstance(x, Mapping):
             return self._run(x)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import edgekit
-from edgekit_runtimes import DEVICES, Session, cpu_limit, open_model
+from edgekit_runtimes import DEVICES, ModelError, Session, cpu_limit, open_model
 
 pytestmark = pytest.mark.benchmark
 
@@ -43,9 +43,9 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
         layer, norm = keras.layers.Dense, keras.layers.BatchNormalization
         keras.utils.set_random_seed(0)
         hidden = [
-            l
+            part
             for n in (128,) * 4 + (8,) + (128,) * 4
-            for l in (layer(n), norm(), keras.layers.ReLU())
+            for part in (layer(n), norm(), keras.layers.ReLU())
         ]
         source = with_statistics(keras.Sequential([keras.Input((640,)), *hidden, layer(640)]))
     folder = tmp_path_factory.mktemp("quick")
@@ -212,7 +212,10 @@ def in_blocks(auto: Session, files: list[Path]) -> dict[str, float]:
         for device in DEVICES:
             if file.suffix in device.suffixes and device.kind == "cpu" and not device.imitates:
                 for threads in sorted({1, cpu_limit()}):
-                    session = open_model(file, device=device.name, threads=threads)
+                    try:
+                        session = open_model(file, device=device.name, threads=threads)
+                    except ModelError:  # OpenVINO lacks ONNX's loops
+                        continue
                     calls[f"{file.name} {device.name} x{threads}"] = partial(session.run, x)
         calls[f"{file.name} by its runtime's defaults"] = by_default(file, x)
     blocks: dict[str, list[float]] = {name: [] for name in calls}

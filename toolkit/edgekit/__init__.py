@@ -3,8 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgekit.bench import Timing as Timing
-    from edgekit.bench import bench as bench
     from edgekit.deploy import convert as convert
     from edgekit.images import Images as Images
     from edgekit.report import FileResult as FileResult
@@ -12,6 +10,8 @@ if TYPE_CHECKING:
     from edgekit.rows import DataError as DataError
     from edgekit.scoring import Limits as Limits
     from edgekit.scoring import Score as Score
+    from edgekit.timing import Timing as Timing
+    from edgekit.timing import bench as bench
     from edgekit.validation import validate as validate
     from edgekit_converters import ConversionError as ConversionError
     from edgekit_runtimes import DeviceUnavailable as DeviceUnavailable
@@ -23,8 +23,8 @@ __version__ = "0.1.0"
 
 # Loaded when they are first asked for: NumPy alone would double the time of `edgekit --help`.
 _HOMES = {
-    "Timing": "edgekit.bench",
-    "bench": "edgekit.bench",
+    "Timing": "edgekit.timing",
+    "bench": "edgekit.timing",
     "ConversionError": "edgekit_converters",
     "DataError": "edgekit.rows",
     "DeviceUnavailable": "edgekit_runtimes",

@@ -122,8 +122,8 @@ def bench(
     most memory that such a process takes.
     """
     with errors(), steps(quiet=as_json, verbose=False) as step:
-        from edgekit.bench import bench as time_them
         from edgekit.predict import first_batch
+        from edgekit.timing import bench as time_them
 
         timings = time_them(
             files,

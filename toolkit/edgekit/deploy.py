@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from edgekit import checks
-from edgekit.bench import latencies
 from edgekit.bundle import FAILED_LOG, LOG, MANIFEST, publish, workplace, write_json
 from edgekit.data import RANDOM, check_data, open_rows
 from edgekit.environment import processor, versions
@@ -17,6 +16,7 @@ from edgekit.report import FileResult, Report, slower_in_words
 from edgekit.rows import DataError
 from edgekit.scoring import Limits, Score, compare, find_tasks, record
 from edgekit.storage import DEFAULT_CALIBRATION, Samples, set_aside
+from edgekit.timing import latencies
 from edgekit_converters import (
     CALIBRATED,
     DEFAULT_OPSET,

@@ -9,9 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from edgekit.bench import Timing
 from edgekit.environment import processor
 from edgekit.table import size
+from edgekit.timing import Timing
 from edgekit_runtimes import DEVICES, Placement, TensorSpec, cpu_limit
 
 

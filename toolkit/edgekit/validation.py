@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgekit.bench import latencies
 from edgekit.data import RANDOM, check_data, open_rows
 from edgekit.environment import processor, versions
 from edgekit.images import Images
 from edgekit.report import FileResult, Report, slower_in_words
 from edgekit.scoring import Limits, compare, find_tasks, record
 from edgekit.storage import MOST_HELD_OUT, Samples, set_aside
+from edgekit.timing import latencies
 from edgekit_converters import ConversionError, check_source, load_model, run_in_worker
 from edgekit_runtimes import ModelError, Session, TensorSpec, keras_session, open_model
 

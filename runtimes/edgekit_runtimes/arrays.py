@@ -77,13 +77,17 @@ def batches(arrays: Sequence[Array], count: int, size: int) -> list[list[Array]]
 
 
 def random_inputs(
-    inputs: Sequence[TensorSpec], ranges: Mapping[str, tuple[float, float]]
+    inputs: Sequence[TensorSpec],
+    ranges: Mapping[str, tuple[float, float]],
+    *,
+    raw: bool = False,
 ) -> dict[str, Array]:
     """One batch of random samples by input name, for timing and trying out.
 
     Args:
         inputs: what the model takes.
         ranges: by input name, the least and the greatest value; 0 to 1 where there is none.
+        raw: integers where the file has them.
     """
     random = np.random.default_rng(0)
     made = {}
@@ -93,5 +97,6 @@ def random_inputs(
             made[spec.name] = np.zeros(shape, spec.dtype)  # the one token that every vocabulary has
         else:
             low, high = ranges.get(spec.name, (0.0, 1.0))
-            made[spec.name] = random.uniform(low, high, shape).astype(np.float32)
+            real = random.uniform(low, high, shape).astype(np.float32)
+            made[spec.name] = quantize(real, spec) if raw and spec.scale is not None else real
     return made

@@ -19,6 +19,10 @@ class RuntimeMissing(DeviceUnavailable):
     """A package that is not installed, and the line that installs it."""
 
 
+Missing = DeviceUnavailable | None
+"""What a device lacks here, not raised yet; None where it is ready."""
+
+
 class NotDelegated(DeviceUnavailable):
     """A device that would run less of the model than was asked for; see ``placement``."""
 

@@ -14,7 +14,13 @@ from typing import Any
 import numpy as np
 
 from edgekit_runtimes.arrays import random_inputs
-from edgekit_runtimes.base import Array, DeviceUnavailable, ModelError
+from edgekit_runtimes.base import (
+    Array,
+    DeviceUnavailable,
+    ModelError,
+    NotDelegated,
+    RuntimeMissing,
+)
 from edgekit_runtimes.cpus import cpu_limit
 from edgekit_runtimes.devices import Device
 from edgekit_runtimes.processor import processor_name
@@ -48,7 +54,9 @@ Find = Callable[[Path], Sequence[Device]]
 Open = Callable[[Path, Device, int], Session]
 
 
-def open_fastest(path: Path, find: Find, open_one: Open, threads: int | None = None) -> Session:
+def open_fastest(
+    path: Path, find: Find, open_one: Open, threads: int | None = None, *, question: str = ""
+) -> Session:
     """Opens a file, or one of a folder's, in the fastest way that gives right answers.
 
     The choice is kept under ``$XDG_CACHE_HOME/edgekit`` (``~/.cache/edgekit``), by the content of
@@ -59,6 +67,7 @@ def open_fastest(path: Path, find: Find, open_one: Open, threads: int | None = N
         find: the devices that may take part, for a file.
         open_one: opens a file on a device with a number of threads.
         threads: the only number to try; else one, two, four, ... up to what this process may use.
+        question: what else was asked for; answers to different questions are kept apart.
 
     Raises:
         ModelError: nothing in the folder is proven, or no device opens the file.
@@ -67,8 +76,8 @@ def open_fastest(path: Path, find: Find, open_one: Open, threads: int | None = N
     files = _proven(path) if path.is_dir() else [path]
     candidates = list(_candidates(files, find, threads))
     if len(candidates) == 1:
-        return open_one(files[0], candidates[0].device, candidates[0].threads)
-    key = _key(candidates)
+        return open_one(candidates[0].path, candidates[0].device, candidates[0].threads)
+    key = _key(candidates, question)
     known = _remembered().get(key)
     for candidate in candidates:
         if known == _name(candidate):
@@ -76,7 +85,8 @@ def open_fastest(path: Path, find: Find, open_one: Open, threads: int | None = N
                 return open_one(candidate.path, candidate.device, candidate.threads)
             except (DeviceUnavailable, ModelError):  # the machine has changed: measure again
                 break
-    session, candidate = _fastest(candidates, open_one, _ranges(path))
+    by_name = len({c.device.name for c in candidates}) == 1  # then it may be one that imitates
+    session, candidate = _fastest(candidates, open_one, _ranges(path), emulated=by_name)
     _remember(key, _name(candidate))
     return session
 
@@ -93,6 +103,9 @@ def _proven(folder: Path) -> list[Path]:
         ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder / MANIFEST}: cannot be read: {error!r}") from error
+    for file in found:
+        if not file.is_file():
+            raise ModelError(f"{file}: {MANIFEST} names it, and it is not there.")
     if not found:
         raise ModelError(
             f"{folder}: none of its files is proven to hold ({verdicts}). Convert with more samples, "
@@ -102,7 +115,7 @@ def _proven(folder: Path) -> list[Path]:
 
 
 def _candidates(files: Sequence[Path], find: Find, threads: int | None) -> Iterator[Candidate]:
-    reasons = []
+    reasons: list[DeviceUnavailable | ModelError] = []
     most = cpu_limit()
     counts = sorted({1 << i for i in range(most.bit_length()) if 1 << i <= most} | {most})
     some = False
@@ -110,24 +123,28 @@ def _candidates(files: Sequence[Path], find: Find, threads: int | None) -> Itera
         try:
             devices = find(path)
         except DeviceUnavailable as error:  # another file's runtime may be there
-            reasons.append(str(error))
+            reasons.append(error)
             continue
         for device in devices:
             for count in [threads] if threads else counts if device.kind == "cpu" else [1]:
                 some = True
                 yield Candidate(path, device, count)
     if not some:
-        raise DeviceUnavailable("; ".join(dict.fromkeys(reasons)))
+        raise _joined(reasons)
 
 
 def _fastest(
-    candidates: Sequence[Candidate], open_one: Open, ranges: Mapping[str, tuple[float, float]]
+    candidates: Sequence[Candidate],
+    open_one: Open,
+    ranges: Mapping[str, tuple[float, float]],
+    *,
+    emulated: bool,
 ) -> tuple[Session, Candidate]:
     """Measures, and leaves only the winner open."""
     size = sum(c.path.stat().st_size for c in candidates)
     groups = [list(candidates)] if size < _AT_ONCE else [[c] for c in candidates]
     references: dict[Path, Array] = {}
-    reasons: list[str] = []
+    reasons: list[DeviceUnavailable | ModelError] = []
     winner: tuple[float, Candidate] | None = None
     session: Session | None = None
     for group in groups:
@@ -135,14 +152,15 @@ def _fastest(
         for candidate in group:
             try:
                 fresh = open_one(candidate.path, candidate.device, candidate.threads)
-                x = random_inputs(fresh.inputs, ranges)
+                x = random_inputs(fresh.inputs, ranges, raw=fresh.raw)
                 answer = _flat(fresh.run(x))
             except (DeviceUnavailable, ModelError) as error:
-                reasons.append(str(error))
+                reasons.append(error)
                 continue
             reference = references.setdefault(candidate.path, answer)
-            if fresh.emulated or not _right(answer, reference):
-                reasons.append(f"{_name(candidate)}: emulated, or wrong answers")
+            if (fresh.emulated and not emulated) or not _right(answer, reference):
+                why = "is emulated" if fresh.emulated else "gives wrong answers"
+                reasons.append(DeviceUnavailable(f"{_name(candidate)} {why}"))
                 fresh.close()
                 continue
             opened[candidate] = fresh, x
@@ -159,8 +177,23 @@ def _fastest(
             if other is not session:
                 other.close()
     if winner is None or session is None:
-        raise ModelError(f"no device runs the model rightly: {'; '.join(reasons)}")
+        raise _joined(reasons)
     return session, winner[1]
+
+
+def _joined(
+    reasons: Sequence[DeviceUnavailable | ModelError],
+) -> DeviceUnavailable | ModelError:
+    """One error for several: of their own kind, where they are of one; a refusal keeps its placement."""
+    for error in reasons:
+        if isinstance(error, NotDelegated):
+            return error
+    told = "; ".join(dict.fromkeys(map(str, reasons)))
+    if all(isinstance(error, RuntimeMissing) for error in reasons):
+        return RuntimeMissing(told)
+    if all(isinstance(error, ModelError) for error in reasons):
+        return ModelError(told)
+    return DeviceUnavailable(told)
 
 
 def _times(
@@ -222,8 +255,8 @@ def _name(candidate: Candidate) -> str:
     return f"{candidate.path.name} {candidate.device.name} {candidate.threads}"
 
 
-def _key(candidates: Sequence[Candidate]) -> str:
-    digest = hashlib.sha256()
+def _key(candidates: Sequence[Candidate], question: str) -> str:
+    digest = hashlib.sha256(question.encode())
     for path in dict.fromkeys(c.path for c in candidates):
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

@@ -20,6 +20,7 @@ from edgekit_runtimes.base import (
     Array,
     DeviceUnavailable,
     Engine,
+    Missing,
     ModelError,
     RuntimeMissing,
     TensorSpec,
@@ -94,14 +95,14 @@ def open_gpu(path: Path, threads: int = 1) -> Engine:  # noqa: ARG001
     )
 
 
-def gpu_missing() -> str | None:
-    """What the GPU lacks here; None where it is ready."""
+def gpu_missing() -> Missing:
+    """What the GPU lacks here."""
     if find_spec("ai_edge_litert") is None:
-        return "ai-edge-litert is not installed"
+        return RuntimeMissing("ai-edge-litert is not installed")
     from edgekit_runtimes.vulkan import adapters
 
     if sys.platform == "linux" and not adapters():
-        return "no graphics adapter (Vulkan finds no driver)"
+        return DeviceUnavailable("no graphics adapter (Vulkan finds no driver)")
     return None
 
 
@@ -115,34 +116,28 @@ def open_npu_on_cpu(path: Path, threads: int = 1) -> Engine:  # noqa: ARG001
     return _intel(path, "npu-on-cpu", "CPU", emulated=True)
 
 
-def intel_npu() -> str | None:
-    """What an Intel NPU lacks here; None where it is ready."""
+def intel_npu() -> Missing:
+    """What an Intel NPU lacks here."""
     if missing := intel_plugin():
         return missing
     import openvino
 
-    return None if "NPU" in openvino.Core().available_devices else "no Intel NPU in this machine"
+    if "NPU" in openvino.Core().available_devices:
+        return None
+    return DeviceUnavailable("no Intel NPU in this machine")
 
 
-def intel_plugin() -> str | None:
-    """What LiteRT's OpenVINO plug-in lacks here; None where it is ready."""
+def intel_plugin() -> Missing:
+    """What LiteRT's OpenVINO plug-in lacks here."""
     for package in ("ai_edge_litert", "openvino"):
         if find_spec(package) is None:
-            return f"{package.replace('_', '-')} is not installed"
+            return RuntimeMissing(f"{package.replace('_', '-')} is not installed")
     return None
 
 
 def _intel(path: Path, device: str, backend: str, *, emulated: bool) -> Engine:
     if missing := intel_plugin() if emulated else intel_npu():
-        kind = RuntimeMissing if "installed" in missing else DeviceUnavailable
-        raise kind(
-            f"{device}: {missing}"
-            + (
-                ": pip install 'edgekit-toolkit[litert,openvino]'"
-                if kind is RuntimeMissing
-                else "."
-            )
-        )
+        raise missing
     specs, listed = _read(path)
     from ai_edge_litert import compiled_model as lib
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgekit_runtimes import compiled, micro, openvino, ort
-from edgekit_runtimes.base import Engine
+from edgekit_runtimes.base import Engine, Missing, RuntimeMissing
 from edgekit_runtimes.keras import open_keras
 from edgekit_runtimes.litert import open_litert
 from edgekit_runtimes.processor import machine
@@ -30,7 +30,7 @@ class Device:
     runtime: str
     suffixes: Sequence[str]
     open: Callable[[Path, int], Engine]
-    missing: Callable[[], str | None]
+    missing: Callable[[], Missing]
     """What it lacks on this machine; None where it is ready. Does not open a model."""
 
     add: str
@@ -43,8 +43,9 @@ class Device:
     """Right answers, but timing that says nothing: never chosen by itself."""
 
 
-def _lacks(package: str) -> Callable[[], str | None]:
-    return lambda: None if find_spec(package) else f"{package.replace('_', '-')} is not installed"
+def _lacks(package: str) -> Callable[[], Missing]:
+    told = f"{package.replace('_', '-')} is not installed"
+    return lambda: None if find_spec(package) else RuntimeMissing(told)
 
 
 def _by_provider(

@@ -19,6 +19,8 @@ from edgekit_runtimes.processor import processor_name
 from edgekit_runtimes.quiet import quiet
 from edgekit_runtimes.tflite_file import node_macs, node_precision
 
+_RESOURCES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
+
 
 def open_litert(path: Path, threads: int = 1, delegate: str | None = None) -> Engine:
     """Opens a TFLite file.
@@ -35,8 +37,11 @@ def open_litert(path: Path, threads: int = 1, delegate: str | None = None) -> En
     """
     interpreter = load(path, threads, delegate)
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    # A model with state (LSTM variables) starts clean at each call.
+    # A model with state starts clean at each call. Variables that are tensors (of a fused LSTM) are
+    # reset; those that are resources live as long as their interpreter.
     stateful = any("variable" in str(d["name"]).lower() for d in interpreter.get_tensor_details())
+    if any(op.kind in _RESOURCES for op in operators(interpreter, "")[0]):
+        return _forgetful(path, threads, delegate)
     takes = [d["index"] for d in inputs]
     gives = [d["index"] for d in outputs]
     set_tensor, invoke, get_tensor = _bare(interpreter)
@@ -44,16 +49,22 @@ def open_litert(path: Path, threads: int = 1, delegate: str | None = None) -> En
     def call(arrays: Sequence[Array]) -> Sequence[Array]:
         if stateful:
             interpreter.reset_all_variables()
-        for index, array in zip(takes, arrays, strict=True):
-            set_tensor(index, array)
-        invoke()
+        try:
+            for index, array in zip(takes, arrays, strict=True):
+                set_tensor(index, array)
+            invoke()
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"{path}: LiteRT cannot run it: {error}") from error
         return [get_tensor(index) for index in gives]
 
     takes_one, gives_one = takes[0], gives[0]
 
     def one(array: Array) -> Array:
-        set_tensor(takes_one, array)
-        invoke()
+        try:
+            set_tensor(takes_one, array)
+            invoke()
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"{path}: LiteRT cannot run it: {error}") from error
         return get_tensor(gives_one)  # type: ignore[no-any-return]
 
     accelerator = Path(delegate).name if delegate else "XNNPACK"
@@ -63,6 +74,31 @@ def open_litert(path: Path, threads: int = 1, delegate: str | None = None) -> En
         call,
         lambda: _placement(interpreter, delegate or "xnnpack", accelerator),
         None if stateful else one,
+    )
+
+
+def _forgetful(path: Path, threads: int, delegate: str | None) -> Engine:
+    """A file with resource variables: a new interpreter for each call."""
+    first = load(path, threads, delegate)
+    takes, gives = first.get_input_details(), first.get_output_details()
+    content = path.read_bytes()
+
+    def call(arrays: Sequence[Array]) -> Sequence[Array]:
+        interpreter = load(path, threads, delegate, content=content)
+        try:
+            for detail, array in zip(takes, arrays, strict=True):
+                interpreter.set_tensor(detail["index"], array)
+            interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"{path}: LiteRT cannot run it: {error}") from error
+        return [interpreter.get_tensor(detail["index"]) for detail in gives]
+
+    accelerator = Path(delegate).name if delegate else "XNNPACK"
+    return Engine(
+        [spec(d) for d in takes],
+        [spec(d) for d in gives],
+        call,
+        lambda: _placement(first, delegate or "xnnpack", accelerator),
     )
 
 
@@ -78,13 +114,21 @@ def _bare(interpreter: Any) -> tuple[Any, Any, Any]:
         return interpreter.set_tensor, interpreter.invoke, interpreter.get_tensor
 
 
-def load(path: Path, threads: int = 1, delegate: str | None = None, *, plain: bool = False) -> Any:
+def load(
+    path: Path,
+    threads: int = 1,
+    delegate: str | None = None,
+    *,
+    plain: bool = False,
+    content: bytes | None = None,
+) -> Any:
     """A LiteRT interpreter with its tensors allocated.
 
     Args:
         path: the file.
         threads: of XNNPACK.
         delegate: the path of a delegate's library.
+        content: of the file, where it has been read.
         plain: without XNNPACK, for the list of operators as the file has them.
     """
     try:
@@ -95,17 +139,20 @@ def load(path: Path, threads: int = 1, delegate: str | None = None, *, plain: bo
         ) from error
     delegates = None
     if delegate:
-        try:
-            delegates = [litert.load_delegate(delegate)]
-        except (ValueError, OSError) as error:
-            raise DeviceUnavailable(
-                f"{delegate}: cannot be loaded as a LiteRT delegate: {error}"
-            ) from error
+        why = None
+        with quiet():  # what it half made complains as it goes
+            try:
+                delegates = [litert.load_delegate(delegate)]
+            except (ValueError, OSError) as error:
+                why = str(error)
+        if why is not None:
+            raise DeviceUnavailable(f"{delegate}: cannot be loaded as a LiteRT delegate: {why}")
     kind = litert.OpResolverType
     try:
         with quiet():
             interpreter = litert.Interpreter(
-                str(path),
+                None if content else str(path),
+                model_content=content,
                 num_threads=threads,
                 experimental_delegates=delegates,
                 experimental_op_resolver_type=kind.BUILTIN_WITHOUT_DEFAULT_DELEGATES

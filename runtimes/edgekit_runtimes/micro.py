@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit_runtimes.base import Array, Engine, ModelError, RuntimeMissing
+from edgekit_runtimes.base import Array, Engine, Missing, ModelError, RuntimeMissing
 from edgekit_runtimes.placement import Operator, Placement
 from edgekit_runtimes.processor import processor_name
 from edgekit_runtimes.tflite_file import Graph, node_macs, node_precision, read_graph
 
-_ADD = "pip install 'edgekit-toolkit[micro]'"
 _SOFTMAX = 25  # BuiltinOperator
 _MOST = 256 * 1024 * 1024  # bytes of memory to try; no microcontroller has as much
 
@@ -28,15 +27,15 @@ def open_micro(path: Path, threads: int = 1) -> Engine:
             enough for it.
     """
     if missing := micro_missing():
-        raise RuntimeMissing(f"{missing}: {_ADD}")
+        raise missing
     from edgekit_runtimes.child import open_in_child
 
     return open_in_child(_open, path, threads, emulated=True)
 
 
-def micro_missing() -> str | None:
-    """What TensorFlow Lite Micro lacks here; None where it is ready."""
-    return None if find_spec("tflite_micro") else "tflite-micro is not installed"
+def micro_missing() -> Missing:
+    """What TensorFlow Lite Micro lacks here."""
+    return None if find_spec("tflite_micro") else RuntimeMissing("tflite-micro is not installed")
 
 
 def _open(path: Path, threads: int) -> Engine:  # noqa: ARG001

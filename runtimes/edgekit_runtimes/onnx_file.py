@@ -16,6 +16,7 @@ QUANTIZATION_KEY = "edgekit.quantization"
 _MODEL_GRAPH, _MODEL_METADATA = 7, 14
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
+_GRAPH_ENDS = (11, 12)  # inputs and outputs; the first field of each is its name
 _NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_KIND = 1, 2, 3, 4
 _TENSOR_DIMS, _TENSOR_NAME = 1, 8
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -73,14 +74,22 @@ def read_graph(path: Path) -> Graph:
     return Graph(tuple(nodes), constants)
 
 
-def read_quantization(path: Path) -> dict[str, tuple[float, int]]:
-    """Scale and zero point of each integer input and output that edgekit wrote, by name."""
-    for number, entry in _fields(memoryview(path.read_bytes())):
-        if number == _MODEL_METADATA and not isinstance(entry, int):
-            texts = {k: bytes(v).decode() for k, v in _fields(entry) if not isinstance(v, int)}
+def read_ends(path: Path) -> dict[str, tuple[float | None, int]]:
+    """The names of the file's inputs and outputs, with scale and zero point where edgekit wrote them."""
+    names: list[str] = []
+    scales: dict[str, tuple[float, int]] = {}
+    for number, message in _fields(memoryview(path.read_bytes())):
+        if isinstance(message, int):
+            continue
+        if number == _MODEL_GRAPH:
+            for kind, port in _fields(message):
+                if kind in _GRAPH_ENDS and not isinstance(port, int):
+                    names += [bytes(v).decode() for k, v in _fields(port) if k == 1]
+        elif number == _MODEL_METADATA:
+            texts = {k: bytes(v).decode() for k, v in _fields(message) if not isinstance(v, int)}
             if texts.get(_ENTRY_KEY) == QUANTIZATION_KEY:
-                return quantization(texts.get(_ENTRY_VALUE, "{}"))
-    return {}
+                scales = quantization(texts.get(_ENTRY_VALUE, "{}"))
+    return {name: scales.get(name, (None, 0)) for name in names}
 
 
 def quantization(entry: str) -> dict[str, tuple[float, int]]:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from edgekit_runtimes.base import (
     DeviceUnavailable,
-    Engine,
     ModelError,
     NotDelegated,
     RuntimeMissing,
@@ -43,11 +42,16 @@ def open_model(
 
     Raises:
         ModelError: there is no such file, or its runtime cannot open it.
+        ValueError: ``threads`` or ``min_delegated`` is no such number.
         RuntimeMissing: what opens such files is not installed; the message has the line that does.
         DeviceUnavailable: the device is not there, or runs nothing of the model.
         NotDelegated: the device would run less of the model than was asked for.
     """
     path = Path(path)
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads={threads}: at least 1.")
+    if min_delegated is not None and not 0 <= min_delegated <= 1:
+        raise ValueError(f"min_delegated={min_delegated}: a share of 0 to 1.")
     least = 1.0 if strict else min_delegated
     if not path.exists():
         raise ModelError(f"{path}: there is no such file or folder.")
@@ -55,7 +59,11 @@ def open_model(
         from edgekit_runtimes import choice  # its imports would double the start of every script
 
         return choice.open_fastest(
-            path, partial(_candidates, device), partial(_open, least=least, raw=raw), threads
+            path,
+            partial(_candidates, device),
+            partial(_open, least=least, raw=raw),
+            threads,
+            question=f"{device} {least} {raw}",
         )
     reasons: list[DeviceUnavailable] = []
     for candidate in _candidates(device, path):
@@ -74,18 +82,20 @@ def _open(
     path: Path, device: Device, threads: int, *, least: float | None = None, raw: bool = False
 ) -> Session:
     """A session on one device, refused where that runs less than ``least`` of the model."""
+    opened = _identity(path)
 
-    def engine() -> Engine:
-        return device.open(path, threads)
+    def unchanged() -> bool:
+        return _identity(path) == opened
 
     alone = device.kind != "cpu" or device.imitates or device.name == "keras"
     session = Session(
         str(path),
-        engine(),
+        device.open(path, threads),
         device=device.name,
         threads=threads,
         raw=raw,
-        another=None if alone else engine,
+        another=None if alone else partial(device.open, path, threads),
+        unchanged=unchanged,
     )
     if least is not None and session.placement.delegated_share < least:
         placement = session.placement
@@ -95,6 +105,15 @@ def _open(
             placement,
         )
     return session
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """What tells a file from another that has taken its place."""
+    try:
+        told = path.stat()
+    except OSError:
+        return None
+    return told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns
 
 
 def _candidates(device: str, path: Path) -> Sequence[Device]:
@@ -137,8 +156,9 @@ def _candidates(device: str, path: Path) -> Sequence[Device]:
     ready = [d for d in wanted if d.missing() is None]
     if ready:
         return ready
-    lacking = [f"{d.name}: {d.missing()}: {d.add}" for d in wanted]
-    first = wanted[0]
+    lacking = [(d, d.missing()) for d in wanted]
+    first, missing = lacking[0]
     if len(wanted) == 1 or first.kind == "cpu":
-        raise RuntimeMissing(f"{path}: {first.missing()}: {first.add}")
-    raise DeviceUnavailable(f"{path}: no {device} is ready here. {'. '.join(lacking)}")
+        raise type(missing or RuntimeMissing())(f"{path}: {first.name}: {missing}: {first.add}")
+    told = ". ".join(f"{d.name}: {missing}: {d.add}" for d, missing in lacking)
+    raise DeviceUnavailable(f"{path}: no {device} is ready here. {told}")

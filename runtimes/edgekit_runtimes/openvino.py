@@ -13,14 +13,15 @@ from edgekit_runtimes.base import (
     Array,
     DeviceUnavailable,
     Engine,
+    Missing,
     ModelError,
     RuntimeMissing,
     TensorSpec,
 )
 from edgekit_runtimes.placement import Operator, Placement, macs
+from edgekit_runtimes.processor import exact_int8
 from edgekit_runtimes.quiet import quiet
 
-_ADD = "pip install 'edgekit-toolkit[openvino]'"
 _NUMPY_OF = {"f32": "float32", "f16": "float16", "f64": "float64", "boolean": "bool"}
 _NUMPY_OF |= {f"{s}{n}": f"{'u' if s == 'u' else ''}int{n}" for s in "iu" for n in (8, 16, 32, 64)}
 # Nodes of the compiled graph that are no operators of the model.
@@ -41,9 +42,7 @@ def open_openvino(path: Path, threads: int = 1, processor: str = "CPU") -> Engin
         ModelError: OpenVINO cannot read or compile the file.
     """
     if missing := openvino_missing(processor):
-        if "installed" in missing:
-            raise RuntimeMissing(f"{missing}: {_ADD}")
-        raise DeviceUnavailable(f"openvino: {missing}.")
+        raise missing
     import openvino
 
     core = openvino.Core()
@@ -51,26 +50,34 @@ def open_openvino(path: Path, threads: int = 1, processor: str = "CPU") -> Engin
     if processor == "CPU":
         # Weights and activations as the file has them, not in bfloat16 where the processor could.
         settings |= {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+        if not exact_int8():  # its 8-bit kernels would saturate: quantized operators in float32
+            settings["LP_TRANSFORMS_MODE"] = False
     try:
         with quiet():
             model = core.read_model(str(path))
-            quantization = _quantization(path)
+            ends = _ends(path)
             model.reshape({p: _batch_of_one(p.partial_shape) for p in model.inputs})
             compiled = core.compile_model(model, processor, settings)
     except Exception as error:  # it raises RuntimeError, and whatever its readers raise
         reason = [line for line in str(error).splitlines() if line.strip()]
         raise ModelError(f"{path}: OpenVINO cannot open it: {(reason or ['?'])[-1]}") from error
-    inputs = [_spec(p, quantization) for p in compiled.inputs]
-    outputs = [_spec(p, quantization) for p in compiled.outputs]
+    inputs = [_spec(p, ends) for p in compiled.inputs]
+    outputs = [_spec(p, ends) for p in compiled.outputs]
     request = compiled.create_infer_request()
     takes = [request.get_input_tensor(i) for i in range(len(inputs))]
     gives = [request.get_output_tensor(i) for i in range(len(outputs))]
     wells = [t.data for t in takes]
+    stateful = bool(request.query_state())
 
     def call(arrays: Sequence[Array]) -> Sequence[Array]:
         for well, array in zip(wells, arrays, strict=True):
             np.copyto(well, array)
-        request.infer()
+        if stateful:
+            request.reset_state()
+        try:
+            request.infer()
+        except RuntimeError as error:
+            raise ModelError(f"{path}: OpenVINO cannot run it: {error}") from error
         return [t.data.copy() for t in gives]
 
     def place() -> Placement:
@@ -84,16 +91,18 @@ def open_openvino(path: Path, threads: int = 1, processor: str = "CPU") -> Engin
     return Engine(inputs, outputs, call, place)
 
 
-def openvino_missing(processor: str = "CPU") -> str | None:
-    """What OpenVINO lacks here; None where it is ready."""
+def openvino_missing(processor: str = "CPU") -> Missing:
+    """What OpenVINO lacks here."""
     if find_spec("openvino") is None:
-        return "openvino is not installed"
+        return RuntimeMissing("openvino is not installed")
     if processor == "CPU":
         return None
     import openvino
 
     found = openvino.Core().available_devices
-    return None if any(d.startswith(processor) for d in found) else f"no Intel {processor} here"
+    if any(name.startswith(processor) for name in found):
+        return None
+    return DeviceUnavailable(f"OpenVINO finds no Intel {processor} here")
 
 
 def _batch_of_one(shape: Any) -> Any:
@@ -143,21 +152,20 @@ def _macs(kind: str, op: Any) -> int:
     return macs(out, right, out[-1] if kind == "FullyConnected" else out[1])
 
 
-def _quantization(path: Path) -> dict[str, tuple[float, int]]:
-    """Scale and zero point of integer ends, by name: OpenVINO does not tell of them."""
+def _ends(path: Path) -> dict[str, tuple[float | None, int]]:
+    """The names of the file's ends, with scale and zero point: OpenVINO adds names, and drops scales."""
     if path.suffix == ".onnx":
-        return onnx_file.read_quantization(path)
+        return onnx_file.read_ends(path)
     graph = tflite_file.read_graph(path)
-    ends = (*graph.inputs, *graph.outputs)
-    return {s.name: (s.scale, s.zero_point) for s in ends if s.scale is not None}
+    return {s.name: (s.scale, s.zero_point) for s in (*graph.inputs, *graph.outputs)}
 
 
-def _spec(port: Any, quantization: dict[str, tuple[float, int]]) -> TensorSpec:
+def _spec(port: Any, ends: dict[str, tuple[float | None, int]]) -> TensorSpec:
     kind = port.element_type.get_type_name()
     dtype = _NUMPY_OF.get(kind, kind)
     names = sorted(port.names)
-    name = next((n for n in names if n in quantization), names[0] if names else port.any_name)
-    scale, zero_point = quantization.get(name, (None, 0))
+    name = next((n for n in names if n in ends), names[0] if names else port.any_name)
+    scale, zero_point = ends.get(name, (None, 0))
     return TensorSpec(
         name,
         tuple(d.get_length() if d.is_static else None for d in port.partial_shape),

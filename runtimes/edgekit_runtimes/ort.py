@@ -12,6 +12,7 @@ from edgekit_runtimes.base import (
     Array,
     DeviceUnavailable,
     Engine,
+    Missing,
     ModelError,
     RuntimeMissing,
     TensorSpec,
@@ -20,6 +21,7 @@ from edgekit_runtimes.onnx_file import QUANTIZATION_KEY, quantization
 from edgekit_runtimes.placement import Placement
 from edgekit_runtimes.quiet import quiet
 
+_registered: set[str] = set()  # of this process: a library can be registered once
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _CPU = "CPUExecutionProvider"
 _NUMPY_OF = {"float": "float32", "double": "float64", "bool": "bool"}
@@ -76,11 +78,8 @@ def open_provider(provider: Provider, path: Path, threads: int = 1) -> Engine:
     """
     runtime = _runtime()
     if missing := provider_missing(provider):
-        kind = (
-            RuntimeMissing if "installed" in missing or "has no" in missing else DeviceUnavailable
-        )
-        raise kind(f"{provider.device}: {missing}: {provider.add}")
-    options = _options(runtime, threads)
+        raise missing
+    options = _options(runtime, threads, logged=True)
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     emulated, processor = False, provider.name.removesuffix("ExecutionProvider")
     with quiet() as printed:
@@ -135,21 +134,23 @@ def open_provider(provider: Provider, path: Path, threads: int = 1) -> Engine:
     return engine
 
 
-def provider_missing(provider: Provider) -> str | None:
-    """What a provider lacks here; None where it is installed."""
+def provider_missing(provider: Provider) -> Missing:
+    """What a provider lacks here."""
     if find_spec("onnxruntime") is None:
-        return "ONNX Runtime is not installed"
+        return RuntimeMissing("onnxruntime is not installed")
     if provider.plugin:
         if find_spec(provider.plugin) is None:
-            return f"{provider.plugin.replace('_', '-')} is not installed"
+            return RuntimeMissing(f"{provider.plugin.replace('_', '-')} is not installed")
         try:
             with quiet():
                 _devices(_runtime(), provider)
         except DeviceUnavailable as error:
-            return str(error).removeprefix(f"{provider.device}: ").rstrip(".")
+            return error
         return None
     listed = _runtime().get_available_providers()
-    return None if provider.name in listed else f"this onnxruntime has no {provider.name}"
+    if provider.name in listed:
+        return None
+    return RuntimeMissing(f"this onnxruntime has no {provider.name}")
 
 
 def _runtime() -> Any:
@@ -162,11 +163,11 @@ def _runtime() -> Any:
     return onnxruntime
 
 
-def _options(runtime: Any, threads: int) -> Any:
+def _options(runtime: Any, threads: int, *, logged: bool = False) -> Any:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 3 if logged else 4  # else errors are printed that are raised, too
     return options
 
 
@@ -180,17 +181,18 @@ def _session(runtime: Any, path: Path, options: Any, **more: Any) -> Any:
 def _devices(runtime: Any, provider: Provider) -> list[Any]:
     """The devices of a plug-in, which is registered first."""
     assert provider.plugin
-    if not any(d.ep_name == provider.name for d in runtime.get_ep_devices()):
+    if provider.name not in _registered:
         library = import_module(provider.plugin).get_library_path()
         try:
             runtime.register_execution_provider_library(provider.name, library)
         except Exception as error:  # its exceptions share no base but Exception
             raise DeviceUnavailable(
-                f"{provider.device}: the provider's library {library} cannot be loaded: {error}"
+                f"the provider's library {library} cannot be loaded: {error}"
             ) from error
+        _registered.add(provider.name)
     found = [d for d in runtime.get_ep_devices() if d.ep_name == provider.name]
     if not found:
-        raise DeviceUnavailable(f"{provider.device}: {provider.name} finds no device here.")
+        raise DeviceUnavailable(f"{provider.name} finds no device here")
     return found
 
 

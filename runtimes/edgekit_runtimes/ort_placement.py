@@ -10,14 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from edgekit_runtimes.onnx_file import Graph, read_graph
+from edgekit_runtimes.onnx_file import Graph, Node, read_graph
 from edgekit_runtimes.placement import Operator, Placement, macs
 from edgekit_runtimes.processor import processor_name
 from edgekit_runtimes.quiet import quiet
 
 _INTEGERS = ("int8", "uint8")
 _NAMES = {"float": "float32", "double": "float64"}
+_RECAST = "InsertedPrecisionFreeCast_"  # before the tensors of a float16 file that the CPU runs in float32
+_BLOCKED = "_nchwc"  # a kernel in blocks of channels, named after the tensor that it makes
 _PRODUCTS = (
+    "DynamicQuantizeMatMul",
     "MatMul",
     "Gemm",
     "QGemm",
@@ -148,6 +151,14 @@ def _dtype(port: str) -> str:
     return _NAMES.get(kind, kind)
 
 
+def _convolution(graph: Graph, name: str) -> Node | None:
+    """The node of that name; or the one before the activation that makes the tensor of that name."""
+    node = next((n for n in graph.nodes if n.name == name), None) or graph.maker(name)
+    while node and node.kind in ("Relu", "Clip") and node.inputs:
+        node = graph.maker(node.inputs[0])
+    return node
+
+
 def _types(event: Mapping[str, Any], side: str) -> list[tuple[str, Sequence[int]]]:
     return [next(iter(entry.items())) for entry in event.get(side) or [] if entry]
 
@@ -170,9 +181,11 @@ def _macs(graph: Graph, name: str, kind: str, event: Mapping[str, Any]) -> int:
     out = outputs[0][1]
     if kind in _PRODUCTS:
         return prod(out) * (inputs[0][1][-1] if inputs[0][1] else 1)
-    node = next((n for n in graph.nodes if n.name == name), None)
+    node = _convolution(graph, name.removesuffix(_BLOCKED).removeprefix(_RECAST))
     weights = graph.weights(node) if node else ()
     if kind in _CONVOLUTIONS and weights:  # (out, in / groups, height, width)
+        if name.endswith(_BLOCKED):  # whose channels are filled up to whole blocks
+            return prod(out) // out[1] * prod(weights)
         return macs(out, weights, weights[0])
     if kind == "ConvTranspose" and weights:  # (in, out / groups, height, width)
         return macs(inputs[0][1], weights, weights[0])

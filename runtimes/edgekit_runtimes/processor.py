@@ -19,6 +19,21 @@ def processor_name() -> str:
     return machine()
 
 
+def exact_int8() -> bool:
+    """Whether 8-bit products are summed up without saturating.
+
+    x86 before VNNI sums pairs of them in 16 bits, where the largest do not fit. Kernels that use that
+    instruction answer wrongly there, without a word.
+    """
+    if machine().lower() not in ("x86_64", "amd64"):
+        return True
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text().split())
+    except OSError:
+        return False
+    return bool(flags & {"avx_vnni", "avx512_vnni", "amx_int8"})
+
+
 def machine() -> str:
     """The processor's kind: ``x86_64``, ``aarch64``, ... (without importing ``platform``)."""
     return os.uname().machine if hasattr(os, "uname") else os.environ["PROCESSOR_ARCHITECTURE"]

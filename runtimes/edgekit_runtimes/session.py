@@ -32,6 +32,7 @@ class Session:
         threads: int = 1,
         raw: bool = False,
         another: Callable[[], Engine] | None = None,
+        unchanged: Callable[[], bool] = lambda: True,
     ) -> None:
         """Takes over an open engine; ``open_model`` is how to get one.
 
@@ -42,6 +43,7 @@ class Session:
             threads: how many it uses for one call.
             raw: integers go in and out as the file has them.
             another: opens the file once more, for ``map``; None where that gains nothing.
+            unchanged: whether what stands under ``path`` is still the file that was opened.
         """
         self.path = path
         self.device = device
@@ -49,18 +51,19 @@ class Session:
         self.inputs: tuple[TensorSpec, ...] = tuple(engine.inputs)
         self.outputs: tuple[TensorSpec, ...] = tuple(engine.outputs)
         self.emulated = engine.emulated
-        self._raw = raw
+        self.raw = raw
         self._engine: Engine | None = engine
         self._call = engine.call
         self._lock: Lock | None = None if engine.concurrent else Lock()
         self._another = another
+        self._unchanged = unchanged
         self._spares: list[Session] = []
         self._placement: Placement | None = None
         # Also when it is forgotten, and at the end of the process: some devices must be let go of.
         self._finish = weakref.finalize(self, engine.close) if engine.close else None
         # An array that is just what the file takes, and gives just what it says, skips every check.
         call = engine.call
-        self._one = engine.one or (lambda array: call((array,))[0])
+        self._one: Callable[[Array], Array] = engine.one or (lambda array: call((array,))[0])
         plain = len(self.inputs) == 1 == len(self.outputs) and (
             raw or all(s.scale is None for s in (*self.inputs, *self.outputs))
         )
@@ -132,15 +135,23 @@ class Session:
         Found out when first asked for, which may take as long as opening the file again.
         """
         if self._placement is None:
-            self._placement = self._opened().place()
+            engine = self._opened()
+            if not self._unchanged():
+                raise ModelError(
+                    f"{self.path} is another file by now: open it to learn of that one."
+                )
+            self._placement = engine.place()
         return self._placement
 
     def close(self) -> None:
         """Lets the runtime go, and the memory it holds."""
         self._engine, self._shape = None, _NOTHING
         self._call = self._closed
+        self._one = lambda _: self._closed(())[0]
+        self._another = None
         for spare in self._spares:
             spare.close()
+        self._spares.clear()
         if self._finish:
             self._finish()
 
@@ -179,7 +190,7 @@ class Session:
             if fixed is not None:
                 whole = whole[:count]
             answers[spec.name] = (
-                whole if spec.scale is None or self._raw else dequantize(whole, spec)
+                whole if spec.scale is None or self.raw else dequantize(whole, spec)
             )
         return answers
 
@@ -193,7 +204,7 @@ class Session:
         for spec in self.inputs:
             if spec.name not in arrays:
                 raise InputError(f"{self.path} also needs the input {spec}.")
-            given.append(taken(np.asarray(arrays[spec.name]), spec, raw=self._raw))
+            given.append(taken(np.asarray(arrays[spec.name]), spec, raw=self.raw))
         counts = {len(array) for array in given}
         if len(counts) != 1:
             raise InputError(
@@ -210,10 +221,10 @@ class Session:
         wanted = max(1, cpu_limit() // self.threads)
         if self._lock is None:  # the runtime takes calls side by side
             return [self] * wanted
-        while len(self._spares) < wanted - 1:
+        while len(self._spares) < wanted - 1 and self._unchanged():
             engine = self._another()
             self._spares.append(
-                Session(self.path, engine, device=self.device, threads=self.threads, raw=self._raw)
+                Session(self.path, engine, device=self.device, threads=self.threads, raw=self.raw)
             )
         return [self, *self._spares[: wanted - 1]]
 

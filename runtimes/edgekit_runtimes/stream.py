@@ -1,6 +1,7 @@
 """A stream of work done by several threads, and handed on in its order."""
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Condition, Lock, Thread
 from time import perf_counter
@@ -8,26 +9,30 @@ from typing import Any
 
 _TRIALS = 3
 _THREADS_PAY = 1e-4  # seconds of work an item; below that, threads wait for each other
-_PATIENCE = 1e-4  # seconds to wait for more samples before working on those that are there
 _WORTH = 4e-3  # seconds of work that make the hand-over between threads cheap
-_AHEAD = 4  # pieces of work that each worker may be ahead of the reader
+_MOST = 64  # items of a piece
+_AHEAD = 2  # pieces that each worker may be ahead of the reader
+
+Worker = Callable[[list[Any]], list[Any]]
+Done = tuple[list[Any], BaseException | None]
+"""The results of a piece, and what ended it before its end."""
 
 
-def in_order(
-    items: Iterable[Any], workers: Sequence[Callable[[list[Any]], list[Any]]], size: int = 1
-) -> Iterator[Any]:
+def in_order(items: Iterable[Any], workers: Sequence[Worker], size: int = 1) -> Iterator[Any]:
     """The results of all items, in their order, each as soon as it is there.
 
-    Where an item is too little work to be worth a thread, the caller's own does it. Else workers take items themselves, several at once where items are quick and there are enough of
-    them. None is further ahead of the reader than a few such pieces.
+    Where an item is too little work to be worth a thread, the caller's own does it. Else a thread
+    reads the items, and each worker takes as many of those that are there as make a piece of a few
+    milliseconds. None is further ahead of the reader than a few pieces.
 
     Args:
-        items: read by one worker at a time.
+        items: read by one thread.
         workers: each runs in a thread of its own, on lists of items.
-        size: how many items a worker likes to have at once, at least.
+        size: how many items a worker likes to have at once.
 
     Raises:
-        Exception: whatever ``items`` or a worker raised, when its turn comes.
+        BaseException: whatever ``items`` or a worker raised, when its turn comes: behind the results
+            of all items before.
     """
     source, quickest = iter(items), float("inf")
     for number in itertools.count():  # the first few here, to see how long one takes
@@ -36,121 +41,138 @@ def in_order(
         if not (piece := list(itertools.islice(source, size))):
             return
         start = perf_counter()
-        results = workers[0](piece)
+        results, error = _run(workers[0], piece)
         if number < _TRIALS:
             quickest = min(quickest, (perf_counter() - start) / len(piece))
         yield from results
-    stream = _Stream(source, size, _AHEAD * len(workers))
-    for worker in workers:
-        Thread(target=stream.work, args=(worker,), daemon=True).start()
+        if error:
+            raise error
+    stream = _Stream(source, size, len(workers), quickest)
+    for work in (stream.read, *(_bound(stream.work, worker) for worker in workers)):
+        Thread(target=work, daemon=True).start()
     try:
         yield from stream.results()
     finally:
         stream.stop()
 
 
+def _run(worker: Worker, piece: list[Any]) -> Done:
+    """A piece's results; where one of its items fails, those before it, and why."""
+    try:
+        return worker(piece), None
+    except Exception as error:
+        if len(piece) == 1:
+            return [], error
+    except BaseException as error:
+        return [], error
+    results: list[Any] = []
+    for item in piece:
+        found, ended = _run(worker, [item])
+        results += found
+        if ended:
+            return results, ended
+    return results, None
+
+
+def _bound(function: Callable[[Worker], None], worker: Worker) -> Callable[[], None]:
+    return lambda: function(worker)
+
+
 class _Stream:
     """Items on their way in, results on their way out."""
 
-    def __init__(self, items: Iterator[Any], size: int, ahead: int) -> None:
-        self._items, self._size, self._ahead = items, size, ahead
-        self._reading = Lock()
-        self._changed = Condition()
-        self._done: dict[int, list[Any] | Exception] = {}
-        self._read = self._given = 0  # pieces taken from the items, and handed on
-        self._end: int | None = None  # the number of pieces, once it is known
-        self._busy = 0  # workers at work
-        self._stopped = False
-        self._length = size  # of a piece
+    def __init__(self, items: Iterator[Any], size: int, workers: int, seconds: float) -> None:
+        self._items, self._size, self._workers = items, size, workers
+        lock = Lock()
+        # What reader, workers and the caller wait for: three conditions on one lock.
+        self._space, self._work, self._result = Condition(lock), Condition(lock), Condition(lock)
+        self._waiting: deque[Any] = deque()  # items that no worker has taken
+        self._ahead = 0  # items read whose results the reader has not had
+        self._taken = self._given = 0  # pieces
+        self._done: dict[int, Done] = {}
+        self._ended = self._stopped = False
+        self._raised: BaseException | None = None
+        self._busy = 0
+        self._learn(seconds)
 
-    def work(self, worker: Callable[[list[Any]], list[Any]]) -> None:
-        """What each thread does until the items are at their end."""
-        while True:
-            with self._reading:
-                with self._changed:
-                    while self._read - self._given >= self._ahead and not self._stopped:
-                        self._changed.wait()
-                if self._stopped or self._end is not None:
-                    return
-                piece, number = self._take(), self._read
-                if isinstance(piece, list) and not piece:
-                    self._tell(end=number)
-                    return
-                with self._changed:
+    def read(self) -> None:
+        """What one thread does: brings items in while there is room."""
+        try:
+            for item in self._items:
+                with self._space:
+                    self._waiting.append(item)
+                    self._ahead += 1
+                    self._work.notify()
+                    while not self._stopped and self._ahead >= self._room:
+                        self._space.wait()
                     if self._stopped:
                         return
-                    self._read += 1
-                    self._busy += 1
-            result: list[Any] | Exception = []
-            if isinstance(piece, Exception):
-                result = piece
-            else:
-                start = perf_counter()
-                try:
-                    result = worker(piece)
-                except Exception as error:  # handed to whoever reads the results
-                    result = error
-                spent = (perf_counter() - start) / len(piece)
-                self._length = max(self._size, min(64, int(_WORTH / max(spent, 1e-9))))
-            with self._changed:
+        except BaseException as error:  # raised where the results are read
+            self._raised = error
+        with self._space:
+            self._ended = True
+            self._work.notify_all()
+            self._result.notify()
+
+    def work(self, worker: Worker) -> None:
+        """What each worker's thread does until the items are at their end."""
+        while True:
+            with self._work:
+                while not (self._waiting or self._ended or self._stopped):
+                    self._work.wait()
+                if self._stopped or not self._waiting:
+                    return
+                share = -(-len(self._waiting) // self._workers)
+                count = min(max(share, self._size), self._length, len(self._waiting))
+                piece = [self._waiting.popleft() for _ in range(count)]
+                number = self._taken
+                self._taken += 1
+                self._busy += 1
+            start = perf_counter()
+            done = _run(worker, piece)
+            with self._work:
+                self._learn((perf_counter() - start) / count)
                 self._busy -= 1
-                self._done[number] = result
-                if isinstance(result, Exception):
-                    self._end = number + 1 if self._end is None else min(self._end, number + 1)
-                if (
-                    number == self._given or self._stopped
-                ):  # only the next in turn is worth a wake-up
-                    self._changed.notify_all()
+                self._done[number] = done
+                if number == self._given or self._stopped:  # others need not wake anybody
+                    self._result.notify()
 
     def results(self) -> Iterator[Any]:
         """Every result in order."""
         while True:
-            with self._changed:
-                while self._given not in self._done and self._given != self._end:
-                    self._changed.wait()
+            with self._result:
+                while self._given not in self._done and not self._at_end():
+                    self._result.wait()
                 if self._given not in self._done:
+                    if self._raised:
+                        raise self._raised
                     return
-                result = self._done.pop(self._given)
-            if isinstance(result, Exception):
-                raise result
-            yield from result
-            with self._changed:
+                results, error = self._done.pop(self._given)
+            yield from results
+            if error:
+                raise error
+            with self._space:
                 self._given += 1
-                self._changed.notify_all()
+                self._ahead -= len(results)
+                if self._ahead <= self._room // 2:  # not for each item: waking up costs
+                    self._space.notify()
 
     def stop(self) -> None:
-        """Nobody reads any further; returns when no worker is at work (one may still be waiting for
-        an item that never comes).
+        """Nobody reads any further; returns when no worker is at work.
+
+        The thread that reads may still be waiting for an item that never comes.
         """
-        with self._changed:
+        with self._result:
             self._stopped = True
-            self._changed.notify_all()
+            self._space.notify()
+            self._work.notify_all()
             while self._busy:
-                self._changed.wait()
+                self._result.wait()
 
-    def _tell(self, *, end: int) -> None:
-        with self._changed:
-            self._end = end
-            self._changed.notify_all()
+    def _at_end(self) -> bool:
+        return self._ended and not self._waiting and self._given == self._taken
 
-    def _take(self) -> list[Any] | Exception:
-        """The next few items; fewer where the source is slow, none at its end."""
-        piece: list[Any] = []
-        start = perf_counter()
-        try:
-            for item in self._items:
-                piece.append(item)
-                if len(piece) >= self._length:
-                    break
-                if len(piece) % self._size == 0 and perf_counter() - start > _PATIENCE:
-                    break
-        except Exception as error:  # raised where the results are read
-            if not piece:
-                return error
-            self._items = _raising(error)
-        return piece
-
-
-def _raising(error: Exception) -> Iterator[Any]:
-    raise error
-    yield
+    def _learn(self, seconds: float) -> None:
+        """How long a piece should be, and how much may be under way, by the time of one item."""
+        self._length = max(self._size, min(_MOST, int(_WORTH / max(seconds, 1e-9))))
+        self._room = _AHEAD * self._length * self._workers

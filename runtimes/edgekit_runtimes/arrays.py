@@ -55,7 +55,8 @@ def taken(array: Array, spec: TensorSpec, *, raw: bool = False) -> Array:
     if np.dtype(spec.dtype).kind not in "iu":
         return np.ascontiguousarray(array, spec.dtype)
     if array.dtype != spec.dtype:
-        whole = array.astype(spec.dtype)
+        with np.errstate(invalid="ignore"):  # not a number: it is told below
+            whole = array.astype(spec.dtype)
         if not np.array_equal(whole, array):
             raise InputError(
                 f"input {spec.name!r}: expected whole numbers that fit {spec.dtype}, "

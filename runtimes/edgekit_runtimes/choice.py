@@ -29,12 +29,12 @@ from edgekit_runtimes.session import Session
 MANIFEST = "manifest.json"
 """What ``edgekit convert`` says of the files in a folder."""
 
-_BUDGET = 0.3  # seconds of measuring, after loading
-_BLOCK = 4e-3  # seconds of calls in a row
+_BUDGET = 0.15  # seconds of measuring each runtime, after loading
+_BLOCK = 8e-3  # seconds of calls in a row
 _PAUSE = 2e-3  # seconds until the threads of whoever ran before have stopped spinning
-_HOPELESS = 1.5  # times the fastest, after the first rounds
+_HOPELESS = (2.0, 1.5, 1.15)  # times the fastest: who is out after the first rounds
 _TIE = (
-    0.02  # where two are this close, the one that is listed first: fewer threads, the plain device
+    0.04  # where two are this close, the one that is listed first: fewer threads, the plain device
 )
 _RIGHT_DB = 20.0  # distance of the answers from those of the plain device, as a share of the signal
 _AT_ONCE = 256 * 1024 * 1024  # bytes of files to have open at once
@@ -142,7 +142,15 @@ def _fastest(
 ) -> tuple[Session, Candidate]:
     """Measures, and leaves only the winner open."""
     size = sum(c.path.stat().st_size for c in candidates)
-    groups = [list(candidates)] if size < _AT_ONCE else [[c] for c in candidates]
+    # One runtime after the other: threads of one, even idle, can slow down another's for good.
+    groups = (
+        [
+            [c for c in candidates if c.device.runtime == r]
+            for r in dict.fromkeys(c.device.runtime for c in candidates)
+        ]
+        if size < _AT_ONCE
+        else [[c] for c in candidates]
+    )
     references: dict[Path, Array] = {}
     reasons: list[DeviceUnavailable | ModelError] = []
     winner: tuple[float, Candidate] | None = None
@@ -200,23 +208,24 @@ def _times(
     opened: Mapping[Candidate, tuple[Session, Mapping[str, Array]]],
 ) -> dict[Candidate, float]:
     """The median seconds of one call of each, in blocks that take turns."""
-    blocks: dict[Candidate, list[float]] = {c: [] for c in opened}
+    blocks: dict[Candidate, list[float]] = {candidate: [] for candidate in opened}
     left = list(opened)
     start = perf_counter()
     rounds = 0
-    while left and (rounds < 3 or perf_counter() - start < _BUDGET):
+    while left and (rounds <= len(_HOPELESS) or perf_counter() - start < _BUDGET):
         # Backwards every other time, so that nobody always runs behind the same one.
         for candidate in left if rounds % 2 else left[::-1]:
             session, x = opened[candidate]
             sleep(_PAUSE)
             blocks[candidate].append(_block(session, x))
+        # Out is who was never near; what else the machine does only adds to a time.
+        least = {candidate: min(times) for candidate, times in blocks.items()}
+        limit = _HOPELESS[min(rounds, len(_HOPELESS) - 1)] * min(least.values())
+        left = [candidate for candidate in left if least[candidate] <= limit]
         rounds += 1
-        so_far = {c: median(blocks[c]) for c in left}
-        if rounds >= 2:
-            left = [c for c in left if so_far[c] <= _HOPELESS * min(so_far.values())]
-        if len(left) == 1 and rounds >= 3:
+        if len(left) == 1 and rounds > len(_HOPELESS):
             break
-    return {c: median(times) for c, times in blocks.items()}
+    return {c: median(times) if c in left else float("inf") for c, times in blocks.items()}
 
 
 def _block(session: Session, x: Mapping[str, Array]) -> float:

@@ -7,7 +7,7 @@ so that is read.
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from math import prod
 from pathlib import Path
@@ -39,24 +39,35 @@ _ADD = "pip install 'edgekit-toolkit[litert,openvino]'"
 _NO_ADAPTER = "No adapters found"
 
 
-def open_gpu(path: Path, threads: int = 1) -> Engine:  # noqa: ARG001
+def open_gpu(path: Path, threads: int = 1) -> Engine:
     """Opens a TFLite file on the GPU, with float32 arithmetic.
 
     Raises:
         RuntimeMissing: ai-edge-litert is not installed.
-        DeviceUnavailable: there is no graphics adapter, or it takes none of the model.
+        DeviceUnavailable: there is no graphics adapter, or it takes none of the model, or LiteRT
+            crashes on it.
         ModelError: the file is no TFLite file.
     """
+    return _after_a_trial(_open_gpu, path, threads)
+
+
+def _open_gpu(path: Path, threads: int) -> Engine:  # noqa: ARG001
+    # Alone first: with the CPU beside it, LiteRT does not tell of what it left there.
+    engine = _gpu(path) or _gpu(path, cpu=True)
+    assert engine is not None
+    return engine
+
+
+def _gpu(path: Path, *, cpu: bool = False) -> Engine | None:
+    """The file on the GPU; None where that does not take all of it, and the CPU may not help."""
     specs, listed = _read(path)
     from ai_edge_litert import compiled_model as lib
 
-    accelerator, cpu = lib.HardwareAccelerator.GPU, lib.HardwareAccelerator.CPU
+    hardware = lib.HardwareAccelerator.GPU
+    if cpu:
+        hardware |= lib.HardwareAccelerator.CPU
     exact = lib.GpuOptions(enforce_f32=True)
-    # Alone first: with the CPU beside it, LiteRT does not tell of what it left there.
-    for hardware in (accelerator, accelerator | cpu):
-        model, log = _compile(path, lib.Options(hardware, gpu_options=exact))
-        if model is not None:
-            break
+    model, log = _compile(path, lib.Options(hardware, gpu_options=exact))
     found = _ADAPTER.search(log)
     if model is None:
         if found is None or _NO_ADAPTER in log:
@@ -64,6 +75,8 @@ def open_gpu(path: Path, threads: int = 1) -> Engine:  # noqa: ARG001
                 f"{path}: webgpu: there is no graphics adapter (no Vulkan driver was found). Install "
                 "the driver of the graphics card, or open the model with device='cpu'."
             )
+        if not cpu:
+            return None
         raise DeviceUnavailable(f"{path}: webgpu: {_last_error(log)}")
     adapter, kind = found.groups() if found else ("GPU", "")
     splits = [tuple(map(int, pair)) for pair in _SPLIT.findall(log)]
@@ -81,7 +94,7 @@ def open_gpu(path: Path, threads: int = 1) -> Engine:  # noqa: ARG001
                 Operator(
                     op.kind,
                     "CPU" if partial and op.kind in reasons else "GPU",
-                    "float32",
+                    "?" if partial and op.kind in reasons else "float32",
                     op.macs,
                     op.name,
                 )
@@ -106,14 +119,42 @@ def gpu_missing() -> Missing:
     return None
 
 
-def open_intel_npu(path: Path, threads: int = 1) -> Engine:  # noqa: ARG001
+def open_intel_npu(path: Path, threads: int = 1) -> Engine:
     """Opens a TFLite file on an Intel NPU, by LiteRT's OpenVINO plug-in."""
-    return _intel(path, "intel-npu", "NPU", emulated=False)
+    return _after_a_trial(_open_intel_npu, path, threads)
 
 
-def open_npu_on_cpu(path: Path, threads: int = 1) -> Engine:  # noqa: ARG001
+def open_npu_on_cpu(path: Path, threads: int = 1) -> Engine:
     """Opens a TFLite file by LiteRT's NPU path and OpenVINO plug-in, with the CPU as its processor."""
-    return _intel(path, "npu-on-cpu", "CPU", emulated=True)
+    return _after_a_trial(_open_npu_on_cpu, path, threads)
+
+
+def _open_intel_npu(path: Path, threads: int) -> Engine:  # noqa: ARG001
+    engine = _intel(path, "intel-npu") or _intel(path, "intel-npu", cpu=True)
+    assert engine is not None
+    return engine
+
+
+def _open_npu_on_cpu(path: Path, threads: int) -> Engine:  # noqa: ARG001
+    engine = _intel(path, "npu-on-cpu") or _intel(path, "npu-on-cpu", cpu=True)
+    assert engine is not None
+    return engine
+
+
+def _after_a_trial(opener: Callable[[Path, int], Engine], path: Path, threads: int) -> Engine:
+    """Opens a file in a child process first, and runs it there once.
+
+    LiteRT's compiled models crash on some files that they call fully accelerated.
+    """
+    from edgekit_runtimes.child import open_in_child
+
+    try:
+        trial = open_in_child(opener, path, threads)
+    except ModelError as error:
+        raise DeviceUnavailable(f"{error} Open it with device='cpu'.") from error
+    if trial.close:
+        trial.close()
+    return opener(path, threads)
 
 
 def intel_npu() -> Missing:
@@ -135,20 +176,22 @@ def intel_plugin() -> Missing:
     return None
 
 
-def _intel(path: Path, device: str, backend: str, *, emulated: bool) -> Engine:
+def _intel(path: Path, device: str, *, cpu: bool = False) -> Engine | None:
+    """The file by the plug-in; None where that does not take all of it, and the CPU may not help."""
+    emulated = device == "npu-on-cpu"
     if missing := intel_plugin() if emulated else intel_npu():
         raise missing
     specs, listed = _read(path)
     from ai_edge_litert import compiled_model as lib
 
-    exact = lib.IntelOpenVinoOptions(
-        graph_backend=getattr(lib.IntelOpenVinoOptions.GRAPH_BACKEND, backend)
-    )
-    accelerator, cpu = lib.HardwareAccelerator.NPU, lib.HardwareAccelerator.CPU
-    for hardware in (accelerator, accelerator | cpu):
-        model, log = _compile(path, lib.Options(hardware, intel_openvino_options=exact))
-        if model is not None:
-            break
+    backends = lib.IntelOpenVinoOptions.GRAPH_BACKEND
+    exact = lib.IntelOpenVinoOptions(graph_backend=backends.CPU if emulated else backends.NPU)
+    hardware = lib.HardwareAccelerator.NPU
+    if cpu:
+        hardware |= lib.HardwareAccelerator.CPU
+    model, log = _compile(path, lib.Options(hardware, intel_openvino_options=exact))
+    if model is None and not cpu:
+        return None
     if model is None:
         raise DeviceUnavailable(f"{path}: {device}: {_last_error(log)}")
     parts = [tuple(map(int, found)) for found in _PARTITIONED.findall(log)]

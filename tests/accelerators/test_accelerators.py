@@ -176,3 +176,12 @@ def recurrent(digits: Path) -> Path:
         digits / "lstm.keras", digits / "rows.npz", digits / "lstm", precision=["float32"]
     )
     return digits / "lstm"
+
+
+def test_a_crash_of_litert_is_a_refusal(software_gpu: None, digits: Path, tmp_path: Path) -> None:
+    """An unrolled int8 LSTM, split between GPU and CPU, takes LiteRT's process down."""
+    import edgekit
+
+    edgekit.convert(digits / "lstm.keras", digits / "rows.npz", tmp_path)
+    with pytest.raises(DeviceUnavailable, match=r"crashed \(signal 11\)"):
+        open_model(tmp_path / "model_int8.tflite", device="webgpu")

@@ -25,7 +25,7 @@ def devices_json() -> dict[str, Any]:
                 "kind": device.kind,
                 "opens": list(device.suffixes),
                 "runtime": device.runtime,
-                "missing": device.missing(),
+                "missing": str(missing) if (missing := device.missing()) else None,
                 "add": device.add,
                 "note": device.note,
                 "imitates": device.imitates,

@@ -47,10 +47,11 @@ def test_inspect_as_json_adds_up(converted: Path) -> None:
 
 def test_inspect_strict_is_a_limit(converted: Path) -> None:
     file = converted / "model_int8.tflite"
-    refused = edgekit("inspect", file, "--strict")
+    assert edgekit("inspect", file, "--strict").exit_code == 0  # all of it is on the processor
+    refused = edgekit("inspect", file, "--strict", "--device", "xnnpack")
     assert refused.exit_code == 1
     assert "SOFTMAX" in refused.stderr
-    assert edgekit("inspect", file, "--min-delegated", "80%").exit_code == 0
+    assert edgekit("inspect", file, "--min-delegated", "80%", "--device", "xnnpack").exit_code == 0
 
 
 def test_a_device_that_is_not_there_ends_with_4(converted: Path) -> None:

@@ -36,7 +36,8 @@ def open_model(
             ``auto``: the fastest of this machine's devices and thread counts that gives right
             answers, measured once and remembered.
         threads: how many processors one call may use. Without it, one, or what ``auto`` finds best.
-        strict: refuse unless the device itself runs every operator.
+        strict: refuse unless the device itself runs every operator. (Whatever runs on the processor
+            runs on ``cpu``; ``xnnpack`` is stricter.)
         min_delegated: refuse unless it runs this part of them, 0 to 1.
         raw: take and give the integers of a file that has them at its ends, unchanged.
 
@@ -53,6 +54,7 @@ def open_model(
     if min_delegated is not None and not 0 <= min_delegated <= 1:
         raise ValueError(f"min_delegated={min_delegated}: a share of 0 to 1.")
     least = 1.0 if strict else min_delegated
+    open_one = partial(_open, least=least, by_name=device not in (*_WORDS, "auto"), raw=raw)
     if not path.exists():
         raise ModelError(f"{path}: there is no such file or folder.")
     if path.is_dir() or device == "auto":
@@ -61,14 +63,14 @@ def open_model(
         return choice.open_fastest(
             path,
             partial(_candidates, device),
-            partial(_open, least=least, raw=raw),
+            open_one,
             threads,
             question=f"{device} {least} {raw}",
         )
     reasons: list[DeviceUnavailable] = []
     for candidate in _candidates(device, path):
         try:
-            return _open(path, candidate, threads or 1, least=least, raw=raw)
+            return open_one(path, candidate, threads or 1)
         except NotDelegated:
             raise
         except DeviceUnavailable as error:
@@ -79,9 +81,13 @@ def open_model(
 
 
 def _open(
-    path: Path, device: Device, threads: int, *, least: float | None = None, raw: bool = False
+    path: Path, device: Device, threads: int, *, least: float | None, by_name: bool, raw: bool
 ) -> Session:
-    """A session on one device, refused where that runs less than ``least`` of the model."""
+    """A session on one device, refused where that runs less than ``least`` of the model.
+
+    Whoever asks for the processor as such has nothing to fall back to: what XNNPACK leaves to
+    LiteRT's own kernels counts only where XNNPACK was asked for by name.
+    """
     opened = _identity(path)
 
     def unchanged() -> bool:
@@ -97,7 +103,8 @@ def _open(
         another=None if alone else partial(device.open, path, threads),
         unchanged=unchanged,
     )
-    if least is not None and session.placement.delegated_share < least:
+    matters = by_name or device.kind != "cpu"
+    if least is not None and matters and session.placement.delegated_share < least:
         placement = session.placement
         session.close()
         raise NotDelegated(

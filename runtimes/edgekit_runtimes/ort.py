@@ -198,7 +198,11 @@ def _devices(runtime: Any, provider: Provider) -> list[Any]:
 
 def _complaint(log: str) -> str:
     lines = [line for line in log.splitlines() if "[E:" in line or "rror" in line]
-    return _COLOUR.sub("", lines[-1].split("] ", 1)[-1]).strip() if lines else ""
+    return (
+        _COLOUR.sub("", lines[-1].split("] ", 1)[-1]).rsplit(" FAIL : ", 1)[-1].strip()
+        if lines
+        else ""
+    )
 
 
 def _engine(path: Path, session: Any, place: Callable[[], Any], *, concurrent: bool) -> Engine:

@@ -204,3 +204,17 @@ def test_demo_leaves_what_the_tour_goes_on_from(tmp_path: Path) -> None:
     for line in tour:
         result = edgekit(*line[1:])
         assert result.exit_code == 0, result.output
+
+
+def test_what_nobody_foresaw_is_a_message_and_no_traceback(
+    converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.py").write_text("def rows():\n    raise ZeroDivisionError('in my own code')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    command = ("run", converted / "model_int8.onnx", "--data", "mine:rows")
+    result = edgekit(*command)
+    assert result.exit_code == 3
+    assert "ZeroDivisionError: in my own code" in result.stderr
+    assert "Traceback" not in result.output
+    monkeypatch.setenv("EDGEKIT_TRACEBACK", "1")
+    assert isinstance(edgekit(*command).exception, ZeroDivisionError)

@@ -405,3 +405,21 @@ def test_pretrained_models_are_at_least_as_good_as_their_publishers(
 
 def test_a_model_object_converts(tmp_path: Path) -> None:
     assert edgekit.convert(digits_cnn(), "random", tmp_path).model == "Sequential"
+
+
+def test_text_and_channels_first_are_refused_with_the_way_out(tmp_path: Path) -> None:
+    import keras
+
+    layers = keras.layers
+    words = keras.Input((1,), dtype="string", name="word")
+    numbers = layers.Flatten()(layers.Embedding(4, 2)(layers.StringLookup(vocabulary=["a"])(words)))
+    keras.Model(words, layers.Dense(1)(numbers)).save(tmp_path / "text.keras")
+    keras.Sequential(
+        [keras.Input((3, 16, 16)), layers.Conv2D(4, 3, data_format="channels_first", name="first")]
+    ).save(tmp_path / "first.keras")
+    with pytest.raises(
+        edgekit.ConversionError, match=r"text\.keras: the input word takes text.*StringLookup"
+    ):
+        edgekit.convert(tmp_path / "text.keras", "random", tmp_path / "out")
+    with pytest.raises(edgekit.ConversionError, match=r"first\.keras: first: channels_first"):
+        edgekit.convert(tmp_path / "first.keras", "random", tmp_path / "out")

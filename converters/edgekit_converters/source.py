@@ -85,7 +85,30 @@ def load_model(source: str, *, trust: bool = False) -> Any:
         raise
     except Exception as error:  # Keras raises whatever a layer's constructor raises
         raise ConversionError(_explain(source, error)) from error
-    return _functional(_in_float32(model), source)
+    model = _functional(_in_float32(model), source)
+    _refuse_what_no_file_can_hold(model, source)
+    return model
+
+
+def _refuse_what_no_file_can_hold(model: Any, source: str) -> None:
+    texts = [t.name for t in model.inputs if t.dtype == "string"]
+    if texts:
+        raise ConversionError(
+            f"{source}: the input {', '.join(texts)} takes text, and TFLite and ONNX files take numbers. "
+            "Look words up outside (keras.layers.StringLookup or TextVectorization, called by "
+            "itself), and convert the model that takes their numbers."
+        )
+    first = [
+        layer.name
+        for layer in model._flatten_layers()
+        if getattr(layer, "data_format", None) == "channels_first"
+    ]
+    if first:
+        raise ConversionError(
+            f"{source}: {', '.join(first[:3])}: channels_first data is more than TensorFlow can run on "
+            "a processor, or TFLite at all. Build the model with data_format='channels_last'; the "
+            "weights of its convolutions fit as they are."
+        )
 
 
 def is_function(source: str) -> bool:

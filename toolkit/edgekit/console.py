@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 OK, LIMIT_BROKEN, USAGE, CONVERSION_FAILED, MISSING = 0, 1, 2, 3, 4
 _INTERRUPTED = 130
+_TRACEBACK = "EDGEKIT_TRACEBACK"
 
 
 def show(report: "Report", as_json: bool, quiet: bool) -> None:
@@ -87,6 +88,18 @@ def errors() -> Iterator[None]:
         where = f"{error.filename}: " if error.filename else ""
         _end(
             OSError(f"{where}{error.strerror or error}. What stood there before is as it was."),
+            CONVERSION_FAILED,
+        )
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    except Exception as error:
+        if os.environ.get(_TRACEBACK):
+            raise
+        _end(
+            RuntimeError(
+                f"{type(error).__name__}: {str(error).strip() or 'no reason given'}\nedgekit did not "
+                f"foresee this: {_TRACEBACK}=1 before the command shows where it came from."
+            ),
             CONVERSION_FAILED,
         )
     except KeyboardInterrupt:

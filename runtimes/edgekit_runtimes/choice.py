@@ -33,6 +33,7 @@ _BUDGET = 0.15  # seconds of measuring each runtime, after loading
 _BLOCK = 8e-3  # seconds of calls in a row
 _PAUSE = 2e-3  # seconds until the threads of whoever ran before have stopped spinning
 _HOPELESS = (2.0, 1.5, 1.15)  # times the fastest: who is out after the first rounds
+_FAR = 4.0  # times the fastest: whose other thread counts are not tried
 _TIE = (
     0.04  # where two are this close, the one that is listed first: fewer threads, the plain device
 )
@@ -118,7 +119,8 @@ def _candidates(files: Sequence[Path], find: Find, threads: int | None) -> Itera
     reasons: list[DeviceUnavailable | ModelError] = []
     most = cpu_limit()
     counts = sorted({1 << i for i in range(most.bit_length()) if 1 << i <= most} | {most})
-    some = False
+    # One format is enough for a device that opens both: they hold the same numbers.
+    seen: set[tuple[str, str]] = set()
     for path in files:
         try:
             devices = find(path)
@@ -126,10 +128,12 @@ def _candidates(files: Sequence[Path], find: Find, threads: int | None) -> Itera
             reasons.append(error)
             continue
         for device in devices:
+            if (path.stem, device.name) in seen:
+                continue
+            seen.add((path.stem, device.name))
             for count in [threads] if threads else counts if device.kind == "cpu" else [1]:
-                some = True
                 yield Candidate(path, device, count)
-    if not some:
+    if not seen:
         raise _joined(reasons)
 
 
@@ -155,9 +159,13 @@ def _fastest(
     reasons: list[DeviceUnavailable | ModelError] = []
     winner: tuple[float, Candidate] | None = None
     session: Session | None = None
+    alone: dict[tuple[Path, str], float] = {}  # seconds of a call with the fewest threads
     for group in groups:
         opened: dict[Candidate, tuple[Session, Mapping[str, Array]]] = {}
         for candidate in group:
+            kind = candidate.path, candidate.device.name
+            if alone.get(kind, 0.0) > _FAR * min(alone.values(), default=0.0):
+                continue  # more threads would not help, and opening costs more than all calls
             try:
                 fresh = open_one(candidate.path, candidate.device, candidate.threads)
                 x = random_inputs(fresh.inputs, ranges, raw=fresh.raw)
@@ -172,6 +180,9 @@ def _fastest(
                 fresh.close()
                 continue
             opened[candidate] = fresh, x
+            start = perf_counter()
+            fresh.run(x)
+            alone.setdefault(kind, perf_counter() - start)
         times = _times(opened)
         best = winner
         for candidate in opened:

@@ -209,7 +209,9 @@ def test_demo_leaves_what_the_tour_goes_on_from(tmp_path: Path) -> None:
 def test_what_nobody_foresaw_is_a_message_and_no_traceback(
     converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "mine.py").write_text("def rows():\n    raise ZeroDivisionError('in my own code')\n")
+    (tmp_path / "mine.py").write_text(
+        "def rows():\n    raise ZeroDivisionError('in my own code')\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     command = ("run", converted / "model_int8.onnx", "--data", "mine:rows")
     result = edgekit(*command)

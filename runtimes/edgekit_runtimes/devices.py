@@ -125,7 +125,7 @@ DEVICES: tuple[Device, ...] = (
         _TFLITE,
         micro.open_micro,
         micro.micro_missing,
-        _EXTRA.format("micro"),
+        f"{_EXTRA.format('micro')} (Linux on x86)",
         "the kernels of microcontrollers",
         imitates=True,
     ),

@@ -27,11 +27,23 @@ def exact_int8() -> bool:
     """
     if machine().lower() not in ("x86_64", "amd64"):
         return True
+    return bool(instruction_sets() & {"avx_vnni", "avx512_vnni", "amx_int8"})
+
+
+@functools.cache
+def instruction_sets() -> frozenset[str]:
+    """The processor's instruction sets, by Linux's names; none where the system does not tell."""
     try:
-        flags = set(Path("/proc/cpuinfo").read_text().split())
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return False
-    return bool(flags & {"avx_vnni", "avx512_vnni", "amx_int8"})
+        return frozenset()
+    told = (line.partition(":") for line in lines)
+    return frozenset(
+        flag
+        for key, _, flags in told
+        if key.strip() in ("flags", "Features")
+        for flag in flags.split()
+    )
 
 
 def machine() -> str:

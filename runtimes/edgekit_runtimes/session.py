@@ -112,7 +112,7 @@ class Session:
     ) -> Iterator[Array] | Iterator[dict[str, Array]]:
         """The answers to a stream of samples, in its order, on all processors at once.
 
-        An answer is there as soon as it is computed; however long the stream, only a few samples are
+        An answer is there as soon as it is computed; however long the stream, a few dozen are
         in memory.
 
         Args:

@@ -2,7 +2,8 @@
 
 import platform
 from importlib import metadata
-from pathlib import Path
+
+from edgekit_runtimes.processor import instruction_sets, processor_name
 
 _PACKAGES = (
     "edgekit-toolkit",
@@ -43,19 +44,8 @@ def versions() -> dict[str, str]:
 
 def processor() -> dict[str, str | list[str]]:
     """The processor's architecture, name and instruction sets that matter to int8."""
-    model, flags = platform.processor() or platform.machine(), set[str]()
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    for line in lines:
-        key, _, value = line.partition(":")
-        if key.strip() == "model name":
-            model = value.strip()
-        elif key.strip() in ("flags", "Features"):
-            flags |= set(value.split())
     return {
         "architecture": platform.machine(),
-        "name": model,
-        "instruction_sets": [flag for flag in _TELLING if flag in flags],
+        "name": processor_name(),
+        "instruction_sets": [flag for flag in _TELLING if flag in instruction_sets()],
     }

@@ -5,20 +5,9 @@ The few calls and offsets are those of ``vulkan_core.h``.
 
 import ctypes
 import functools
-from dataclasses import dataclass
 
 _INSTANCE_INFO = 1  # VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO
-_TYPE_AT, _NAME_AT, _NAME_SIZE = 16, 20, 256  # in VkPhysicalDeviceProperties
-_TYPE_CPU = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Adapter:
-    """A graphics adapter."""
-
-    name: str
-    software: bool
-    """Whether it is a processor that imitates one."""
+_NAME_AT, _NAME_SIZE = 20, 256  # in VkPhysicalDeviceProperties
 
 
 class _InstanceInfo(ctypes.Structure):
@@ -35,8 +24,8 @@ class _InstanceInfo(ctypes.Structure):
 
 
 @functools.cache
-def adapters() -> tuple[Adapter, ...]:
-    """The adapters, none where Vulkan is not installed."""
+def adapters() -> tuple[str, ...]:
+    """The names of the adapters, none where Vulkan is not installed."""
     try:
         vulkan = ctypes.CDLL("libvulkan.so.1")
     except OSError:
@@ -53,9 +42,8 @@ def adapters() -> tuple[Adapter, ...]:
         for device in devices:
             told = ctypes.create_string_buffer(4096)  # the structure has some 830 bytes
             vulkan.vkGetPhysicalDeviceProperties(ctypes.c_void_p(device), told)
-            name = told.raw[_NAME_AT : _NAME_AT + _NAME_SIZE].split(b"\0", 1)[0].decode()
-            kind = int.from_bytes(told.raw[_TYPE_AT : _TYPE_AT + 4], "little")
-            found.append(Adapter(name, kind == _TYPE_CPU))
+            name = told.raw[_NAME_AT : _NAME_AT + _NAME_SIZE]
+            found.append(name.split(b"\0", 1)[0].decode())
         return tuple(found)
     finally:
         vulkan.vkDestroyInstance(instance, None)

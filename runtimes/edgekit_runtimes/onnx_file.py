@@ -6,9 +6,12 @@ numbers are those of ``onnx.proto``.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 QUANTIZATION_KEY = "edgekit.quantization"
 """The metadata entry with the scales of integer inputs and outputs; ONNX has no place of its own."""
@@ -18,7 +21,10 @@ _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
 _GRAPH_ENDS = (11, 12)  # inputs and outputs; the first field of each is its name
 _NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_KIND = 1, 2, 3, 4
-_TENSOR_DIMS, _TENSOR_NAME = 1, 8
+_TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_NAME = 1, 2, 8
+_TENSOR_VALUES = (4, 5, 9)  # float_data, int32_data, raw_data
+_NAMES = {1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 10: "float16"}
+_TYPES = {1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4"}
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -40,6 +46,9 @@ class Graph:
     constants: dict[str, tuple[int, ...]]
     """The shapes of the initializers, by name."""
 
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
     def maker(self, tensor: str) -> Node | None:
         """The node that computes a tensor."""
         return next((node for node in self.nodes if tensor in node.outputs), None)
@@ -60,6 +69,7 @@ def read_graph(path: Path) -> Graph:
     """Reads the file's main graph; the graphs inside loops and branches are left out."""
     nodes: list[Node] = []
     constants: dict[str, tuple[int, ...]] = {}
+    ends: dict[int, list[str]] = {kind: [] for kind in _GRAPH_ENDS}
     for number, graph in _fields(memoryview(path.read_bytes())):
         if number != _MODEL_GRAPH or isinstance(graph, int):
             continue
@@ -71,7 +81,66 @@ def read_graph(path: Path) -> Graph:
             elif kind == _GRAPH_INITIALIZER:
                 name, dims = _tensor(message)
                 constants[name] = dims
-    return Graph(tuple(nodes), constants)
+            elif kind in ends:
+                ends[kind] += [
+                    bytes(v).decode()
+                    for k, v in _fields(message)
+                    if k == 1 and not isinstance(v, int)
+                ]
+    inputs, outputs = ends.values()
+    return Graph(
+        tuple(nodes), constants, tuple(n for n in inputs if n not in constants), tuple(outputs)
+    )
+
+
+def read_types(path: Path) -> tuple[set[str], set[str]]:
+    """The types that QuantizeLinear makes of computed tensors, and those of the constants."""
+    graph, scalars = read_graph(path), read_scalars(path)
+    computed = {
+        scalars[node.inputs[2]].dtype.name
+        if len(node.inputs) > 2 and node.inputs[2] in scalars
+        else "uint8"
+        for node in graph.nodes
+        if node.kind == "QuantizeLinear" and node.inputs[0] not in graph.constants
+    }
+    if any(node.kind.startswith("QLinear") for node in graph.nodes):
+        computed.add("uint8")
+    constants = set()
+    for number, part in _fields(memoryview(path.read_bytes())):
+        if number == _MODEL_GRAPH and not isinstance(part, int):
+            for kind, message in _fields(part):
+                if kind == _GRAPH_INITIALIZER and not isinstance(message, int):
+                    held = next((v for n, v in _fields(message) if n == _TENSOR_TYPE), 0)
+                    constants.add(_NAMES.get(held if isinstance(held, int) else 0, "other"))
+    return computed, constants
+
+
+def read_scalars(path: Path) -> dict[str, Any]:
+    """The initializers of one element, as NumPy's scalars: scales and zero points are such."""
+    found = {}
+    for number, graph in _fields(memoryview(path.read_bytes())):
+        if number != _MODEL_GRAPH or isinstance(graph, int):
+            continue
+        for kind, message in _fields(graph):
+            if kind != _GRAPH_INITIALIZER or isinstance(message, int):
+                continue
+            name, dims = _tensor(message)
+            if len(dims) > 1 or dims not in ((), (1,)):
+                continue
+            if (value := _scalar(message)) is not None:
+                found[name] = value
+    return found
+
+
+def more_outputs(path: Path, tensors: Sequence[str]) -> bytes:
+    """What makes the file give further tensors, when it stands behind the file's own content."""
+    there = set(read_graph(path).outputs)
+    ports = b"".join(
+        _message(_GRAPH_ENDS[1], _message(1, name.encode()))
+        for name in tensors
+        if name not in there
+    )
+    return _message(_MODEL_GRAPH, ports)
 
 
 def read_ends(path: Path) -> dict[str, tuple[float | None, int]]:
@@ -122,6 +191,31 @@ def _tensor(message: memoryview) -> tuple[str, tuple[int, ...]]:
         elif number == _TENSOR_NAME and not isinstance(value, int):
             name = bytes(value).decode()
     return name, tuple(dims)
+
+
+def _scalar(message: memoryview) -> Any:
+    kind, content = 0, b""
+    for number, value in _fields(message):
+        if number == _TENSOR_TYPE and isinstance(value, int):
+            kind = value
+        elif number in _TENSOR_VALUES:
+            content = np.int32(value).tobytes() if isinstance(value, int) else bytes(value)
+            if number == 5 and not isinstance(value, int):  # packed integers of varying length
+                content = np.int32(next(_varints(value)) & 0xFFFFFFFF).tobytes()
+    if kind not in _TYPES or not content:
+        return None
+    size = np.dtype(_TYPES[kind]).itemsize
+    return np.frombuffer(content[:size], _TYPES[kind])[0]  # integers: the low bytes come first
+
+
+def _message(number: int, content: bytes) -> bytes:
+    """A field that holds a message or a text."""
+    head, size = b"", len(content)
+    for value in (number << 3 | _BYTES, size):
+        while value > 0x7F:
+            head, value = head + bytes([value & 0x7F | 0x80]), value >> 7
+        head += bytes([value])
+    return head + content
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:

@@ -320,7 +320,7 @@ def validate(
         if html:
             from edgekit.page import write_page
 
-            write_page(report, html, data=data, images=Images(scale) if scale else None)
+            write_page(report, html)
     show(report, as_json, quiet, worst)
     sys.exit(status(report, strict))
 

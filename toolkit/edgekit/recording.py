@@ -6,7 +6,7 @@ It can be saved, and judged again by other limits without running anything.
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,8 @@ class Recording:
     shippable: bool
     warnings: tuple[str, ...]
     environment: dict[str, Any]
+    pictures: dict[int, str] = field(default_factory=dict)
+    """Samples as data URIs, by row."""
 
 
 def judge_recording(
@@ -130,6 +132,7 @@ def judge_recording(
         warnings=recording.warnings,
         notes=tuple(slower_in_words(results)),
         environment=recording.environment,
+        pictures=recording.pictures,
     )
 
 
@@ -236,8 +239,10 @@ def load_recording(path: Path, scratch: Path) -> Recording:
             f"{path}: these are no results that `edgekit validate --save` wrote ({error})."
         ) from error
     del note["schema"]
+    pictures = {int(row): picture for row, picture in note.pop("pictures").items()}
     return Recording(
         **_tuples(note),
+        pictures=pictures,
         original=stores["original"],
         files=files,
         labels=labels.get(_LABELS, {n.partition("/")[2]: a for n, a in labels.items()} or None),

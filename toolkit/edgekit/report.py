@@ -93,6 +93,8 @@ class Report:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     environment: dict[str, Any] = field(default_factory=dict)
+    pictures: dict[int, str] = field(default_factory=dict)
+    """Samples that files answer otherwise, as data URIs, by row; not in ``to_dict``."""
 
     @property
     def verdict(self) -> Verdict:
@@ -126,6 +128,7 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; an infinite SQNR (no difference at all) becomes None."""
         plain = asdict(self)
+        del plain["pictures"]
         plain["verdict"] = self.verdict
         for file, result in zip(plain["files"], self.files, strict=True):
             file["verdict"] = result.verdict

@@ -17,6 +17,7 @@ from edgekit.layers import LayerResult, compare_layers
 from edgekit.limits import Limits
 from edgekit.matching import renamed
 from edgekit.metrics import find_metric
+from edgekit.pictures import pictures
 from edgekit.recording import (
     Ran,
     Recording,
@@ -128,8 +129,10 @@ def validate(
         def read_samples(inputs: list[TensorSpec]) -> Samples:
             progress("reading samples")
             rows = open_rows(data, inputs, images or _images_of(files))
-            return set_aside(rows, scratch / "samples", calibration=0, held_out=samples)
+            sets.append(set_aside(rows, scratch / "samples", calibration=0, held_out=samples))
+            return sets[0]
 
+        sets: list[Samples] = []
         noise = log or scratch / "log"
         try:
             recording: Recording = run_in_worker(
@@ -150,9 +153,12 @@ def validate(
             error.add_note(f"What the libraries printed is in {noise}.")
             raise
         progress("judging")
+        report = judge_recording(recording, plan.limits, metrics=metrics, worst=worst)
+        shown = {w.row for file in report.files for e in file.evidence for w in e.worst}
+        drawn = pictures(sets[0].held_out, shown)
         if save is not None:
-            save_recording(recording, Path(save))
-        return judge_recording(recording, plan.limits, metrics=metrics, worst=worst)
+            save_recording(replace(recording, pictures=drawn), Path(save))
+        return replace(report, pictures=drawn)
 
 
 def validate_saved(

@@ -24,6 +24,10 @@ Against = Literal["labels", "original"]
 Given = Literal["answers", "numbers", "raw"]
 
 
+OUTCOME = ("true class", "answer", "number of classes")
+"""What a row holds of a sample with one answer, for metrics that count answers by class."""
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """A figure of merit."""
@@ -44,6 +48,9 @@ class Metric:
 
     sampled: bool = True
     """Whether another draw of samples tells how sure it is; a maximum's does not."""
+
+    counts: bool = False
+    """Whether it counts answers by class: its rows are ``OUTCOME``s where a sample has one answer."""
 
     given: Given = "answers"
     """What ``rows`` is called with: the truth, or the original's outputs, before the file's.
@@ -111,7 +118,7 @@ def _outcomes(truth: Array, scores: Array) -> Array:
 
 def _counts(rows: Array) -> tuple[Array, Array, Array]:
     """True positives, false positives and false negatives by class, of all rows."""
-    if rows.shape[1] != 3:
+    if rows.shape[1] != len(OUTCOME):
         hit, wrong, missed = rows.sum(axis=0).reshape(3, -1)
         return hit, wrong, missed
     truth, said = rows[:, 0].astype(np.int64), rows[:, 1].astype(np.int64)
@@ -261,11 +268,11 @@ METRICS: dict[str, Metric] = {
     # over the classes that occur ("macro").
     "top1": Metric(_right, _ratio, _CLASSES),
     "top5": Metric(partial(_right, most=5), _ratio, _CLASSES),
-    "precision": Metric(_outcomes, _precision, _CLASSES),
-    "recall": Metric(_outcomes, _recall, _CLASSES),
-    "f1": Metric(_outcomes, _f1, _CLASSES),
+    "precision": Metric(_outcomes, _precision, _CLASSES, counts=True),
+    "recall": Metric(_outcomes, _recall, _CLASSES, counts=True),
+    "f1": Metric(_outcomes, _f1, _CLASSES, counts=True),
     "roc_auc": Metric(_truth_and_scores, _roc_auc, _CLASSES),
-    "mean_iou": Metric(_outcomes, _mean_iou, _CLASSES),
+    "mean_iou": Metric(_outcomes, _mean_iou, _CLASSES, counts=True),
     "mse": Metric(partial(_errors, power=2), _ratio, _VALUES, higher_is_better=False, share=False),
     "mae": Metric(partial(_errors, power=1), _ratio, _VALUES, higher_is_better=False, share=False),
     "rmse": Metric(partial(_errors, power=2), _root, _VALUES, higher_is_better=False, share=False),

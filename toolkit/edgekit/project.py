@@ -10,7 +10,7 @@ from edgekit.rows import DataError, nearest
 
 FILE = "edgekit.toml"
 
-_PATHS = {"output", "labels", "html", "junit", "save", "baseline"}
+_PATHS = {"output", "labels", "html", "junit", "save"}
 """Looked for in the file's own folder; so are models and data, unless they name a function."""
 
 _PARAMETERS = {
@@ -19,6 +19,7 @@ _PARAMETERS = {
     "max": "ceilings",
     "per-layer": "per_layer",
 }
+_REPEATED = ("max-drop", "min", "max")
 # What each table may hold: the options of the command of that name, without the dashes in front.
 _SHARED = ("model", "data", "scale", "trust", "max-drop", "min", "max", "strict", "timeout")
 KEYS: dict[str, tuple[str, ...]] = {
@@ -35,7 +36,6 @@ KEYS: dict[str, tuple[str, ...]] = {
         "html",
         "junit",
         "save",
-        "baseline",
     ),
 }
 
@@ -87,18 +87,21 @@ def read_project(path: Path) -> Project:
 def defaults(project: Project) -> dict[str, dict[str, Any]]:
     """The project as the command's defaults, by command and parameter."""
     return {
-        "convert": {_PARAMETERS.get(k, k): _typed(v) for k, v in project.convert.items()},
+        "convert": {_PARAMETERS.get(k, k): _typed(k, v) for k, v in project.convert.items()},
         "validate": {
-            _PARAMETERS.get(k, k): v if k == "candidates" else _typed(v)
+            _PARAMETERS.get(k, k): v if k == "candidates" else _typed(k, v)
             for k, v in project.validate.items()
         },
     }
 
 
-def _typed(value: Any) -> Any:
+def _typed(key: str, value: Any) -> Any:
     """A value as it would be typed in the shell."""
-    if isinstance(value, dict):
-        return [f"{name}={v}" for name, v in value.items()]
+    if key in _REPEATED:
+        several = value if isinstance(value, (list, dict)) else [value]
+        if isinstance(several, dict):
+            return [f"{name}={v}" for name, v in several.items()]
+        return [str(v) for v in several]
     return ",".join(map(str, value)) if isinstance(value, list) else value
 
 

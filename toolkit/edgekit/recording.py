@@ -3,6 +3,7 @@
 It can be saved, and judged again by other limits without running anything.
 """
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -133,6 +134,7 @@ def judge_recording(
         notes=tuple(slower_in_words(results)),
         environment=recording.environment,
         pictures=recording.pictures,
+        fingerprint=_fingerprint(recording),
     )
 
 
@@ -265,6 +267,14 @@ def _check_schema(path: Path, note: Mapping[str, Any]) -> None:
             f"{path}: results of schema {note.get('schema')}, and this edgekit reads {SCHEMA}. Run "
             "`edgekit validate --save` again."
         )
+
+
+def _fingerprint(recording: Recording) -> str:
+    """What tells these samples from others: their numbers, and their labels."""
+    digest = hashlib.sha256(repr(recording.numbers).encode())
+    for name, labels in sorted(_labels_by_name(recording.labels).items()):
+        digest.update(name.encode() + np.ascontiguousarray(labels).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _labels_by_name(labels: Labels) -> dict[str, Array]:

@@ -95,6 +95,8 @@ class Report:
     environment: dict[str, Any] = field(default_factory=dict)
     pictures: dict[int, str] = field(default_factory=dict)
     """Samples that files answer otherwise, as data URIs, by row; not in ``to_dict``."""
+    fingerprint: str = ""
+    """Tells the samples from others."""
 
     @property
     def verdict(self) -> Verdict:
@@ -134,6 +136,7 @@ class Report:
             file["verdict"] = result.verdict
             for score, own in zip(file["scores"], result.scores, strict=True):
                 score["verdict"], score["reason"] = own.verdict, own.reason
+                del score["rows"]
         return _finite(plain)  # type: ignore[no-any-return]
 
 

@@ -1,27 +1,19 @@
 """The original against a file made from it, on the same samples."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import inf, isfinite, isnan
+from dataclasses import dataclass, field
+from math import inf, isfinite
 from pathlib import Path
 
 import numpy as np
 
+from edgekit.figures import Figure
+from edgekit.judging import Judgement, hold, not_numbers
 from edgekit.limits import Limit, Limits, check_outputs
 from edgekit.matching import Renamed
 from edgekit.metrics import Metric, find_metric
 from edgekit.rows import Array, DataError
-from edgekit.statistics import (
-    Interval,
-    Verdict,
-    bootstrap_interval,
-    drop_interval,
-    judge,
-    mcnemar,
-    needed,
-    share_interval,
-    worst,
-)
+from edgekit.statistics import Interval, Verdict, worst
 from edgekit.storage import Store, Stored
 from edgekit.tasks import Labels, Task, labels_of, scores, truth
 from edgekit_runtimes import Session
@@ -46,24 +38,6 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """One limit, and whether it holds."""
-
-    limit: Limit
-    observed: float
-    """The drop, or the value, that is held against the limit."""
-    interval: Interval
-    """95%, of the same."""
-    verdict: Verdict
-    reason: str = ""
-    """In words, where it does not hold."""
-    p_value: float | None = None
-    """McNemar's, of a drop in right answers: the chance of it, were both models equally good."""
-    needed: int | None = None
-    """About how many samples would tell, where these do not."""
-
-
-@dataclass(frozen=True, slots=True)
 class Score:
     """How far one output strays from the original's."""
 
@@ -78,6 +52,8 @@ class Score:
     measures: tuple[Measure, ...]
     """The first is the task's own."""
     judgements: tuple[Judgement, ...] = ()
+    rows: Array | None = field(default=None, repr=False, compare=False)
+    """What the task's own metric keeps of each sample; not in a report's ``to_dict``."""
 
     @property
     def verdict(self) -> Verdict:
@@ -200,15 +176,15 @@ class _Kept:
     def score(self, limits: Limits, asked: Sequence[str], is_float: bool) -> Score:
         """The figures, and what they mean to the limits."""
         figures = {
-            name: _Figure(name, metric, *self._rows(name)) for name, metric in self.metrics.items()
+            name: Figure(name, metric, *self._rows(name)) for name, metric in self.metrics.items()
         }
         sqnr = figures["sqnr"].value
         judged = [
-            _judgement(figures[limit.metric or self.own[0]], limit)
+            hold(figures[limit.metric or self.own[0]], limit)
             for limit in self._limits(limits, is_float)
         ]
         if sqnr == -inf and not isfinite(float(figures["sqnr"].after[:, 1].sum())):
-            judged.append(_not_numbers())
+            judged.append(not_numbers())
         shown = [
             n
             for n in figures
@@ -222,8 +198,9 @@ class _Kept:
             sqnr_db=sqnr,
             max_error=figures["max_error"].value,
             agreement=agreement.value if agreement else None,
-            measures=tuple(figures[n].measure(n in asked or n == self.own[0]) for n in shown),
+            measures=tuple(_measure(figures[n], n in asked or n == self.own[0]) for n in shown),
             judgements=tuple(judged),
+            rows=figures[self.own[0]].after,
         )
 
     def _rows(self, name: str) -> tuple[Array | None, Array]:
@@ -250,86 +227,11 @@ class _Kept:
         return [Limit("min", limits.min_sqnr, "sqnr"), *also]
 
 
-@dataclass(frozen=True, slots=True)
-class _Figure:
-    """A metric with the rows of both models."""
-
-    name: str
-    metric: Metric
-    before: Array | None
-    after: Array
-
-    @property
-    def value(self) -> float:
-        """The file's."""
-        return self.metric.value(self.after)
-
-    @property
-    def original(self) -> float | None:
-        """The original's; None where the metric is measured against it."""
-        return None if self.before is None else self.metric.value(self.before)
-
-    @property
-    def drop(self) -> float | None:
-        """How much worse the file is."""
-        return (
-            None if self.before is None else self._worse(self.metric.value(self.before), self.value)
-        )
-
-    @property
-    def changes(self) -> tuple[int, int] | None:
-        """Samples that were right and are wrong, and the reverse; None where right is no question."""
-        if self.before is None or not (_is_right(self.before) and _is_right(self.after)):
-            return None
-        was, is_ = self.before[:, 0] > 0, self.after[:, 0] > 0
-        return int((was & ~is_).sum()), int((is_ & ~was).sum())
-
-    def _worse(self, before: float, after: float) -> float:
-        return before - after if self.metric.higher_is_better else after - before
-
-    def drop_interval(self, relative: bool = False) -> Interval:
-        """95%, of the drop."""
-        assert self.before is not None
-        scale = abs(self.metric.value(self.before)) if relative else 1.0
-        if changes := self.changes:
-            low, high = drop_interval(*changes, len(self.after))
-            return (low / scale, high / scale) if scale else (-inf, inf)
-        before, after = (
-            _smoothed(self.before, self.after)
-            if self.before.shape[1] == 3
-            else (self.before, self.after)
-        )
-        width = before.shape[1]
-
-        def value(rows: Array) -> float:
-            was = self.metric.value(rows[:, :width])
-            lost = self._worse(was, self.metric.value(rows[:, width:]))
-            return lost / abs(was) if relative and was else lost
-
-        return bootstrap_interval(value, np.hstack([before, after]), resamples=self._resamples)
-
-    def value_interval(self) -> Interval:
-        """95%, of the value."""
-        if not self.metric.sampled:
-            return self.value, self.value
-        if _is_right(self.after):
-            if self.name == "agreement":  # the samples that changed, against none
-                changed = len(self.after) - int(self.after[:, 0].sum())
-                low, high = drop_interval(changed, 0, len(self.after))
-                return 1 - high, 1 - low
-            return share_interval(int(self.after[:, 0].sum()), len(self.after))
-        return bootstrap_interval(self.metric.value, self.after, resamples=self._resamples)
-
-    @property
-    def _resamples(self) -> int:
-        return 200 if self.metric.given == "raw" else 2000  # nobody knows what it costs
-
-    def measure(self, with_interval: bool) -> Measure:
-        """For the report."""
-        interval = None
-        if with_interval:
-            interval = self.value_interval() if self.before is None else self.drop_interval()
-        return Measure(self.name, self.value, self.original, self.drop, interval)
+def _measure(figure: Figure, with_interval: bool) -> Measure:
+    interval = None
+    if with_interval:
+        interval = figure.value_interval() if figure.before is None else figure.drop_interval()
+    return Measure(figure.name, figure.value, figure.original, figure.drop, interval)
 
 
 def _own_metrics(task: Task, shape: tuple[int, ...], labelled: bool) -> tuple[str, ...]:
@@ -365,121 +267,6 @@ def _given(
     if metric.given == "numbers":
         return whole.reshape(len(whole), -1), values.reshape(len(values), -1)
     return scores(whole, task), scores(values, task)
-
-
-def _is_right(rows: Array) -> bool:
-    """Whether a row tells one answer, right or wrong."""
-    return (
-        rows.shape[1] == 2
-        and bool((rows[:, 1] == 1).all())
-        and bool(np.isin(rows[:, 0], (0, 1)).all())
-    )
-
-
-def _smoothed(before: Array, after: Array) -> tuple[Array, Array]:
-    """Two samples more, one lost and one won, as Bonett and Price add them.
-
-    The bootstrap cannot draw what is not there: where no answer has changed, it is sure of any number
-    of samples.
-    """
-    width = before[0, 2]
-    right = np.bincount(np.maximum(before[:, 0], 0).astype(np.int64)).argmax()
-    wrong = (right + 1) % width
-    was, is_ = (
-        ([right, right, width], [right, wrong, width]),
-        ([right, wrong, width], [right, right, width]),
-    )
-    return np.vstack([before, was]), np.vstack([after, is_])
-
-
-def _judgement(figure: _Figure, limit: Limit) -> Judgement:
-    if limit.kind == "drop":
-        assert figure.before is not None
-        original = figure.metric.value(figure.before)
-        observed = figure._worse(original, figure.value)
-        observed = observed / abs(original) if limit.relative and original else observed
-        interval = figure.drop_interval(limit.relative)
-        verdict = judge(interval, limit.value)
-        missing = needed(len(figure.after), observed, interval, limit.value)
-    else:
-        observed, interval = figure.value, figure.value_interval()
-        sign = -1 if limit.kind == "min" else 1
-        turned = (-interval[1], -interval[0]) if limit.kind == "min" else interval
-        verdict = judge(turned, sign * limit.value)
-        missing = needed(len(figure.after), sign * observed, turned, sign * limit.value)
-    if isnan(observed):
-        verdict, missing = "fails", None
-    changes = figure.changes if limit.kind == "drop" else None
-    p_value = mcnemar(*changes) if changes else None
-    missing = missing if verdict == "not proven" else None
-    reason = (
-        ""
-        if verdict == "holds"
-        else _words(
-            figure, limit, observed, interval, missing, p_value, open_=verdict == "not proven"
-        )
-    )
-    named = Limit(limit.kind, limit.value, figure.name, limit.output, limit.relative)
-    return Judgement(named, observed, interval, verdict, reason, p_value, missing)
-
-
-def _words(
-    figure: _Figure,
-    limit: Limit,
-    observed: float,
-    interval: Interval,
-    missing: int | None,
-    p_value: float | None,
-    *,
-    open_: bool,
-) -> str:
-    """Why a limit does not hold, with the figures."""
-    name, metric = figure.name, figure.metric
-    low, high = interval
-
-    def value(number: float) -> str:
-        if metric.share:
-            return f"{number:.1%}"
-        return f"{number:.1f} dB" if name == "sqnr" else f"{number:.4g}"
-
-    def loss(number: float) -> str:
-        if limit.relative:
-            return f"{number:.1%}"
-        return f"{100 * number:.3g}" if metric.share else f"{number:.4g}"
-
-    sampled = ", 95% interval {} to {}, limit {}" if low < high else ", limit {2}"
-    if limit.kind == "drop":
-        unit = "of the original's" if limit.relative else "points" if metric.share else ""
-        did = "lost" if metric.higher_is_better else "rose by"
-        text = f"{name} {did} {' '.join(filter(None, (loss(observed), unit)))}"
-        text += f" ({value(figure.original or 0)} to {value(figure.value)})"
-        text += sampled.format(loss(low), loss(high), loss(limit.value))
-    elif name == "agreement":
-        text = f"answers changed: {value(1 - observed)}"
-        text += sampled.format(value(1 - high), value(1 - low), value(1 - limit.value))
-    else:
-        bound = "at least" if limit.kind == "min" else "at most"
-        text = f"{name} is {value(observed)}"
-        text += sampled.format(value(low), value(high), f"{bound} {value(limit.value)}")
-    if p_value is not None and p_value < 0.05:
-        text += f" (McNemar p {'< 0.0001' if p_value < 0.0001 else f'= {p_value:.2g}'})"
-    if open_:
-        text += (
-            f"; about {missing:,} samples would tell"
-            if missing
-            else "; too near the limit for any number of samples to tell"
-        )
-    return text
-
-
-def _not_numbers() -> Judgement:
-    return Judgement(
-        Limit("min", -inf, "sqnr"),
-        -inf,
-        (-inf, -inf),
-        "fails",
-        "gives NaN or infinite values",
-    )
 
 
 def _fits_none(metric: str, tasks: Mapping[str, Task], labels: Labels) -> str:

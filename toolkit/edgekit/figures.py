@@ -41,7 +41,7 @@ class Figure:
     @property
     def changes(self) -> tuple[int, int] | None:
         """Samples that were right and are wrong, and the reverse; None where right is no question."""
-        if self.before is None or not (self._is_right(self.before) and self._is_right(self.after)):
+        if self.before is None or not (self.is_right(self.before) and self.is_right(self.after)):
             return None
         was, is_ = self.before[:, 0] > 0, self.after[:, 0] > 0
         return int((was & ~is_).sum()), int((is_ & ~was).sum())
@@ -73,7 +73,7 @@ class Figure:
         """95%, of the value."""
         if not self.metric.sampled:
             return self.value, self.value
-        if self._is_right(self.after):
+        if self.is_right(self.after):
             if self.name == "agreement":  # the samples that changed, against none
                 changed = len(self.after) - int(self.after[:, 0].sum())
                 low, high = drop_interval(changed, 0, len(self.after))
@@ -85,7 +85,7 @@ class Figure:
     def _resamples(self) -> int:
         return _OF_ONES_OWN if self.metric.given == "raw" else _RESAMPLES
 
-    def _is_right(self, rows: Array) -> bool:
+    def is_right(self, rows: Array) -> bool:
         """Whether a row tells one answer, right or wrong."""
         return (
             self.metric.share

@@ -5,7 +5,7 @@ from math import inf, isnan
 
 from edgekit.figures import Figure
 from edgekit.limits import Limit
-from edgekit.statistics import Interval, Verdict, judge, mcnemar, needed
+from edgekit.statistics import Interval, Verdict, judge, mcnemar, needed, needed_pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +35,23 @@ def hold(figure: Figure, limit: Limit) -> Judgement:
         observed = observed / abs(original) if limit.relative and original else observed
         interval = figure.drop_interval(limit.relative)
         verdict = judge(interval, limit.value)
-        missing = needed(len(figure.after), observed, interval, limit.value)
+        changes = figure.changes
+        if changes and not limit.relative:
+            missing = needed_pairs(*changes, len(figure.after), limit.value)
+        else:
+            missing = needed(len(figure.after), observed, interval, limit.value)
     else:
+        changes = None
         observed, interval = figure.value, figure.value_interval()
         sign = -1 if limit.kind == "min" else 1
         turned = (-interval[1], -interval[0]) if limit.kind == "min" else interval
         verdict = judge(turned, sign * limit.value)
         missing = needed(len(figure.after), sign * observed, turned, sign * limit.value)
+        if limit.metric == "agreement" and figure.is_right(figure.after):
+            changed = len(figure.after) - int(figure.after[:, 0].sum())
+            missing = needed_pairs(changed, 0, len(figure.after), 1 - limit.value)
     if isnan(observed):
         verdict, missing = "fails", None
-    changes = figure.changes if limit.kind == "drop" else None
     p_value = mcnemar(*changes) if changes else None
     missing = missing if verdict == "not proven" else None
     reason = (

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from math import isfinite
+from typing import TYPE_CHECKING, Literal
 
 from edgekit.rows import DataError, nearest
+
+if TYPE_CHECKING:
+    from edgekit.metrics import Metric
 
 Kind = Literal["drop", "min", "max"]
 
@@ -24,9 +28,7 @@ class Limit:
 
     def __str__(self) -> str:
         name = f"{self.metric or ''}{f'@{self.output}' if self.output else ''}"
-        value = (
-            f"{self.value:.6g}" if not self.relative else f"{self.value:.6%}".rstrip("0%.") + "%rel"
-        )
+        value = f"{100 * self.value:.6g}%rel" if self.relative else f"{self.value:.6g}"
         return f"{self.kind} {name}={value}" if name else f"{self.kind} {value}"
 
 
@@ -113,6 +115,8 @@ def _read(kind: Kind, name: str, written: float | str) -> Limit:
     told = f"--{'max-drop' if kind == 'drop' else kind} {name}{'=' if name else ''}{text}"
     try:
         value = float(number[:-1]) / 100 if number.endswith("%") else float(number)
+        if not isfinite(value) or (relative and not number.endswith("%")):
+            raise ValueError
     except ValueError:
         raise DataError(
             f"{told}: write METRIC=VALUE, as {_EXAMPLES[kind]}; a value is a number, or a percentage."
@@ -131,9 +135,14 @@ def _read(kind: Kind, name: str, written: float | str) -> Limit:
         if kind == "drop" and found.against == "original":
             raise DataError(
                 f"{told}: {metric} is measured against the original, which has none to lose. Use "
-                f"--{'min' if found.higher_is_better else 'max'} {metric}={number}."
+                f"--{'min' if found.higher_is_better else 'max'} {metric}={_instead(found, value)}."
             )
     return Limit(kind, value, metric or None, output or None, relative)
+
+
+def _instead(metric: "Metric", drop: float) -> str:
+    """What to reach, where a drop was asked for: of shares the rest, of others the same number."""
+    return f"{100 * (1 - drop):.6g}%" if metric.share else f"{drop:.6g}"
 
 
 _EXAMPLES: dict[Kind, str] = {

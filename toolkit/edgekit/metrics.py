@@ -17,13 +17,13 @@ from typing import Any, Literal
 import numpy as np
 
 from edgekit.rows import Array, DataError, nearest
-from edgekit.statistics import scipy_stats
 from edgekit.tasks import Task
 
 Against = Literal["labels", "original"]
 Given = Literal["answers", "numbers", "raw"]
 
 
+_COLUMNS = 32  # of an output, up to which R2 looks at each by itself
 OUTCOME = ("true class", "answer", "number of classes")
 """What a row holds of a sample with one answer, for metrics that count answers by class."""
 
@@ -121,10 +121,10 @@ def _counts(rows: Array) -> tuple[Array, Array, Array]:
     if rows.shape[1] != len(OUTCOME):
         hit, wrong, missed = rows.sum(axis=0).reshape(3, -1)
         return hit, wrong, missed
-    truth, said = rows[:, 0].astype(np.int64), rows[:, 1].astype(np.int64)
-    width = int(max(rows[0, 2], truth.max() + 1))
-    hit = np.bincount(truth[truth == said], minlength=width)
-    return hit, np.bincount(said, minlength=width) - hit, np.bincount(truth, minlength=width) - hit
+    truth, said, width = *rows[:, :2].astype(np.int64).T, int(rows[0, 2])
+    known = truth[(truth >= 0) & (truth < width)]  # a label that is no class is nobody's miss
+    hit = np.bincount(said[truth == said], minlength=width)
+    return hit, np.bincount(said, minlength=width) - hit, np.bincount(known, minlength=width) - hit
 
 
 def _precision(rows: Array) -> float:
@@ -163,20 +163,25 @@ def _truth_and_scores(truth: Array, scores: Array) -> Array:
 
 
 def _roc_auc(rows: Array) -> float:
-    """Mann and Whitney's U over the pairs; of several classes, the mean of each against the rest."""
+    """Of several classes, the mean of each against the rest, over those that occur."""
     truth, columns = rows[:, 0], rows[:, 1:].T
     if len(columns) == 2:
         return _area(truth == 1, columns[1])
-    return float(np.mean([_area(truth == c, column) for c, column in enumerate(columns)]))
+    areas = np.array([_area(truth == c, column) for c, column in enumerate(columns)])
+    known = areas[~np.isnan(areas)]
+    return float(known.mean()) if known.size else nan
 
 
 def _area(positive: Array, scores: Array) -> float:
-    count = int(positive.sum())
-    others = len(positive) - count
-    if not count or not others:
-        return nan
-    ranks = float(scipy_stats().rankdata(scores)[positive].sum())
-    return (ranks - count * (count + 1) / 2) / (count * others)
+    """Mann and Whitney's U: the pairs of a positive and another in which the positive is higher.
+
+    Equal scores count half.
+    """
+    levels, level = np.unique(scores, return_inverse=True)
+    yes = np.bincount(level[positive], minlength=len(levels))
+    no = np.bincount(level[~positive], minlength=len(levels))
+    pairs = int(yes.sum()) * int(no.sum())
+    return float((yes * (np.cumsum(no) - no / 2)).sum() / pairs) if pairs else nan
 
 
 def _errors(truth: Array, values: Array, power: int) -> Array:
@@ -185,11 +190,14 @@ def _errors(truth: Array, values: Array, power: int) -> Array:
 
 
 def _moments(truth: Array, values: Array) -> Array:
-    return np.concatenate([truth, truth**2, (values - truth) ** 2], axis=1)
+    parts = [truth, truth**2, (values - truth) ** 2]
+    if truth.shape[1] > _COLUMNS:
+        parts = [part.mean(axis=1, keepdims=True) for part in parts]
+    return np.concatenate(parts, axis=1)
 
 
 def _r2(rows: Array) -> float:
-    """1 - squared error / variance: the mean over an output's values."""
+    """1 - squared error / variance: the mean over an output's values, of a picture of all together."""
     total, squares, errors = rows.mean(axis=0).reshape(3, -1)
     variance = squares - total**2
     known = variance > 1e-12 * np.maximum(squares, 1e-300)
@@ -301,21 +309,23 @@ def _own(name: str) -> Metric:
         sys.path.insert(0, str(Path.cwd()))
     try:
         measure: Callable[[Array, Array], Any] = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # whatever importing the user's own code raises
         raise DataError(
-            f"metric {name}: {error}. The module is looked for in this folder and on PYTHONPATH."
+            f"metric {name}: {type(error).__name__}: {error}. The module is looked for in this folder and on PYTHONPATH."
         ) from error
-    shapes: dict[str, tuple[int, ...]] = {}
+    if not callable(measure):
+        raise DataError(f"metric {name}: {function} is no function.")
+    kept: list[tuple[Array, Array]] = []  # a row is the number of a sample in here
 
     def rows(labels: Array, outputs: Array) -> Array:
-        shapes["labels"], shapes["outputs"] = labels.shape[1:], outputs.shape[1:]
-        count = len(labels)
-        return np.concatenate([labels.reshape(count, -1), outputs.reshape(count, -1)], axis=1)
+        start = sum(len(own) for own, _ in kept)
+        kept.append((labels, outputs))
+        return np.arange(start, start + len(labels))[:, np.newaxis]
 
-    def value(kept: Array) -> float:
-        cut = int(np.prod(shapes["labels"], dtype=np.int64))
-        labels = kept[:, :cut].reshape(-1, *shapes["labels"])
-        outputs = kept[:, cut:].reshape(-1, *shapes["outputs"])
+    def value(drawn: Array) -> float:
+        if len(kept) > 1:
+            kept[:] = [tuple(map(np.concatenate, zip(*kept, strict=True)))]  # type: ignore[list-item]
+        labels, outputs = (array[drawn[:, 0]] for array in kept[0])
         try:
             return float(measure(labels, outputs))
         except Exception as error:  # it is the user's own code

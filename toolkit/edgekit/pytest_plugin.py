@@ -8,7 +8,7 @@ pytest finds it where edgekit is installed. Nothing of edgekit's is imported bef
 
 import json
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,10 +38,10 @@ class Gate:
         defaults: Mapping[str, Any],
         root: Path,
         state: "_State",
-        record: Callable[[str, object], None],
+        properties: list[tuple[str, object]],
     ) -> None:
         self._test, self._defaults, self._root = test, defaults, root
-        self._state, self._record = state, record
+        self._state, self._properties = state, properties
 
     def assert_matches(
         self,
@@ -170,10 +170,9 @@ class Gate:
         for file in report.files:
             for score in file.scores:
                 for measure in score.measures:
-                    self._record(
-                        f"{file.title} {score.output} {measure.metric}", f"{measure.value:.6g}"
-                    )
-            self._record(f"{file.title} verdict", file.verdict)
+                    name = f"{file.title} {score.output} {measure.metric}"
+                    self._properties.append((name, f"{measure.value:.6g}"))
+            self._properties.append((f"{file.title} verdict", file.verdict))
 
     def _broken(self, report: "Report", strict: bool) -> list[str]:
         told = []
@@ -252,7 +251,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(name="edgekit")
-def gate(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Gate:
+def gate(request: pytest.FixtureRequest) -> Gate:
     """Holds model files against their original: ``edgekit.assert_matches(...)``."""
     from edgekit.rows import DataError
 
@@ -261,7 +260,13 @@ def gate(request: pytest.FixtureRequest, record_property: Callable[[str, object]
         defaults = _defaults(request, root)
     except DataError as error:
         pytest.fail(f"edgekit: {error}", False)
-    return Gate(request.node.nodeid, defaults, root, request.config.stash[_STATE], record_property)
+    return Gate(
+        request.node.nodeid,
+        defaults,
+        root,
+        request.config.stash[_STATE],
+        request.node.user_properties,  # as record_property does, which warns of xunit2 for no reason
+    )
 
 
 @pytest.hookimpl(trylast=True)

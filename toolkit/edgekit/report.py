@@ -134,9 +134,8 @@ class Report:
         plain["verdict"] = self.verdict
         for file, result in zip(plain["files"], self.files, strict=True):
             file["verdict"] = result.verdict
-            for score, own in zip(file["scores"], result.scores, strict=True):
-                score["verdict"], score["reason"] = own.verdict, own.reason
-                del score["rows"]
+            file["scores"] = [score.to_dict() for score in result.scores]
+        plain["twins"] = {p: [score.to_dict() for score in t] for p, t in self.twins.items()}
         return _finite(plain)  # type: ignore[no-any-return]
 
 

@@ -1,9 +1,10 @@
 """The original against a file made from it, on the same samples."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from math import inf, isfinite
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -78,6 +79,12 @@ class Score:
         found = self.measure("top1")
         return None if found is None else found.original
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, with the verdict and its reason."""
+        plain = asdict(self)
+        del plain["rows"]
+        return {**plain, "verdict": self.verdict, "reason": self.reason}
+
     def measure(self, metric: str) -> Measure | None:
         """The figure of a metric, where it was taken."""
         return next((m for m in self.measures if m.metric == metric), None)
@@ -130,11 +137,17 @@ def compare(
             true = None if own is None else own[part]
             if name not in kept:
                 labelled = true is not None and truth(true, expected[name], task) is not None
-                kept[name] = _Kept(name, task, expected[name].shape, labelled, limits, metrics)
+                kept[name] = _Kept(
+                    name, task, expected[name].shape, labelled, true is not None, limits, metrics
+                )
             kept[name].add(expected[name], got[name], true)
-    for metric in (*metrics, *(limit.metric for limit in limits.also)):
-        if metric and not any(metric in k.before or metric in k.after for k in kept.values()):
-            raise DataError(_fits_none(metric, tasks, labels))
+    for metric, output in (
+        *((name, None) for name in metrics),
+        *((limit.metric, limit.output) for limit in limits.also),
+    ):
+        of = {name: task for name, task in tasks.items() if output in (None, name)}
+        if metric and not any(metric in kept[name].metrics for name in of):
+            raise DataError(_fits_none(metric, of, labels))
     return tuple(k.score(limits, metrics, is_float) for k in kept.values())
 
 
@@ -147,10 +160,11 @@ class _Kept:
         task: Task,
         shape: tuple[int, ...],
         labelled: bool,
+        has_labels: bool,
         limits: Limits,
         metrics: Sequence[str],
     ) -> None:
-        self.name, self.task, self.labelled = name, task, labelled
+        self.name, self.task, self.labelled, self.has_labels = name, task, labelled, has_labels
         self.own = _own_metrics(task, shape, labelled)
         limited = [m.metric for m in limits.also if m.metric and m.output in (None, name)]
         wanted = dict.fromkeys([*self.own, *metrics, *limited, "sqnr", "max_error"])
@@ -161,6 +175,8 @@ class _Kept:
         self.after: dict[str, list[Array]] = {m: [] for m in self.metrics}
 
     def _fits(self, metric: Metric) -> bool:
+        if metric.given == "raw":
+            return self.has_labels
         return self.task in metric.tasks and (self.labelled or metric.against == "original")
 
     def add(self, expected: Array, got: Array, labels: Array | None) -> None:

@@ -3,6 +3,7 @@
 All is paired: both models ran on the same samples, so that what makes a sample hard for both cancels.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from math import ceil, inf, isfinite, sqrt
 from typing import Any, Literal
@@ -21,6 +22,7 @@ _RESAMPLES = 2000
 _CORRECTED = (
     2000  # samples; with more, BCa's correction is nothing, and its cost grows as their square
 )
+_POWER = 0.841621  # the normal quantile of a chance of 80%
 _MOST_NEEDED = 10_000_000
 
 
@@ -94,7 +96,10 @@ def bootstrap_interval(
     level = 1 - 2 * float(
         stats.norm.cdf(sqrt(count / (count - 1)) * stats.t.ppf((1 - _CONFIDENCE) / 2, count - 1))
     )
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # what becomes of draws that are all alike is dealt with below
         found = stats.bootstrap(
             (np.arange(count),),
             lambda drawn: np.clip(value(rows[drawn]), -1e9, 1e9),
@@ -108,7 +113,10 @@ def bootstrap_interval(
         low, high = found.confidence_interval
         if not (isfinite(low) and isfinite(high)):  # draws all alike, or without one of the classes
             tail = (1 - level) / 2
-            low, high = np.nanquantile(found.bootstrap_distribution, [tail, 1 - tail])
+            drawn = found.bootstrap_distribution
+            if np.isnan(drawn).all():
+                return -inf, inf
+            low, high = np.nanquantile(drawn, [tail, 1 - tail])
     return _unclipped(low), _unclipped(high)
 
 
@@ -124,18 +132,42 @@ def judge(interval: Interval, limit: float) -> Verdict:
 
 
 def needed(count: int, drop: float, interval: Interval, limit: float) -> int | None:
-    """About how many samples would decide, were they like those at hand; None for too many to hope.
+    """How many samples, like those at hand, would decide four times of five; None for too many to hope.
 
     An interval's width shrinks as the root of the number of samples; it has to clear the limit on
-    the side where the drop lies.
+    the side where the drop lies, and the drop itself will be another by chance.
     """
     low, high = interval
     margin = high - drop if drop <= limit else drop - low
     room = abs(limit - drop)
     if not isfinite(margin) or room <= 0:
         return None
-    wanted = ceil(count * (margin / room) ** 2)
+    wanted = ceil(count * (margin * (1 + _POWER / _Z) / room) ** 2)
     return None if wanted > _MOST_NEEDED else max(wanted, count + 1)
+
+
+def needed_pairs(lost: int, won: int, count: int, limit: float) -> int | None:
+    """The same of right and wrong answers, whose interval shrinks faster where few of them change."""
+    down, up = lost / count, won / count
+    drop = down - up
+    deviation = sqrt(max(down + up - drop**2, 0.0))
+
+    def decides(n: int) -> bool:
+        middle = n * drop / (n + 2)
+        spread = (n * (down + up) + 2) / (n + 2) - middle**2
+        margin = _Z * sqrt(spread / (n + 2)) + _POWER * deviation / sqrt(n)
+        return middle + margin <= limit if drop <= limit else middle - margin > limit
+
+    most = count
+    while not decides(most):
+        most *= 2
+        if most > _MOST_NEEDED:
+            return None
+    least = most // 2
+    while most - least > 1:
+        half = (least + most) // 2
+        least, most = (least, half) if decides(half) else (half, most)
+    return max(most, count + 1)
 
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:

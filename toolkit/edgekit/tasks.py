@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from edgekit.rows import Array
+from edgekit.rows import Array, DataError
 from edgekit.storage import Stored
 
 Task = Literal["classes", "binary", "values"]
@@ -52,16 +52,13 @@ def truth(labels: Array, outputs: Array, task: Task) -> Array | None:
     For plain numbers, in the outputs' shape, flattened.
     """
     if task == "values":
-        return labels.reshape(len(outputs), -1) if labels.size == outputs.size else None
+        fits = labels.size == outputs.size
+        return labels.reshape(len(outputs), -1).astype(np.float64) if fits else None
     width = 1 if task == "binary" else outputs.shape[-1]
     count = outputs.size // width
     if labels.size == count:
         return labels.reshape(len(outputs), -1).astype(np.int64)
-    if (
-        labels.ndim > 1
-        and labels.shape[-1] in (width, 2)
-        and labels.size // labels.shape[-1] == count
-    ):
+    if _is_one_hot(labels, max(width, 2), count):
         found: Array = np.argmax(labels, axis=-1).reshape(len(outputs), -1)
         return found
     return None
@@ -70,18 +67,44 @@ def truth(labels: Array, outputs: Array, task: Task) -> Array | None:
 def _find_task(outputs: Array, labels: Array | None) -> Task:
     if outputs.dtype.kind not in "fiu" or not len(outputs):
         return "values"
+    if labels is not None and labels.dtype.kind not in "fiub":
+        raise DataError(
+            f"the labels are {labels.dtype}, where numbers are wanted: of classes 0, 1, 2, ... in the "
+            "order of the model's outputs, or values."
+        )
+    first = None if labels is None else labels[: len(outputs)]
     width = outputs.shape[-1] if outputs.ndim > 1 else 1
+    count = outputs.size // width
     if width > 1:
         if outputs.min() >= 0 and np.allclose(outputs.sum(axis=-1), 1, atol=1e-3):
             return "classes"
-        fits = (
-            labels is not None
-            and labels.ndim <= outputs.ndim - 1
-            and labels[: len(outputs)].size == outputs.size // width
-            and np.array_equal(labels, np.rint(labels))
-            and labels.min() >= 0
-            and labels.max() < width
+        fits = first is not None and (
+            (first.size == count and _are_classes(labels, width, several=outputs.ndim > 2))
+            or _is_one_hot(first, width, count)
         )
         return "classes" if fits else "values"
-    yes_or_no = labels is not None and labels.size and set(np.unique(labels)) <= {0, 1}
-    return "binary" if yes_or_no and outputs.min() >= 0 and outputs.max() <= 1 else "values"
+    fits = first is not None and (
+        (first.size == count and _are_classes(labels, 2, several=outputs.ndim > 2))
+        or _is_one_hot(first, 2, count)
+    )
+    return "binary" if fits and outputs.min() >= 0 and outputs.max() <= 1 else "values"
+
+
+def _are_classes(labels: Array | None, width: int, *, several: bool) -> bool:
+    """Whether labels are numbers of classes; masks may hold 255 or -1 for "any"."""
+    assert labels is not None
+    if several:
+        labels = labels[(labels != 255) & (labels != -1)]
+    if not labels.size or labels.min() < 0 or labels.max() >= width:
+        return False
+    return bool(np.array_equal(labels, np.rint(labels)))
+
+
+def _is_one_hot(labels: Array, width: int, count: int) -> bool:
+    return (
+        labels.ndim > 1
+        and labels.shape[-1] == width
+        and labels.size == count * width
+        and bool(np.isin(labels, (0, 1)).all())
+        and bool((labels.sum(axis=-1) == 1).all())
+    )

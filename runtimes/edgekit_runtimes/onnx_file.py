@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from edgekit_runtimes.base import ModelError
+
 QUANTIZATION_KEY = "edgekit.quantization"
 """The metadata entry with the scales of integer inputs and outputs; ONNX has no place of its own."""
 
@@ -22,7 +24,8 @@ _GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
 _GRAPH_ENDS = (11, 12)  # inputs and outputs; the first field of each is its name
 _NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_KIND = 1, 2, 3, 4
 _TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_NAME = 1, 2, 8
-_TENSOR_VALUES = (4, 5, 9)  # float_data, int32_data, raw_data
+_INT32_DATA = 5
+_TENSOR_VALUES = (4, _INT32_DATA, 9)  # between float_data and raw_data
 _NAMES = {1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 10: "float16"}
 _TYPES = {1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4"}
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -94,8 +97,17 @@ def read_graph(path: Path) -> Graph:
 
 
 def read_types(path: Path) -> tuple[set[str], set[str]]:
-    """The types that QuantizeLinear makes of computed tensors, and those of the constants."""
-    graph, scalars = read_graph(path), read_scalars(path)
+    """The types that QuantizeLinear makes of computed tensors, and those of the constants.
+
+    Raises:
+        ModelError: the file is no ONNX file, or is cut short.
+    """
+    try:
+        graph, scalars = read_graph(path), read_scalars(path)
+    except (ValueError, IndexError) as error:
+        raise ModelError(f"{path}: the file is cut short or damaged.") from error
+    if not graph.nodes and not graph.outputs:
+        raise ModelError(f"{path}: this is no ONNX file.")
     computed = {
         scalars[node.inputs[2]].dtype.name
         if len(node.inputs) > 2 and node.inputs[2] in scalars
@@ -199,13 +211,14 @@ def _scalar(message: memoryview) -> Any:
         if number == _TENSOR_TYPE and isinstance(value, int):
             kind = value
         elif number in _TENSOR_VALUES:
-            content = np.int32(value).tobytes() if isinstance(value, int) else bytes(value)
-            if number == 5 and not isinstance(value, int):  # packed integers of varying length
-                content = np.int32(next(_varints(value)) & 0xFFFFFFFF).tobytes()
+            whole = value if isinstance(value, int) else None
+            if number == _INT32_DATA and not isinstance(value, int):
+                whole = next(_varints(value))  # packed
+            # Negative integers are written in 64 bits; the low bytes come first.
+            content = bytes(value) if whole is None else whole.to_bytes(10, "little")  # type: ignore[arg-type]
     if kind not in _TYPES or not content:
         return None
-    size = np.dtype(_TYPES[kind]).itemsize
-    return np.frombuffer(content[:size], _TYPES[kind])[0]  # integers: the low bytes come first
+    return np.frombuffer(content[: np.dtype(_TYPES[kind]).itemsize], _TYPES[kind])[0]
 
 
 def _message(number: int, content: bytes) -> bytes:
@@ -229,6 +242,8 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
             yield number, value
         elif wire == _BYTES:
             size, at = _varint(message, at)
+            if at + size > len(message):
+                raise ValueError("the message is cut short")
             yield number, message[at : at + size]
             at += size
         elif wire in (_FIXED64, _FIXED32):

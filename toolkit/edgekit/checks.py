@@ -1,5 +1,6 @@
 """What is likely wrong with the samples, told with figures."""
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -12,7 +13,7 @@ from edgekit.report import FileResult
 from edgekit.rows import Array
 from edgekit.storage import Samples, Stored
 from edgekit.tasks import answers, find_tasks, labels_of, truth
-from edgekit_runtimes import Session, TensorSpec
+from edgekit_runtimes import ModelError, Session, TensorSpec
 from edgekit_runtimes.layers import open_layers
 from edgekit_runtimes.stored import precision_of
 
@@ -56,19 +57,23 @@ def input_ranges(path: Path, samples: Stored) -> Iterator[str]:
     """
     if precision_of(path) in ("float32", "float16", "dynamic"):
         return
-    listed = read_json(path.parent / MANIFEST).get("ranges", {})
-    for spec in (layer for layer in open_layers(path).layers if layer.kind == "input"):
-        held = spec.range or listed.get(spec.name)
-        if held is None or spec.name not in samples.shapes:
+    ranges = dict(read_json(path.parent / MANIFEST).get("ranges", {}))
+    with contextlib.suppress(ModelError):  # LiteRT's own kernels refuse it: the manifest has to do
+        layers = open_layers(path).layers
+        ranges |= {
+            layer.name: layer.range for layer in layers if layer.kind == "input" and layer.range
+        }
+    for name, held in ranges.items():
+        if name not in samples.shapes:
             continue
         low, high, outside, values = np.inf, -np.inf, 0, 0
         slack = (held[1] - held[0]) / 128
         for batch in islice(samples.batches(_FEW), _MOST // _FEW):
-            array = batch[spec.name]
+            array = batch[name]
             low, high = min(low, float(array.min())), max(high, float(array.max()))
             outside += int(((array < held[0] - slack) | (array > held[1] + slack)).sum())
             values += array.size
-        told = f"input {spec.name!r}: the values span {low:.3g}..{high:.3g}"
+        told = f"input {name!r}: the values span {low:.3g}..{high:.3g}"
         other = "Was it calibrated on samples that were scaled otherwise (0..255, not 0..1)?"
         if values and outside > _OUTSIDE * values:
             yield (

@@ -77,7 +77,7 @@ class Figure:
             if self.name == "agreement":  # the samples that changed, against none
                 changed = len(self.after) - int(self.after[:, 0].sum())
                 low, high = drop_interval(changed, 0, len(self.after))
-                return 1 - high, 1 - low
+                return 1 - high, min(1 - low, 1.0)
             return share_interval(int(self.after[:, 0].sum()), len(self.after))
         return bootstrap_interval(self.metric.value, self.after, resamples=self._resamples)
 

@@ -37,8 +37,8 @@ class Renamed:
 def renamed(session: Session, original: Session) -> Renamed:
     """A file's session under the names of its original.
 
-    Ends are matched by name, then by a name that holds the other (``serving_default_image:0``), then
-    by shape where that leaves no choice.
+    Ends are matched by name, then by what is left without TensorFlow's additions to it, then by shape
+    where that leaves no choice.
 
     Raises:
         DataError: an end of the original has no counterpart.
@@ -52,7 +52,7 @@ def renamed(session: Session, original: Session) -> Renamed:
 
 def _match(wanted: Sequence[TensorSpec], there: Sequence[TensorSpec], what: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for fits in (_same_name, _holds_name, _same_shape):
+    for fits in (_same_name, _plain_name, _same_shape):
         for spec in wanted:
             if spec.name in found:
                 continue
@@ -73,8 +73,13 @@ def _same_name(a: TensorSpec, b: TensorSpec) -> bool:
     return a.name == b.name
 
 
-def _holds_name(a: TensorSpec, b: TensorSpec) -> bool:
-    return a.name in b.name or b.name in a.name
+def _plain_name(a: TensorSpec, b: TensorSpec) -> bool:
+    """The same but for what TensorFlow puts around a name, as ``serving_default_image:0``."""
+    return _plain(a.name) == _plain(b.name)
+
+
+def _plain(name: str) -> str:
+    return name.rpartition("/")[2].partition(":")[0].removeprefix("serving_default_")
 
 
 def _same_shape(a: TensorSpec, b: TensorSpec) -> bool:

@@ -38,6 +38,8 @@ class Separation:
         self._original, self._outputs, self._samples = original, outputs, samples
         self._scratch, self._float_files = scratch, float_files
         self._few: dict[tuple[Path, str], Stored | None] = {}
+        self.refusals: dict[Path, str] = {}
+        """Files that cannot be run as they are written, and why."""
 
     def of(self, path: Path, answers: Stored, device: str) -> tuple[Sources, tuple[str, ...]]:
         """The sources of a file's error, and what makes it fail beside its scores."""
@@ -47,8 +49,9 @@ class Separation:
         if whole == path:
             runtime = None if device == "cpu" else _decibel(floats, answers)
             return Sources(conversion_db=_decibel(self._outputs, floats), runtime_db=runtime), ()
+        converted = floats if str(whole) != self._original.path else None  # else nothing was
         sources = Sources(
-            _decibel(self._outputs, floats), _decibel(floats, plain), _decibel(plain, answers)
+            _decibel(self._outputs, converted), _decibel(floats, plain), _decibel(plain, answers)
         )
         return sources, tuple(_faults(sources, _decibel(self._outputs, plain), device, path))
 
@@ -64,8 +67,13 @@ class Separation:
                     for answer in speaker.map(islice(self._samples, _SAMPLES)):
                         few.add({name: array[np.newaxis] for name, array in answer.items()})
                     self._few[key] = few.close()
-            except (DeviceUnavailable, ModelError):
+            except (DeviceUnavailable, ModelError) as error:
                 self._few[key] = None
+                if device == _REFERENCE:
+                    self.refusals[path] = (
+                        f"{path.name}: whether its runtime computes it as it is written cannot be "
+                        f"checked, nor its layers: {error}"
+                    )
         return self._few[key]
 
 

@@ -18,7 +18,13 @@ Labels = Array | Mapping[str, Array] | None
 def find_tasks(original: Stored, labels: Labels) -> dict[str, Task]:
     """What each output tells, by the original's answers and the labels."""
     first = next(original.batches(64))
-    return {name: _find_task(array, labels_of(labels, name)) for name, array in first.items()}
+    tasks = {name: _find_task(array, labels_of(labels, name)) for name, array in first.items()}
+    likely = [name for name, task in tasks.items() if task != "values" and _are_shares(first[name])]
+    if likely and not isinstance(labels, Mapping):
+        # One label a sample beside probabilities: it is theirs, and what looks like logits for it is
+        # an embedding.
+        return {name: task if name in likely else "values" for name, task in tasks.items()}
+    return tasks
 
 
 def labels_of(labels: Labels, output: str) -> Array | None:
@@ -76,7 +82,7 @@ def _find_task(outputs: Array, labels: Array | None) -> Task:
     width = outputs.shape[-1] if outputs.ndim > 1 else 1
     count = outputs.size // width
     if width > 1:
-        if outputs.min() >= 0 and np.allclose(outputs.sum(axis=-1), 1, atol=1e-3):
+        if _are_shares(outputs):
             return "classes"
         fits = first is not None and (
             (first.size == count and _are_classes(labels, width, several=outputs.ndim > 2))
@@ -88,6 +94,15 @@ def _find_task(outputs: Array, labels: Array | None) -> Task:
         or _is_one_hot(first, 2, count)
     )
     return "binary" if fits and outputs.min() >= 0 and outputs.max() <= 1 else "values"
+
+
+def _are_shares(outputs: Array) -> bool:
+    """Whether outputs are probabilities: of classes, or of yes."""
+    if outputs.dtype.kind != "f" or outputs.min() < 0:
+        return False
+    if outputs.ndim > 1 and outputs.shape[-1] > 1:
+        return bool(np.allclose(outputs.sum(axis=-1), 1, atol=1e-3))
+    return bool(outputs.max() <= 1)
 
 
 def _are_classes(labels: Array | None, width: int, *, several: bool) -> bool:

@@ -244,7 +244,10 @@ def _work(
                     answers=answers,
                     sources=sources,
                     faults=faults,
-                    warnings=tuple(checks.input_ranges(path, held_out)),
+                    warnings=(
+                        *checks.input_ranges(path, held_out),
+                        *filter(None, [separation.refusals.get(path)]),
+                    ),
                 )
             )
     progress("timing")
@@ -297,7 +300,7 @@ def _layers(
             convert_model(model, {(form, "float32"): whole}, scratch=folder, shapes=shapes)
     try:
         return compare_layers(whole, path, samples.held_out)
-    except DataError:  # a file of another make; the gate's verdict does not hang on this
+    except (DataError, ModelError):  # told of already; the gate's verdict does not hang on this
         return ()
 
 

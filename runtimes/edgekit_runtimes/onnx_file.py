@@ -215,7 +215,7 @@ def _scalar(message: memoryview) -> Any:
             if number == _INT32_DATA and not isinstance(value, int):
                 whole = next(_varints(value))  # packed
             # Negative integers are written in 64 bits; the low bytes come first.
-            content = bytes(value) if whole is None else whole.to_bytes(10, "little")  # type: ignore[arg-type]
+            content = bytes(value) if whole is None else whole.to_bytes(10, "little")
     if kind not in _TYPES or not content:
         return None
     return np.frombuffer(content[: np.dtype(_TYPES[kind]).itemsize], _TYPES[kind])[0]

@@ -314,7 +314,15 @@ def _report(
         twins=found.twins,
         output=str(output),
         warnings=tuple(warnings),
-        notes=(*found.conversion.notes, *slower_in_words(found.files)),
+        notes=(
+            *found.conversion.notes,
+            *slower_in_words(found.files),
+            *(
+                [f"edgekit validate {model} {output} --data ... says which layers stray, and why"]
+                if shippable and any(file.verdict == "fails" for file in found.files)
+                else []
+            ),
+        ),
         environment={"versions": versions(), "processor": processor()},
     )
 

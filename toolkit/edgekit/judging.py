@@ -104,11 +104,17 @@ def _words(
         text += f" (McNemar p {'< 0.0001' if p_value < 0.0001 else f'= {p_value:.2g}'})"
     if open_:
         text += (
-            f"; about {missing:,} samples would tell"
+            f"; about {_round(missing):,} samples would tell"
             if missing
             else "; too near the limit for any number of samples to tell"
         )
     return text
+
+
+def _round(count: int) -> int:
+    """Up to two digits: more would feign what nobody knows."""
+    unit = 10 ** max(len(str(count)) - 2, 0)
+    return int(-(-count // unit) * unit)
 
 
 def not_numbers() -> Judgement:

@@ -18,7 +18,7 @@ SAMPLES = 32
 """More change the figures by fractions of a decibel."""
 
 _NOTABLE = 0.02  # of all noise that layers add: less needs no explanation
-_SATURATED = 1e-3  # the share of values from which on a range is too narrow
+_MOSTLY = 0.5  # the part of a tensor's own noise from which on saturation is the cause
 _FEW_STEPS = 40  # of 256 that the values span: fewer, and the range is too wide
 _OUTLIER = 8.0  # a channel's range against the median channel's
 _APART = 6.0  # dB: four times the noise
@@ -105,6 +105,8 @@ class _Tally:
     simulated_noise: float = 0.0
     rounding: float = 0.0
     """Noise of the float values, quantized as this tensor is: its own share."""
+    clipped: float = 0.0
+    """The part of it that saturation has."""
     low: float = inf
     high: float = -inf
     values: int = 0
@@ -131,6 +133,7 @@ class _Tally:
             step = self.layer.scale
             self.outside += int(((expected < held[0] - step) | (expected > held[1] + step)).sum())
             self.rounding += float(((_quantized(expected, self.layer) - expected) ** 2).sum())
+            self.clipped += float(((np.clip(expected, *held) - expected) ** 2).sum())
 
     @property
     def ratio(self) -> float:
@@ -189,7 +192,7 @@ def _cause(tally: _Tally, inherited: float) -> str:
     spans = f"{tally.low:.3g}..{tally.high:.3g}"
     if layer.range and layer.scale and own < sqnr + _APART:
         held = f"{layer.range[0]:.3g}..{layer.range[1]:.3g}"
-        if tally.outside > _SATURATED * tally.values:
+        if tally.clipped > _MOSTLY * tally.rounding:
             share = tally.outside / tally.values
             return f"range too narrow: it holds {held}, the values span {spans}; {share:.1%} of them saturate"
         steps = (tally.high - tally.low) / layer.scale

@@ -23,7 +23,7 @@ _CORRECTED = (
     2000  # samples; with more, BCa's correction is nothing, and its cost grows as their square
 )
 _POWER = 0.841621  # the normal quantile of a chance of 80%
-_MOST_NEEDED = 10_000_000
+_MOST_NEEDED = 1_000_000
 
 
 def scipy_stats() -> Any:

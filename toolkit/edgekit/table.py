@@ -126,7 +126,7 @@ def _words(report: Report) -> Iterator[RenderableType]:
                 alike.setdefault((score.verdict, score.reason), []).append(where)
         for fault in file.faults:
             alike.setdefault(("fails", fault), []).append(titles[file.title])
-    for (verdict, reason), names in alike.items():
+    for (verdict, reason), names in sorted(alike.items(), key=lambda told: told[0][0] != "fails"):
         yield Text(f"{verdict}: {', '.join(names)}: {reason}", _STYLE[verdict])
     for precision, twins in report.twins.items():
         if precision != "float32":
@@ -282,9 +282,10 @@ def _samples(report: Report, worst: int) -> Iterator[RenderableType]:
                 table.add_row(*row)
             yield Text()
             yield table
-            yield Text(
-                f"{evidence.flipped:,} of {report.judged_on:,} samples are answered otherwise"
-            )
+            if evidence.classes:
+                yield Text(
+                    f"{evidence.flipped:,} of {report.judged_on:,} samples are answered otherwise"
+                )
 
 
 def _step(decibel: float | None) -> str:

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test test-slow test-accelerators check format bench matrix clean
+.PHONY: setup demo test test-slow test-accelerators test-page check format bench matrix clean
 
 setup: .venv/installed ## .venv with everything
 
@@ -16,15 +16,20 @@ demo: setup ## train, convert and check a small model, from nothing
 	$(BIN)/edgekit demo
 
 test: setup ## the tests that take seconds
-	$(BIN)/pytest -m 'not slow and not benchmark and not accelerator' -n 2
+	$(BIN)/pytest -m 'not slow and not benchmark and not accelerator and not page' -n 2
 
 test-slow: setup ## all tests
-	$(BIN)/pytest -m 'not benchmark and not accelerator' -n 2
+	$(BIN)/pytest -m 'not benchmark and not accelerator and not page' -n 2
 
 test-accelerators: setup ## a GPU in software, emulated NPUs: installs them into .venv (280 MB), then tests
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[all,accelerators]'
 	bash tests/accelerators/swiftshader.sh .venv/swiftshader
 	$(BIN)/pytest -m accelerator
+
+test-page: setup ## the report as a browser shows it: installs Chromium if there is none, then tests
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[all,page]'
+	bash tests/page/chromium.sh
+	$(BIN)/pytest -m page
 
 check: setup ## style and types
 	$(BIN)/ruff check .

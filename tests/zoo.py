@@ -94,40 +94,49 @@ def preprocessing() -> Any:
     )
 
 
-def embedding_lstm() -> Any:
+def embedding_lstm(words: int = 40, width: int = 8, units: int = 16, steps: int = 16) -> Any:
     from keras import layers
 
     return _sequential(
-        (16,), layers.Embedding(40, 8), layers.LSTM(16), layers.Dense(1, activation="sigmoid"),
+        (steps,),
+        layers.Embedding(words, width),
+        layers.LSTM(units, bias_initializer="normal"),
+        layers.Dense(1, activation="sigmoid"),
         dtype="int32",
+    )
+
+
+def gru(units: int = 8, steps: int = 10) -> Any:
+    from keras import layers
+
+    return _sequential(
+        (steps, 4), layers.GRU(units, bias_initializer="normal"), layers.Dense(2)
     )  # fmt: skip
 
 
-def gru() -> Any:
+def bidirectional(units: int = 6, steps: int = 10) -> Any:
     from keras import layers
 
-    return _sequential((10, 4), layers.GRU(8), layers.Dense(2))
+    both = layers.Bidirectional(layers.LSTM(units, bias_initializer="normal"))
+    return _sequential((steps, 4), both, layers.Dense(2))
 
 
-def bidirectional() -> Any:
+def stacked_rnn(units: int = 6, steps: int = 10) -> Any:
     from keras import layers
 
-    return _sequential((10, 4), layers.Bidirectional(layers.LSTM(6)), layers.Dense(2))
-
-
-def stacked_rnn() -> Any:
-    from keras import layers
-
-    lstm = layers.LSTM(6, return_sequences=True)
-    return _sequential((10, 4), lstm, layers.GRU(6, return_sequences=True), layers.Dense(2))
+    return _sequential(
+        (steps, 4),
+        layers.LSTM(units, return_sequences=True, bias_initializer="normal"),
+        layers.GRU(units, return_sequences=True, bias_initializer="normal"),
+        layers.Dense(2),
+    )
 
 
 def conv_lstm() -> Any:
     from keras import layers
 
-    return _sequential(
-        (4, 6, 6, 1), layers.ConvLSTM2D(4, 3, padding="same"), layers.Flatten(), layers.Dense(2)
-    )
+    loop = layers.ConvLSTM2D(4, 3, padding="same", bias_initializer="normal")
+    return _sequential((4, 6, 6, 1), loop, layers.Flatten(), layers.Dense(2))
 
 
 def transformer(approximate: bool = False) -> Any:
@@ -204,6 +213,22 @@ def mixed_float16() -> Any:
     return _sequential((8,), hidden, layers.Dense(4, dtype="float32"))
 
 
+def text() -> Any:
+    import keras
+    from keras import layers
+
+    words = keras.Input((1,), dtype="string", name="word")
+    numbers = layers.Embedding(4, 2)(layers.StringLookup(vocabulary=["yes", "no"])(words))
+    return keras.Model(words, layers.Dense(1)(layers.Flatten()(numbers)))
+
+
+def channels_first() -> Any:
+    from keras import layers
+
+    conv = layers.Conv2D(4, 3, data_format="channels_first", name="conv")
+    return _sequential((3, 16, 16), conv, layers.Flatten(), layers.Dense(2))
+
+
 def _application(name: str, size: int = 96) -> Callable[[], Any]:
     def build() -> Any:
         import keras
@@ -252,6 +277,10 @@ SMALL: dict[str, Callable[[], Any]] = {
     "open image size": open_size,
     "mixed_float16": mixed_float16,
 }
+REFUSED: dict[str, Callable[[], Any]] = {
+    "StringLookup": text,
+    "channels_first": channels_first,
+}
 LARGE: dict[str, Callable[[], Any]] = {
     "MobileNet V1": _application("MobileNet"),
     "MobileNet V2": _application("MobileNetV2"),
@@ -266,6 +295,16 @@ LARGE: dict[str, Callable[[], Any]] = {
 }
 
 
+RECURRENT: dict[str, Callable[[], Any]] = {
+    "Embedding of 1,000 words + LSTM of 64, 64 steps": lambda: embedding_lstm(1000, 32, 64, 64),
+    "GRU of 64, 48 steps": lambda: gru(64, 48),
+    "Bidirectional LSTM of 64, 48 steps": lambda: bidirectional(64, 48),
+    "LSTM + GRU of 64, return_sequences, 48 steps": lambda: stacked_rnn(64, 48),
+    "LSTM of 256, 48 steps, of an Embedding": lambda: embedding_lstm(1000, 64, 256, 48),
+}
+"""Recurrent models of the sizes that devices run."""
+
+
 def samples(model: Any) -> dict[str, Array]:
     """Samples for a model: smooth images, whole numbers under 40, or normal numbers."""
     random = np.random.default_rng(0)
@@ -273,6 +312,9 @@ def samples(model: Any) -> dict[str, Array]:
     made = {}
     for tensor in getattr(model, "inputs", None) or []:
         shape = tuple(n or 24 for n in tensor.shape[1:])
+        if tensor.dtype == "string":
+            made[tensor.name] = random.choice(["yes", "no"], (_COUNT, *shape))
+            continue
         if "int" in str(tensor.dtype):
             made[tensor.name] = random.integers(0, 40, (_COUNT, *shape)).astype(np.int32)
             continue

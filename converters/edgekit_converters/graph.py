@@ -68,6 +68,7 @@ def write_float_graph(
         shutil.rmtree(saved, ignore_errors=True)
     written = flatbuffer.read(target)
     flatbuffer.order_ends(written)
+    flatbuffer.name_loops(written)
     flatbuffer.rename_ends(written, [t.name for t in model.inputs], model.output_names)
     flatbuffer.write(written, target)
 

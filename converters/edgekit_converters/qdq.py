@@ -10,17 +10,17 @@ compute the same numbers.
 import copy
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from edgekit_converters import flatbuffer
-from edgekit_converters.base import Array, InterfaceType
+from edgekit_converters.base import Array, ConversionError, InterfaceType
 from edgekit_converters.lifting import LAYOUT, Weight
 from edgekit_converters.onnx_edit import GraphEditor
-from edgekit_converters.onnx_graph import OnnxGraph
-from edgekit_converters.quantization import Constant, Operation, Scale
+from edgekit_converters.onnx_graph import OnnxGraph, loop_bodies
+from edgekit_converters.quantization import MAIN, Constant, Operation, Scale
 
 METADATA_KEY = "edgekit.quantization"
 """Where the file keeps the scales of integer inputs and outputs: ONNX has no place of its own."""
@@ -41,7 +41,9 @@ _WITH_WEIGHTS = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 
 
 def quantize_like(
-    source: OnnxGraph, operations: Sequence[Operation], interface: InterfaceType = "float"
+    source: OnnxGraph,
+    operations: Mapping[str, Sequence[Operation]],
+    interface: InterfaceType = "float",
 ) -> Any:
     """The float ONNX model with every operation quantized as the TFLite file has it.
 
@@ -53,11 +55,34 @@ def quantize_like(
 
     Returns:
         An ``onnx.ModelProto``.
+
+    Raises:
+        ConversionError: the weights of a loop's operation are not where they should be.
     """
     import onnx
 
     model = copy.deepcopy(source.model)
+    for number, body in enumerate(loop_bodies(model.graph), 1):
+        inner = _Writer(GraphEditor(body), "float")
+        _quantize(inner, operations[body.name], source.weights, in_loop=True)
+        inner.graph.number(number)
+        inner.describe(model)
     writer = _Writer(GraphEditor(model.graph), interface)
+    _quantize(writer, operations[MAIN], source.weights, in_loop=False)
+    writer.describe(model)
+    onnx.checker.check_model(model)
+    return model
+
+
+def _quantize(
+    writer: "_Writer",
+    operations: Sequence[Operation],
+    weights: Mapping[str, Weight],
+    *,
+    in_loop: bool,
+) -> None:
+    """Quantizes one graph: the main one, or the body of a loop."""
+    graph = writer.graph.graph
     places = _Places(writer.graph, operations)
     for operation in operations:
         node = places.node(operation)
@@ -65,7 +90,9 @@ def quantize_like(
             continue
         for name, constant in zip(operation.inputs, operation.constants, strict=True):
             if constant is not None:
-                _place_constant(writer, node, name, constant, source)
+                placed = _place_constant(writer, node, name, constant, weights)
+                if not placed and in_loop:
+                    raise ConversionError(f"{name}: tf2onnx changed this weight of a loop.")
     changes = [  # where TFLite changes a scale between two operators, with a QUANTIZE
         (node, position, scale)
         for operation in operations
@@ -75,19 +102,16 @@ def quantize_like(
         and (position := places.operand(node, name)) is not None
         and places.scales.get(node.input[position]) != scale
     ]
-    for node in list(model.graph.node):
+    for node in list(graph.node):
         for position, port in enumerate(node.input):
             if port in places.scales:
                 node.input[position] = writer.pair(port, places.scales[port])
     for node, position, scale in changes:
         node.input[position] = writer.pair(node.input[position], scale)
-    for output in model.graph.output:
+    for output in graph.output:
         if output.name in places.scales:
             writer.end(output, places.scales[output.name])
     writer.graph.finish()
-    writer.describe(model)
-    onnx.checker.check_model(model)
-    return model
 
 
 class _Places:
@@ -275,15 +299,16 @@ def _zero_point(scale: Scale) -> Array:
 
 
 def _place_constant(
-    writer: _Writer, node: Any, tensor: str, constant: Constant, source: OnnxGraph
-) -> None:
+    writer: _Writer, node: Any, tensor: str, constant: Constant, weights: Mapping[str, Weight]
+) -> bool:
     """Replaces the node's real constant by the integers of the TFLite file, turned alike."""
     for position, port in enumerate(node.input):
-        weight = source.weights.get(port)
-        if weight is not None and weight.tensor == tensor:
+        weight = weights.get(port)
+        if weight is not None and tensor in (weight.tensor, *weight.equals):
             values = weight.turn(constant.values)
             node.input[position] = writer.constant(port, values, constant, _axis(weight, constant))
-            return
+            return True
+    return False
 
 
 def _axis(weight: Weight, constant: Constant) -> int | None:

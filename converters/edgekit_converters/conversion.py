@@ -14,7 +14,7 @@ from edgekit_converters.base import (
     Samples,
 )
 from edgekit_converters.calibration import Ranges, ranges_over
-from edgekit_converters.graph import write_float_graph
+from edgekit_converters.graph import is_too_large, weight_bytes, write_float_graph
 from edgekit_converters.onnx import write_onnx
 from edgekit_converters.onnx_graph import DEFAULT_OPSET, OnnxGraph, to_onnx
 from edgekit_converters.preprocessing import preprocessing
@@ -74,13 +74,19 @@ def convert(
             "--data; or choose --precision float32,dynamic, which needs none."
         )
 
+    if is_too_large(model) and set(targets) != {("onnx", "float32")}:
+        raise ConversionError(
+            f"the weights take {weight_bytes(model) / 1e9:.1f} GB in float32. A TFLite file holds 2 GB, and "
+            "all but the float32 ONNX file are made from one. Choose --to onnx --precision float32: it "
+            "keeps its weights in a file beside it."
+        )
     progress("building the float graph")
     graph = scratch / "graph.tflite"
-    write_float_graph(model, graph, batch=batch, shapes=shapes)
+    held = write_float_graph(model, graph, batch=batch, shapes=shapes)
     twin: OnnxGraph | None = None
     if "onnx" in formats:
         progress("translating to ONNX")
-        twin = to_onnx(graph, scratch, opset)
+        twin = to_onnx(graph, scratch, opset, held)
 
     def write(precision: Precision, ranges: Ranges) -> None:
         progress(f"writing {precision}")

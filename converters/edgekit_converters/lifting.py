@@ -147,10 +147,22 @@ def _turn_between(before: Array, after: Array) -> tuple[int, ...] | None:
     return next((t for t in turns if np.array_equal(before.transpose(t), after)), None)
 
 
-def put_back(graph: Any, lifted: Mapping[str, Array]) -> dict[str, Weight]:
-    """Turns the stand-in inputs into initializers, with the layout changes done in advance."""
-    from onnx import numpy_helper
+def put_back(
+    graph: Any, inside: Mapping[str, Array], outside: Mapping[str, Array]
+) -> tuple[dict[str, Weight], dict[str, Array]]:
+    """Turns the stand-in inputs into initializers, with the layout changes done in advance.
 
+    Args:
+        graph: the ONNX graph.
+        inside: weights by name.
+        outside: weights whose initializers get a type and a shape, but no values.
+
+    Returns:
+        The weights that the initializers are, and the values of those without, by their names.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    lifted = {**inside, **outside}
     known = {
         i.name: numpy_helper.to_array(i)
         for i in graph.initializer
@@ -187,10 +199,16 @@ def put_back(graph: Any, lifted: Mapping[str, Array]) -> dict[str, Weight]:
             if port in origin:
                 node.input[i] = first[origin[port]]
     drop_unused_constants(graph)
+    held: dict[str, Array] = {}
     for name, weight in weights.items():
-        value = np.ascontiguousarray(weight.turn(lifted[weight.tensor]))
-        graph.initializer.append(numpy_helper.from_array(value, name))
-    return weights
+        value = weight.turn(lifted[weight.tensor])
+        if weight.tensor in outside:
+            held[name] = value
+            kind = helper.np_dtype_to_tensor_dtype(value.dtype)
+            graph.initializer.append(TensorProto(name=name, dims=value.shape, data_type=kind))
+        else:
+            graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+    return weights, held
 
 
 def _phantom(shape: tuple[int, ...]) -> Array:

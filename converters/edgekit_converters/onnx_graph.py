@@ -6,7 +6,7 @@ names, and what it merges, is undone, so that one table of ranges serves both fi
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import pi, sqrt
 from pathlib import Path
 from typing import Any
@@ -31,15 +31,23 @@ class OnnxGraph:
 
     model: Any
     weights: Mapping[str, Weight]
+    held: Mapping[str, Array] = field(default_factory=dict)
+    """The values of initializers too large to stand in the model: they go into a file beside it."""
 
 
-def to_onnx(graph: Path, scratch: Path, opset: int = DEFAULT_OPSET) -> OnnxGraph:
+def to_onnx(
+    graph: Path,
+    scratch: Path,
+    opset: int = DEFAULT_OPSET,
+    held: Mapping[str, Array] | None = None,
+) -> OnnxGraph:
     """Reads the float TFLite file as an ONNX model.
 
     Args:
         graph: the float TFLite file.
         scratch: a folder for the file without weights.
         opset: one of ``OPSETS``.
+        held: weights that the file takes as inputs, by name, from ``write_float_graph``.
 
     Raises:
         ConversionError: tf2onnx has no translation for an operator.
@@ -59,15 +67,16 @@ def to_onnx(graph: Path, scratch: Path, opset: int = DEFAULT_OPSET) -> OnnxGraph
     _open_loop_shapes(model.graph)
     _spell_out_gelu(model.graph)
     _name_before_output(model.graph)
-    weights = put_back(model.graph, lifted)
+    weights, outside = put_back(model.graph, lifted, held or {})
     _dense_as_gemm(model.graph, weights, shapes)
     _tidy_loops(model.graph, graph, weights)
     if [o.name for o in model.graph.output] != ends:
         raise ConversionError(f"tf2onnx renamed the outputs {ends}.")
     model.producer_name = PRODUCER
     model.ir_version = min(model.ir_version, 10)  # what onnxruntime 1.17 and later open
-    onnx.checker.check_model(model)
-    return OnnxGraph(model, weights)
+    if not outside:  # else the file is checked, once it is there
+        onnx.checker.check_model(model)
+    return OnnxGraph(model, weights, outside)
 
 
 def _translate(bare: Path, opset: int) -> Any:

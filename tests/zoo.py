@@ -7,8 +7,6 @@ import numpy as np
 
 from edgekit.rows import Array
 
-_COUNT = 120
-
 
 def _sequential(shape: tuple[int | None, ...], *layers: Any, dtype: str = "float32") -> Any:
     import keras
@@ -178,6 +176,7 @@ def subclassed() -> Any:
         def call(self, x: Any) -> Any:
             return self.out(self.hidden(x))
 
+    keras.utils.set_random_seed(0)  # it is built again where it is converted
     model = Net()
     model(np.zeros((1, 6), np.float32))
     return model
@@ -305,23 +304,25 @@ RECURRENT: dict[str, Callable[[], Any]] = {
 """Recurrent models of the sizes that devices run."""
 
 
-def samples(model: Any) -> dict[str, Array]:
-    """Samples for a model: smooth images, whole numbers under 40, or normal numbers."""
+def samples(model: Any, count: int = 120) -> dict[str, Array]:
+    """Samples for a model: smooth images, bounded series, whole numbers under 40, normal numbers."""
     random = np.random.default_rng(0)
     layers = {type(layer).__name__ for layer in model._flatten_layers()}
     made = {}
     for tensor in getattr(model, "inputs", None) or []:
         shape = tuple(n or 24 for n in tensor.shape[1:])
         if tensor.dtype == "string":
-            made[tensor.name] = random.choice(["yes", "no"], (_COUNT, *shape))
+            made[tensor.name] = random.choice(["yes", "no"], (count, *shape))
             continue
         if "int" in str(tensor.dtype):
-            made[tensor.name] = random.integers(0, 40, (_COUNT, *shape)).astype(np.int32)
+            made[tensor.name] = random.integers(0, 40, (count, *shape)).astype(np.int32)
             continue
-        values = random.normal(size=(_COUNT, *shape))
+        values = random.normal(size=(count, *shape))
+        if len(shape) == 2:  # a series, as of a sensor, has no rare extremes
+            values = values.clip(-2, 2)
         if len(shape) == 3 and shape[0] % 8 == 0:  # patches of 8x8, as in a picture
             values = values[:, ::8, ::8].repeat(8, axis=1).repeat(8, axis=2)
         if "Rescaling" in layers:  # the model takes pixels
             values = np.clip(values * 40 + 128, 0, 255)
         made[tensor.name] = values.astype(np.float32)
-    return made or {"input": random.normal(size=(_COUNT, 6)).astype(np.float32)}
+    return made or {"input": random.normal(size=(count, 6)).astype(np.float32)}

@@ -75,7 +75,10 @@ def test_the_report_and_the_manifest_tell_what_is_there(converted: Path) -> None
         assert entry["bytes"] == path.stat().st_size
         assert [i["name"] for i in entry["inputs"]] == ["image"]
         assert [o["name"] for o in entry["outputs"]] == ["digit"]
-        assert entry["scores"][0]["accuracy"] > 0.9
+        own = entry["scores"][0]["measures"][0]
+        assert own["metric"] == "top1"
+        assert own["value"] > 0.9
+        assert own["original"] > 0.9
     assert manifest["ranges"]["image"] == [0.0, 1.0]
     assert manifest["versions"]["tensorflow"]
     assert manifest["processor"]["architecture"]

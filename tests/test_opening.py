@@ -88,7 +88,7 @@ def test_the_table_of_devices_is_whole() -> None:
 @pytest.mark.parametrize(
     ("name", "device", "others"),
     [
-        ("model_int8.tflite", "tpu", "auto, cpu, gpu, npu, xnnpack, openvino, micro"),
+        ("model_int8.tflite", "tpu", "auto, cpu, gpu, npu, xnnpack, openvino, reference, micro"),
         ("model_int8.onnx", "CPU", "auto, cpu, gpu, npu, mlas, openvino"),
         ("model_int8.tflite", "mlas", "auto, cpu, gpu, npu, xnnpack"),
         ("model_int8.onnx", "xnnpack", "auto, cpu, gpu, npu, mlas"),

@@ -83,16 +83,16 @@ def test_the_interval_covers_the_true_drop_in_95_of_100_pairs_of_models(
 def test_a_verdict_needs_the_whole_interval_on_one_side_of_the_limit(
     lost: int, won: int, count: int, limit: float, verdict: Verdict
 ) -> None:
-    assert judge(lost, won, count, limit) == verdict
+    assert judge(drop_interval(lost, won, count), limit) == verdict
 
 
 def test_a_limit_at_either_end_of_the_interval_is_decided() -> None:
-    low, high = drop_interval(20, 5, 1000)
+    low, high = interval = drop_interval(20, 5, 1000)
 
-    assert judge(20, 5, 1000, high) == "holds"
-    assert judge(20, 5, 1000, np.nextafter(high, 0)) == "not proven"
-    assert judge(20, 5, 1000, low) == "not proven"
-    assert judge(20, 5, 1000, np.nextafter(low, 0)) == "fails"
+    assert judge(interval, high) == "holds"
+    assert judge(interval, np.nextafter(high, 0)) == "not proven"
+    assert judge(interval, low) == "not proven"
+    assert judge(interval, np.nextafter(low, 0)) == "fails"
 
 
 @pytest.mark.parametrize(
@@ -103,4 +103,4 @@ def test_a_limit_at_either_end_of_the_interval_is_decided() -> None:
 def test_no_change_at_all_proves_something_on_enough_samples_only(
     count: int, verdict: Verdict
 ) -> None:
-    assert judge(0, 0, count, 0.01) == verdict
+    assert judge(drop_interval(0, 0, count), 0.01) == verdict

@@ -22,20 +22,23 @@ from edgekit_runtimes.tflite_file import node_macs, node_precision
 _RESOURCES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
 
 
-def open_litert(path: Path, threads: int = 1, delegate: str | None = None) -> Engine:
+def open_litert(
+    path: Path, threads: int = 1, delegate: str | None = None, *, plain: bool = False
+) -> Engine:
     """Opens a TFLite file.
 
     Args:
         path: the file.
         threads: of XNNPACK.
         delegate: the path of a delegate's library, asked before XNNPACK is.
+        plain: without XNNPACK: LiteRT's own kernels.
 
     Raises:
         RuntimeMissing: ai-edge-litert is not installed.
         DeviceUnavailable: the delegate cannot be loaded.
         ModelError: the file is no TFLite file, is cut short, or holds an operator LiteRT lacks.
     """
-    interpreter = load(path, threads, delegate)
+    interpreter = load(path, threads, delegate, plain=plain)
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     # A model with state starts clean at each call. Variables that are tensors (of a fused LSTM) are
     # reset; those that are resources live as long as their interpreter.
@@ -67,12 +70,13 @@ def open_litert(path: Path, threads: int = 1, delegate: str | None = None) -> En
             raise ModelError(f"{path}: LiteRT cannot run it: {error}") from error
         return get_tensor(gives_one)  # type: ignore[no-any-return]
 
-    accelerator = Path(delegate).name if delegate else "XNNPACK"
+    accelerator = Path(delegate).name if delegate else "LiteRT" if plain else "XNNPACK"
+    device = delegate or ("reference" if plain else "xnnpack")
     return Engine(
         [spec(d) for d in inputs],
         [spec(d) for d in outputs],
         call,
-        lambda: _placement(interpreter, delegate or "xnnpack", accelerator),
+        lambda: _placement(interpreter, device, accelerator),
         None if stateful else one,
     )
 
@@ -120,6 +124,7 @@ def load(
     delegate: str | None = None,
     *,
     plain: bool = False,
+    every_tensor: bool = False,
     content: bytes | None = None,
 ) -> Any:
     """A LiteRT interpreter with its tensors allocated.
@@ -128,8 +133,9 @@ def load(
         path: the file.
         threads: of XNNPACK.
         delegate: the path of a delegate's library.
+        plain: without XNNPACK: LiteRT's own kernels, operators as the file has them.
+        every_tensor: keep the value of each tensor after a call.
         content: of the file, where it has been read.
-        plain: without XNNPACK, for the list of operators as the file has them.
     """
     try:
         from ai_edge_litert import interpreter as litert
@@ -155,6 +161,7 @@ def load(
                 model_content=content,
                 num_threads=threads,
                 experimental_delegates=delegates,
+                experimental_preserve_all_tensors=every_tensor,
                 experimental_op_resolver_type=kind.BUILTIN_WITHOUT_DEFAULT_DELEGATES
                 if plain
                 else kind.AUTO,

@@ -6,9 +6,14 @@ numbers are those of ``onnx.proto``.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit_runtimes.base import ModelError
 
 QUANTIZATION_KEY = "edgekit.quantization"
 """The metadata entry with the scales of integer inputs and outputs; ONNX has no place of its own."""
@@ -18,7 +23,11 @@ _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
 _GRAPH_ENDS = (11, 12)  # inputs and outputs; the first field of each is its name
 _NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_KIND = 1, 2, 3, 4
-_TENSOR_DIMS, _TENSOR_NAME = 1, 8
+_TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_NAME = 1, 2, 8
+_INT32_DATA = 5
+_TENSOR_VALUES = (4, _INT32_DATA, 9)  # between float_data and raw_data
+_NAMES = {1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 10: "float16"}
+_TYPES = {1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4"}
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -40,6 +49,9 @@ class Graph:
     constants: dict[str, tuple[int, ...]]
     """The shapes of the initializers, by name."""
 
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
     def maker(self, tensor: str) -> Node | None:
         """The node that computes a tensor."""
         return next((node for node in self.nodes if tensor in node.outputs), None)
@@ -60,6 +72,7 @@ def read_graph(path: Path) -> Graph:
     """Reads the file's main graph; the graphs inside loops and branches are left out."""
     nodes: list[Node] = []
     constants: dict[str, tuple[int, ...]] = {}
+    ends: dict[int, list[str]] = {kind: [] for kind in _GRAPH_ENDS}
     for number, graph in _fields(memoryview(path.read_bytes())):
         if number != _MODEL_GRAPH or isinstance(graph, int):
             continue
@@ -71,7 +84,75 @@ def read_graph(path: Path) -> Graph:
             elif kind == _GRAPH_INITIALIZER:
                 name, dims = _tensor(message)
                 constants[name] = dims
-    return Graph(tuple(nodes), constants)
+            elif kind in ends:
+                ends[kind] += [
+                    bytes(v).decode()
+                    for k, v in _fields(message)
+                    if k == 1 and not isinstance(v, int)
+                ]
+    inputs, outputs = ends.values()
+    return Graph(
+        tuple(nodes), constants, tuple(n for n in inputs if n not in constants), tuple(outputs)
+    )
+
+
+def read_types(path: Path) -> tuple[set[str], set[str]]:
+    """The types that QuantizeLinear makes of computed tensors, and those of the constants.
+
+    Raises:
+        ModelError: the file is no ONNX file, or is cut short.
+    """
+    try:
+        graph, scalars = read_graph(path), read_scalars(path)
+    except (ValueError, IndexError) as error:
+        raise ModelError(f"{path}: the file is cut short or damaged.") from error
+    if not graph.nodes and not graph.outputs:
+        raise ModelError(f"{path}: this is no ONNX file.")
+    computed = {
+        scalars[node.inputs[2]].dtype.name
+        if len(node.inputs) > 2 and node.inputs[2] in scalars
+        else "uint8"
+        for node in graph.nodes
+        if node.kind == "QuantizeLinear" and node.inputs[0] not in graph.constants
+    }
+    if any(node.kind.startswith("QLinear") for node in graph.nodes):
+        computed.add("uint8")
+    constants = set()
+    for number, part in _fields(memoryview(path.read_bytes())):
+        if number == _MODEL_GRAPH and not isinstance(part, int):
+            for kind, message in _fields(part):
+                if kind == _GRAPH_INITIALIZER and not isinstance(message, int):
+                    held = next((v for n, v in _fields(message) if n == _TENSOR_TYPE), 0)
+                    constants.add(_NAMES.get(held if isinstance(held, int) else 0, "other"))
+    return computed, constants
+
+
+def read_scalars(path: Path) -> dict[str, Any]:
+    """The initializers of one element, as NumPy's scalars: scales and zero points are such."""
+    found = {}
+    for number, graph in _fields(memoryview(path.read_bytes())):
+        if number != _MODEL_GRAPH or isinstance(graph, int):
+            continue
+        for kind, message in _fields(graph):
+            if kind != _GRAPH_INITIALIZER or isinstance(message, int):
+                continue
+            name, dims = _tensor(message)
+            if len(dims) > 1 or dims not in ((), (1,)):
+                continue
+            if (value := _scalar(message)) is not None:
+                found[name] = value
+    return found
+
+
+def more_outputs(path: Path, tensors: Sequence[str]) -> bytes:
+    """What makes the file give further tensors, when it stands behind the file's own content."""
+    there = set(read_graph(path).outputs)
+    ports = b"".join(
+        _message(_GRAPH_ENDS[1], _message(1, name.encode()))
+        for name in tensors
+        if name not in there
+    )
+    return _message(_MODEL_GRAPH, ports)
 
 
 def read_ends(path: Path) -> dict[str, tuple[float | None, int]]:
@@ -124,6 +205,32 @@ def _tensor(message: memoryview) -> tuple[str, tuple[int, ...]]:
     return name, tuple(dims)
 
 
+def _scalar(message: memoryview) -> Any:
+    kind, content = 0, b""
+    for number, value in _fields(message):
+        if number == _TENSOR_TYPE and isinstance(value, int):
+            kind = value
+        elif number in _TENSOR_VALUES:
+            whole = value if isinstance(value, int) else None
+            if number == _INT32_DATA and not isinstance(value, int):
+                whole = next(_varints(value))  # packed
+            # Negative integers are written in 64 bits; the low bytes come first.
+            content = bytes(value) if whole is None else whole.to_bytes(10, "little")
+    if kind not in _TYPES or not content:
+        return None
+    return np.frombuffer(content[: np.dtype(_TYPES[kind]).itemsize], _TYPES[kind])[0]
+
+
+def _message(number: int, content: bytes) -> bytes:
+    """A field that holds a message or a text."""
+    head, size = b"", len(content)
+    for value in (number << 3 | _BYTES, size):
+        while value > 0x7F:
+            head, value = head + bytes([value & 0x7F | 0x80]), value >> 7
+        head += bytes([value])
+    return head + content
+
+
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """The fields of a message: number, and the integer or the bytes."""
     at = 0
@@ -135,6 +242,8 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
             yield number, value
         elif wire == _BYTES:
             size, at = _varint(message, at)
+            if at + size > len(message):
+                raise ValueError("the message is cut short")
             yield number, message[at : at + size]
             at += size
         elif wire in (_FIXED64, _FIXED32):

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from edgekit_runtimes import onnx_file
 from edgekit_runtimes.base import (
     Array,
     DeviceUnavailable,
@@ -66,6 +67,56 @@ def open_mlas(path: Path, threads: int = 1) -> Engine:
         return cpu_placement(runtime, path)
 
     return _engine(path, session, place, concurrent=True)
+
+
+def open_simulated(path: Path, threads: int = 1) -> Engine:
+    """Opens an ONNX file on the CPU with quantized operators computed in float.
+
+    Pairs of QuantizeLinear and DequantizeLinear are done one by one, as the file is written: what any
+    processor's integer kernels should answer.
+
+    Raises:
+        RuntimeMissing, ModelError: as ``open_mlas``.
+    """
+    runtime = _runtime()
+    options = _options(runtime, threads)
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    session = _session(runtime, path, options, providers=[_CPU])
+
+    def place() -> Placement:
+        from edgekit_runtimes.ort_placement import cpu_placement
+
+        return cpu_placement(runtime, path)
+
+    return _engine(path, session, place, concurrent=True)
+
+
+def open_exposed(path: Path, tensors: Sequence[str], *, fused: bool) -> Any:
+    """An ``InferenceSession`` that gives any of the graph's tensors.
+
+    Two serialized protobuf messages, one behind the other, are their union: the file with the names of
+    more outputs behind it is the file with more outputs.
+
+    Args:
+        path: the file.
+        tensors: their names.
+        fused: whether quantized operators run in integers.
+    """
+    runtime = _runtime()
+    options = _options(runtime, 1)
+    if not fused:
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
+    content = path.read_bytes() + onnx_file.more_outputs(path, tensors)
+    try:
+        return runtime.InferenceSession(content, options, providers=[_CPU])
+    except Exception as error:  # its exceptions share no base but Exception
+        raise ModelError(f"{path}: ONNX Runtime cannot open it: {error}") from error
+
+
+def numpy_type(port: Any) -> str:
+    """NumPy's name of an input's type."""
+    kind = str(port.type).removeprefix("tensor(").removesuffix(")")
+    return _NUMPY_OF.get(kind, kind)
 
 
 def open_provider(provider: Provider, path: Path, threads: int = 1) -> Engine:
@@ -231,12 +282,11 @@ def _engine(path: Path, session: Any, place: Callable[[], Any], *, concurrent: b
 
 
 def _spec(port: Any, scales: dict[str, tuple[float, int]]) -> TensorSpec:
-    kind = port.type.removeprefix("tensor(").removesuffix(")")
     scale, zero_point = scales.get(port.name, (None, 0))
     return TensorSpec(
         name=port.name,
         shape=tuple(n if isinstance(n, int) else None for n in port.shape),
-        dtype=_NUMPY_OF.get(kind, kind),
+        dtype=numpy_type(port),
         scale=scale,
         zero_point=zero_point,
     )

@@ -85,6 +85,36 @@ def read_graph(path: Path) -> Graph:
         raise ModelError(f"{path}: the file is cut short or damaged.") from error
 
 
+def read_types(path: Path) -> tuple[set[str], set[str]]:
+    """The types of the quantized tensors that operators compute, and those of all other tensors.
+
+    Of all graphs, those inside loops too.
+
+    Raises:
+        ModelError: the file is no TFLite file, or is cut short.
+    """
+    content = path.read_bytes()
+    if content[4:8] != b"TFL3":
+        raise ModelError(f"{path}: this is no TFLite file.")
+    computed, others = set[str](), set[str]()
+    try:
+        for graph in _tables(content, _follow(content, 0), _MODEL_SUBGRAPHS):
+            made = {
+                i
+                for o in _tables(content, graph, _GRAPH_OPERATORS)
+                for i in _integers(content, o, _OPERATOR_OUTPUTS)
+            }
+            for i, table in enumerate(_tables(content, graph, _GRAPH_TENSORS)):
+                tensor = _tensor(content, table)
+                if i in made and tensor.scale is not None:
+                    computed.add(tensor.dtype)
+                else:
+                    others.add(tensor.dtype)
+    except (struct.error, IndexError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: the file is cut short or damaged.") from error
+    return computed, others
+
+
 def node_macs(kind: str, inputs: Sequence[Sequence[int]], out: Sequence[int]) -> int:
     """Multiply-accumulate operations of an operator, by the shapes of what it reads and writes.
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edgekit.deploy import convert as convert
     from edgekit.images import Images as Images
+    from edgekit.limits import Limits as Limits
     from edgekit.report import FileResult as FileResult
     from edgekit.report import Report as Report
     from edgekit.rows import DataError as DataError
-    from edgekit.scoring import Limits as Limits
     from edgekit.scoring import Score as Score
     from edgekit.timing import Timing as Timing
     from edgekit.timing import bench as bench
@@ -30,7 +30,7 @@ _HOMES = {
     "DeviceUnavailable": "edgekit_runtimes",
     "FileResult": "edgekit.report",
     "Images": "edgekit.images",
-    "Limits": "edgekit.scoring",
+    "Limits": "edgekit.limits",
     "ModelError": "edgekit_runtimes",
     "Report": "edgekit.report",
     "RuntimeMissing": "edgekit_runtimes",

@@ -1,21 +1,30 @@
 """What is likely wrong with the samples, told with figures."""
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edgekit.bundle import MANIFEST, read_json
 from edgekit.report import FileResult
 from edgekit.rows import Array
-from edgekit.scoring import answers, class_labels, find_tasks
 from edgekit.storage import Samples, Stored
-from edgekit_runtimes import Session, TensorSpec
+from edgekit.tasks import answers, find_tasks, labels_of, truth
+from edgekit_runtimes import ModelError, Session, TensorSpec
+from edgekit_runtimes.layers import open_layers
+from edgekit_runtimes.stored import precision_of
 
 Ranges = Mapping[str, tuple[Any, Any]]
 
 _PREPROCESSING = {"Rescaling", "Normalization"}
 _APART = 1.5  # dB
 _BYTES = 16  # a maximum above it is that of bytes; up to 1, that of scaled ones
+_OUTSIDE = 1e-3  # of an input's values; a stray one is no mistake in the pipeline
+_SMALL_PART = 1 / 8  # of a range
+_FEW, _MOST = 32, 320  # samples at once, and in all
 _MISSED = 0.2  # of a range's width: less is what 200 samples miss by chance
 
 
@@ -38,6 +47,45 @@ def outside_range(calibrated: Ranges, seen: Ranges) -> Iterator[str]:
             f"{seen_high:.3g} ({excess:.0%} of the width outside). Values out there saturate: calibrate "
             "on more, and more varied, samples"
         )
+
+
+def input_ranges(path: Path, samples: Stored) -> Iterator[str]:
+    """Inputs that are scaled otherwise than those that the file was calibrated on.
+
+    The file tells by the range that its quantized inputs hold; where an input stays in float, the
+    manifest beside it tells.
+    """
+    if precision_of(path) in ("float32", "float16", "dynamic"):
+        return
+    ranges = dict(read_json(path.parent / MANIFEST).get("ranges", {}))
+    with contextlib.suppress(ModelError):  # LiteRT's own kernels refuse it: the manifest has to do
+        layers = open_layers(path).layers
+        ranges |= {
+            layer.name: layer.range for layer in layers if layer.kind == "input" and layer.range
+        }
+    for name, held in ranges.items():
+        if name not in samples.shapes:
+            continue
+        low, high, outside, values = np.inf, -np.inf, 0, 0
+        slack = (held[1] - held[0]) / 128
+        for batch in islice(samples.batches(_FEW), _MOST // _FEW):
+            array = batch[name]
+            low, high = min(low, float(array.min())), max(high, float(array.max()))
+            outside += int(((array < held[0] - slack) | (array > held[1] + slack)).sum())
+            values += array.size
+        told = f"input {name!r}: the values span {low:.3g}..{high:.3g}"
+        other = "Was it calibrated on samples that were scaled otherwise (0..255, not 0..1)?"
+        if values and outside > _OUTSIDE * values:
+            yield (
+                f"{told}, and {path.name} was calibrated on {held[0]:.3g}..{held[1]:.3g}: "
+                f"{outside / values:.1%} of them lie outside and saturate. {other}"
+            )
+        elif values and high - low < _SMALL_PART * (held[1] - held[0]):
+            steps = (high - low) / (held[1] - held[0]) * 255
+            yield (
+                f"{told}, a small part of the {held[0]:.3g}..{held[1]:.3g} that {path.name} was "
+                f"calibrated on: {steps:.0f} of its 256 steps. {other}"
+            )
 
 
 def twins_apart(files: Sequence[FileResult]) -> Iterator[str]:
@@ -101,11 +149,10 @@ def _accuracy(
     if samples.labels is None:
         return None
     for name, task in find_tasks(outputs, samples.labels).items():
-        if task != "classes":
+        own = labels_of(samples.labels, name)
+        if task != "classes" or own is None:
             continue
-        given = answers(
-            session.run({session.inputs[0].name: batch * np.float32(factor)})[name], task
-        )
-        truth = class_labels(samples.labels[: len(batch)], given.shape)
-        return None if truth is None else float((given == truth).mean())
+        given = session.run({session.inputs[0].name: batch * np.float32(factor)})[name]
+        true = truth(own[: len(batch)], given, task)
+        return None if true is None else float((answers(given, task) == true).mean())
     return None

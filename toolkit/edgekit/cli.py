@@ -10,19 +10,29 @@ from typing import Any
 import click
 
 from edgekit.cli_files import bench, devices, inspect, run
-from edgekit.console import LIMIT_BROKEN, OK, errors, show, steps
-from edgekit.options import Names, shared_options
+from edgekit.console import errors, show, status, steps
+from edgekit.options import Listed, Names, shared_options
+
+_PROJECT = "edgekit.toml"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="edgekit-toolkit", prog_name="edgekit")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """From a Keras model to int8 TFLite and ONNX files that can be shipped, with proof.
 
     \b
     Exit status: 0 all is well, 1 a limit is not met, 2 wrong usage or data,
     3 the model cannot be converted or opened, 4 a runtime or a device is not there.
+
+    An edgekit.toml in this folder holds what convert and validate would need flags for.
     """
+    if Path(_PROJECT).is_file() and not {"-h", "--help"} & set(sys.argv):
+        with errors():
+            from edgekit.project import defaults, read_project
+
+            context.default_map = defaults(read_project(Path(_PROJECT)))
 
 
 @main.command(short_help="Train a small model, convert it, and prove the result.")
@@ -56,7 +66,7 @@ def demo(output: Path) -> None:
         f"edgekit run {output}/out/model_int8.onnx --data {output}/eval.npz",
     ):
         click.echo(f"  {line}")
-    sys.exit(OK if report else LIMIT_BROKEN)
+    sys.exit(status(report, strict=False))
 
 
 @main.command()
@@ -140,7 +150,10 @@ def convert(
     labels: Path | None,
     scale: str | None,
     trust: bool,
-    max_drop: float,
+    max_drop: tuple[str, ...],
+    floors: tuple[str, ...],
+    ceilings: tuple[str, ...],
+    strict: bool,
     timeout: float | None,
     as_json: bool,
     quiet: bool,
@@ -152,8 +165,9 @@ def convert(
     manifest.json, report.json and edgekit.log.
     """
     with errors(), steps(quiet=quiet, verbose=verbose) as step:
-        from edgekit import Images, Limits
+        from edgekit import Images
         from edgekit import convert as run
+        from edgekit.limits import read_limits
 
         report = run(
             model,
@@ -168,26 +182,25 @@ def convert(
             trust=trust,
             images=Images(scale) if scale else None,
             label_names=labels.read_text().splitlines() if labels else (),
-            limits=Limits(max_drop=max_drop),
+            limits=read_limits(max_drop, floors, ceilings),
             timeout=timeout,
             progress=step,
         )
     show(report, as_json, quiet)
     if not (as_json or quiet):
         click.echo(f"\nWritten to {output}: the files, manifest.json, report.json, edgekit.log")
-    sys.exit(OK if report else LIMIT_BROKEN)
+    sys.exit(status(report, strict))
 
 
-@main.command(short_help="Say how far files stray from their original.")
-@click.argument("original")
+@main.command(short_help="Say how far files stray from their original, and why.")
+@click.argument("model", required=False, metavar="[ORIGINAL]")
 @click.argument(
     "candidates",
     nargs=-1,
-    required=True,
-    metavar="CANDIDATE...",
-    type=click.Path(exists=True, dir_okay=False),
+    metavar="[CANDIDATE]...",
+    type=click.Path(exists=True),
 )
-@click.option("--data", metavar="DATA", required=True, help="Samples, as for convert.")
+@click.option("--data", metavar="DATA", help="Samples, as for convert; labels make it a test.")
 @click.option(
     "--samples",
     type=click.IntRange(1),
@@ -196,38 +209,120 @@ def convert(
     show_default=True,
     help="The most samples to use.",
 )
+@click.option(
+    "--device",
+    type=Listed(),
+    metavar="NAMES",
+    default="cpu",
+    show_default=True,
+    help="Devices to run each file on, joined by commas.",
+)
+@click.option(
+    "--metric",
+    type=Listed(),
+    metavar="NAMES",
+    default=(),
+    help="Metrics to measure as well: f1,roc_auc,top3, module:function for your own.",
+)
+@click.option(
+    "--per-layer/--no-per-layer",
+    default=None,
+    help="Say which layers of quantized files stray, and why. [default: of those that fail]",
+)
+@click.option(
+    "--worst",
+    type=click.IntRange(0),
+    metavar="N",
+    default=0,
+    help="List the samples that changed most.",
+)
+@click.option("--html", type=click.Path(path_type=Path), help="Write the report as a page.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Write it as JUnit XML.")
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path),
+    help="Keep all outputs, as .npz or .json, for --from.",
+)
+@click.option(
+    "--from",
+    "saved",
+    type=click.Path(path_type=Path),
+    help="Judge outputs that --save kept; nothing runs.",
+)
 @shared_options
 def validate(
-    original: str,
+    model: str | None,
     candidates: tuple[str, ...],
-    data: str,
+    data: str | None,
     samples: int,
+    device: tuple[str, ...],
+    metric: tuple[str, ...],
+    per_layer: bool | None,
+    worst: int,
+    html: Path | None,
+    junit: Path | None,
+    save: Path | None,
+    saved: Path | None,
     scale: str | None,
     trust: bool,
-    max_drop: float,
+    max_drop: tuple[str, ...],
+    floors: tuple[str, ...],
+    ceilings: tuple[str, ...],
+    strict: bool,
     timeout: float | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Run files on the samples their ORIGINAL runs on, and say how far each strays."""
-    with errors(), steps(quiet=quiet, verbose=verbose) as step:
-        from edgekit import Images, Limits
-        from edgekit import validate as run
+    """Run files on the samples their ORIGINAL runs on; say how far each strays, and why.
 
-        report = run(
-            original,
-            candidates,
-            data,
-            samples=samples,
-            trust=trust,
-            images=Images(scale) if scale else None,
-            limits=Limits(max_drop=max_drop),
-            timeout=timeout,
-            progress=step,
+    ORIGINAL is anything that convert takes, or a .tflite or .onnx file; a CANDIDATE is a file, or a
+    folder that convert made.
+    """
+    if saved is None and not (model and candidates and data):
+        lacking = "ORIGINAL" if not model else "CANDIDATE" if not candidates else "--data"
+        raise click.UsageError(
+            f"{lacking} is missing: edgekit validate ORIGINAL CANDIDATE... --data DATA, or --from "
+            f"RESULTS, or a model, candidates and data in {_PROJECT}."
         )
-    show(report, as_json, quiet)
-    sys.exit(OK if report else LIMIT_BROKEN)
+    with errors(), steps(quiet=quiet, verbose=verbose) as step:
+        from edgekit import Images
+        from edgekit import validate as run
+        from edgekit.limits import read_limits
+        from edgekit.validation import validate_saved
+
+        limits = read_limits(max_drop, floors, ceilings)
+        if saved is not None:
+            step(f"judging what {saved} holds")
+            report = validate_saved(saved, limits=limits, metrics=metric, worst=max(worst, 10))
+        else:
+            assert model is not None
+            report = run(
+                model,
+                candidates,
+                data,
+                samples=samples,
+                devices=device,
+                limits=limits,
+                metrics=metric,
+                per_layer=per_layer,
+                worst=max(worst, 10),
+                save=save,
+                trust=trust,
+                images=Images(scale) if scale else None,
+                timeout=timeout,
+                progress=step,
+            )
+        if junit:
+            from edgekit.junit import write_junit
+
+            write_junit(report, junit, strict=strict)
+        if html:
+            from edgekit.page import write_page
+
+            write_page(report, html)
+    show(report, as_json, quiet, worst)
+    sys.exit(status(report, strict))
 
 
 for command in (run, bench, inspect, devices):

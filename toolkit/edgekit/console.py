@@ -20,14 +20,14 @@ _INTERRUPTED = 130
 _TRACEBACK = "EDGEKIT_TRACEBACK"
 
 
-def show(report: "Report", as_json: bool, quiet: bool) -> None:
-    """Prints a report."""
+def show(report: "Report", as_json: bool, quiet: bool, worst: int = 0) -> None:
+    """Prints a report; ``worst`` is how many of the samples that changed most to list."""
     if as_json:
         click.echo(json.dumps(report.to_dict(), indent=2))
     elif not quiet:
         from edgekit.table import render
 
-        draw(render(report))
+        draw(render(report, worst=worst))
 
 
 def draw(drawing: "RenderableType") -> None:
@@ -35,6 +35,11 @@ def draw(drawing: "RenderableType") -> None:
     from rich.console import Console
 
     Console(highlight=False, soft_wrap=False).print(drawing)
+
+
+def status(report: "Report", strict: bool) -> int:
+    """The exit status that a report means."""
+    return LIMIT_BROKEN if not report or (strict and report.verdict == "not proven") else OK
 
 
 @contextlib.contextmanager

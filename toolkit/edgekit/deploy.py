@@ -11,11 +11,13 @@ from edgekit.bundle import FAILED_LOG, LOG, MANIFEST, publish, sha256, workplace
 from edgekit.data import RANDOM, check_data, open_rows
 from edgekit.environment import processor, versions
 from edgekit.images import Images
+from edgekit.limits import Limits
 from edgekit.manifest import manifest
 from edgekit.report import FileResult, Report, slower_in_words
 from edgekit.rows import DataError
-from edgekit.scoring import Limits, Score, compare, find_tasks, record
+from edgekit.scoring import Score, compare, record
 from edgekit.storage import DEFAULT_CALIBRATION, Samples, set_aside
+from edgekit.tasks import find_tasks
 from edgekit.timing import latencies
 from edgekit_converters import (
     CALIBRATED,
@@ -202,7 +204,7 @@ def _check(model: Any, data: Any, options: Options, output: Path) -> None:
         raise DataError(f"{output}: is a file, and the results go into a folder. Give another -o.")
     if options.batch < 1 or options.samples < 1:
         raise DataError("--batch and --samples are at least 1.")
-    for package in ("tensorflow", "tf2onnx", "litert_quantizer"):
+    for package in ("tensorflow", "tf2onnx", "litert_quantizer", "scipy"):
         if importlib.util.find_spec(package) is None:
             raise RuntimeMissing(
                 f"converting needs {package}: pip install 'edgekit-toolkit[convert]'"
@@ -265,7 +267,7 @@ def _work(
         for key, stored in answers.items()
     }
     twins: dict[str, tuple[Score, ...]] = {
-        precision: compare(answers["tflite", precision], stored, tasks, None, options.limits)
+        precision: compare(answers["tflite", precision], stored, tasks, None, Limits())
         for (form, precision), stored in answers.items()
         if form == "onnx" and ("tflite", precision) in answers
     }

@@ -11,21 +11,31 @@ from typing import IO, Any
 
 import numpy as np
 
-from edgekit.rows import Array, DataError, Row, Rows, Wanted, fit, label_name, match_names
+from edgekit.rows import (
+    Array,
+    DataError,
+    Row,
+    Rows,
+    Wanted,
+    fit,
+    label_names,
+    label_of,
+    match_names,
+)
 from edgekit_runtimes import TensorSpec
 
 
 def open_npz(path: Path, inputs: Sequence[TensorSpec]) -> Rows:
-    """Arrays by the names of the inputs, and labels under one of ``LABEL_NAMES``."""
+    """Arrays by the names of the inputs, and labels under one of ``LABEL_NAMES`` or as ``y_OUTPUT``."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
             counts = {n: _header(archive.open(f"{n}.npy"), f"{path}: {n}")[0] for n in members}
     except (zipfile.BadZipFile, ValueError, OSError) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
-    label = label_name(members, inputs)
+    labels = label_names(members, inputs)
     names = match_names(members, inputs, str(path))
-    used = [*names.values(), *([label] if label else [])]
+    used = [*names.values(), *labels.values()]
     if lone := [n for n in used if not counts[n]]:
         raise DataError(f"{path}: {', '.join(lone)}: a lone number, where samples are wanted.")
     sizes = {n: counts[n][0] for n in used}
@@ -38,11 +48,10 @@ def open_npz(path: Path, inputs: Sequence[TensorSpec]) -> Rows:
     def read(wanted: Wanted) -> Iterator[tuple[int, Row]]:
         with zipfile.ZipFile(path) as archive:
             streams = [_rows_of(archive.open(f"{n}.npy"), f"{path}: {n}", wanted) for n in used]
-            for number, *arrays in _together(streams):
-                sample = {
-                    s.name: fit(a, s, str(path)) for s, a in zip(inputs, arrays, strict=False)
-                }
-                yield number, (sample, arrays[-1] if label else None)
+            for number, *columns in _together(streams):
+                arrays = dict(zip(used, columns, strict=True))
+                sample = {s.name: fit(arrays[names[s.name]], s, str(path)) for s in inputs}
+                yield number, (sample, label_of(labels, arrays))
 
     return Rows(read, count=next(iter(sizes.values())), source=str(path))
 

@@ -83,11 +83,28 @@ def shared_options(command: F) -> F:
         ),
         click.option(
             "--max-drop",
-            type=Share(),
-            metavar="SHARE",
-            default="1%",
-            show_default=True,
-            help="The accuracy that a file may lose, where samples have labels.",
+            multiple=True,
+            metavar="[METRIC=]DROP",
+            help="What a file may lose: 1%, f1=2%, rmse=5%rel (of the original's). [default: 1%]",
+        ),
+        click.option(
+            "--min",
+            "floors",
+            multiple=True,
+            metavar="METRIC=VALUE",
+            help="What a file must reach: top1=0.9, or of one output f1@digit=0.8.",
+        ),
+        click.option(
+            "--max",
+            "ceilings",
+            multiple=True,
+            metavar="METRIC=VALUE",
+            help="What a file must stay under: rmse=0.5.",
+        ),
+        click.option(
+            "--strict",
+            is_flag=True,
+            help="Fail also where the samples are too few to prove a limit.",
         ),
         click.option(
             "--timeout",

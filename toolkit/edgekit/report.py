@@ -5,10 +5,24 @@ from dataclasses import asdict, dataclass, field
 from math import inf, isfinite
 from typing import Any
 
+from edgekit.evidence import Evidence
+from edgekit.layers import LayerResult
 from edgekit.scoring import Score
-from edgekit.statistics import Verdict
+from edgekit.statistics import Verdict, worst
 
 _SLOWER = 1.1  # below it, a busy machine's noise
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a file's error comes from: signal to noise in dB, inf for none, None where nobody knows."""
+
+    conversion_db: float | None = None
+    """The float file of the same format against the original."""
+    quantization_db: float | None = None
+    """The file, computed as it is written, against that float file."""
+    runtime_db: float | None = None
+    """The file on its device against itself, computed as it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +38,41 @@ class FileResult:
     """The median of one call on one thread of this machine; None where it was not measured."""
     latency_ratio: float | None = None
     """Against the float32 file of the same format: 2 is twice as slow."""
+    device: str = ""
+    """Where it ran, where that is not the processor."""
+    sources: Sources | None = None
+    layers: tuple[LayerResult, ...] = ()
+    """In the order of the graph, where they were compared."""
+    evidence: tuple[Evidence, ...] = ()
+    faults: tuple[str, ...] = ()
+    """What makes it fail beside its scores, in words."""
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """A line, as ``model_int8.tflite: holds, top1 98.8% (98.8%), SQNR 47.9 dB``."""
+        score = self.worst_score
+        own = next((m for m in score.measures if m.original is not None), None)
+        figures = f"{own.metric} {own.value:.4g} ({own.original:.4g}), " if own else ""
+        told = "; ".join(filter(None, (score.reason, *self.faults)))
+        return f"{self.title}: {self.verdict}, {figures}SQNR {score.sqnr_db:.1f} dB" + (
+            f"; {told}" if told else ""
+        )
+
+    @property
+    def title(self) -> str:
+        """Its name, and where it ran."""
+        return f"{self.name} on {self.device}" if self.device else self.name
 
     @property
     def verdict(self) -> Verdict:
         """The worst of its outputs' verdicts."""
-        return worst(score.verdict for score in self.scores)
+        return "fails" if self.faults else worst([score.verdict for score in self.scores])
 
     @property
     def worst_score(self) -> Score:
         """The output that strayed farthest."""
-        return min(self.scores, key=lambda s: (s.verdict == "holds", s.sqnr_db))
+        order = ("fails", "not proven", "holds")
+        return min(self.scores, key=lambda s: (order.index(s.verdict), s.sqnr_db))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +93,50 @@ class Report:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     environment: dict[str, Any] = field(default_factory=dict)
+    pictures: dict[int, str] = field(default_factory=dict)
+    """Samples that files answer otherwise, as data URIs, by row; not in ``to_dict``."""
+    fingerprint: str = ""
+    """Tells the samples from others."""
 
     @property
     def verdict(self) -> Verdict:
         """The worst of its files' verdicts."""
-        return worst(file.verdict for file in self.files)
+        return worst([file.verdict for file in self.files])
 
     def __bool__(self) -> bool:
         return self.verdict != "fails"
 
+    def __str__(self) -> str:
+        return "\n".join(
+            [
+                f"{self.model}: {self.verdict}, on {self.judged_on:,} samples of {self.data}",
+                *(f"  {file}" for file in self.files),
+                *(f"  warning: {warning}" for warning in self.warnings),
+            ]
+        )
+
+    def file(self, format: str, precision: str) -> FileResult:
+        """The result of the file of this format and precision.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for file in self.files:
+            if (file.format, file.precision) == (format, precision):
+                return file
+        there = ", ".join(f"{file.format} {file.precision}" for file in self.files)
+        raise KeyError(f"no {format} {precision}; there are {there}")
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; an infinite SQNR (no difference at all) becomes None."""
         plain = asdict(self)
+        del plain["pictures"]
         plain["verdict"] = self.verdict
         for file, result in zip(plain["files"], self.files, strict=True):
             file["verdict"] = result.verdict
+            file["scores"] = [score.to_dict() for score in result.scores]
+        plain["twins"] = {p: [score.to_dict() for score in t] for p, t in self.twins.items()}
         return _finite(plain)  # type: ignore[no-any-return]
-
-
-def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """``fails`` before ``not proven`` before ``holds``."""
-    found = set(verdicts)
-    return "fails" if "fails" in found else "not proven" if "not proven" in found else "holds"
 
 
 def slower_in_words(files: Iterable[FileResult]) -> list[str]:

@@ -3,7 +3,8 @@
 A row is one sample, without the batch axis, and its label where there is one.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +15,13 @@ from edgekit_runtimes import TensorSpec
 
 Array = npt.NDArray[Any]
 Row = tuple[dict[str, Array], Any]
-"""The inputs by name, and the label or None."""
+"""The inputs by name, and the label: an array, arrays by output name, or None."""
 
 Wanted = Callable[[int], bool]
 """Whether the row of a number is to be read."""
 
 LABEL_NAMES = ("y", "labels", "label")
+OWN_LABELS = "y_"
 
 
 class DataError(Exception):
@@ -38,10 +40,27 @@ class Rows:
     source: str = "data"
 
 
-def label_name(available: Iterable[str], inputs: Sequence[TensorSpec]) -> str | None:
-    """The array that holds labels, unless an input is called so."""
+def nearest(name: str, known: Iterable[str]) -> str:
+    """For an error on a wrong name: the right one that it resembles, in words."""
+    found = difflib.get_close_matches(name, list(known), 1)
+    return f" (did you mean {found[0]!r}?)" if found else ""
+
+
+def label_names(available: Iterable[str], inputs: Sequence[TensorSpec]) -> dict[str, str]:
+    """Which arrays hold labels, unless an input is called so.
+
+    One for all outputs, as ``{"": "y"}``; or one for each, ``y_NAME`` as ``{"NAME": "y_NAME"}``.
+    """
     names = set(available) - {s.name for s in inputs}
-    return next((n for n in LABEL_NAMES if n in names), None)
+    if common := next((n for n in LABEL_NAMES if n in names), None):
+        return {"": common}
+    return {n.removeprefix(OWN_LABELS): n for n in sorted(names) if n.startswith(OWN_LABELS)}
+
+
+def label_of(names: Mapping[str, str], arrays: Mapping[str, Any]) -> Any:
+    """A row's label by ``label_names``: an array, one for each output, or None."""
+    found = {output: arrays[name] for output, name in names.items()}
+    return found.get("", found or None)
 
 
 def match_names(
@@ -53,7 +72,11 @@ def match_names(
         DataError: an input has no array.
     """
     wanted = {s.name for s in inputs}
-    arrays = [name for name in available if name in wanted or name not in LABEL_NAMES]
+    arrays = [
+        name
+        for name in available
+        if name in wanted or not (name in LABEL_NAMES or name.startswith(OWN_LABELS))
+    ]
     if len(inputs) == 1 and inputs[0].name not in arrays and len(arrays) == 1:
         return {inputs[0].name: arrays[0]}
     if missing := [s for s in inputs if s.name not in arrays]:

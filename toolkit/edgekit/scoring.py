@@ -1,36 +1,41 @@
 """The original against a file made from it, on the same samples."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from math import inf, log10
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from math import inf, isfinite
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 
-from edgekit.rows import Array
-from edgekit.statistics import Verdict, drop_interval, judge
+from edgekit.figures import Figure
+from edgekit.judging import Judgement, hold, not_numbers
+from edgekit.limits import Limit, Limits, check_outputs
+from edgekit.matching import Renamed
+from edgekit.metrics import Metric, find_metric
+from edgekit.rows import Array, DataError
+from edgekit.statistics import Interval, Verdict, worst
 from edgekit.storage import Store, Stored
+from edgekit.tasks import Labels, Task, labels_of, scores, truth
 from edgekit_runtimes import Session
 
-Task = Literal["classes", "binary", "values"]
-"""What an output tells: one of several classes, yes or no, or plain numbers."""
-
 _BATCH = 32
+_MANY = 20  # classes, from which on the five best are of interest
+_WIDE = 16  # values, from which on a vector without labels is taken for an embedding
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How far a file may stray before it fails."""
+class Measure:
+    """One metric of one output."""
 
-    max_drop: float = 0.01
-    """Accuracy lost on labelled samples, as a share: 0.01 is one point."""
-    max_disagreement: float = 0.02
-    """Samples with another answer than the original's, where there are no labels."""
-    min_sqnr: float = 20.0
-    """dB, for outputs that are plain numbers: 20 dB is an error of a tenth of the signal."""
-    min_float_sqnr: float = 60.0
-    """dB, for a float32 file: below it, the conversion itself went wrong."""
+    metric: str
+    value: float
+    original: float | None = None
+    """The original's own; None where the metric is the distance from it."""
+    drop: float | None = None
+    """How much worse than the original; negative where better."""
+    interval: Interval | None = None
+    """95%, of the drop; of the value where there is no drop; None where nobody asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,59 +48,57 @@ class Score:
     sqnr_db: float
     """Signal to quantization noise: 10 log10(sum of original^2 / sum of error^2); inf if equal."""
     max_error: float
-    agreement: float | None = None
+    agreement: float | None
     """The share of samples with the original's answer, where the task has answers."""
-    accuracy: float | None = None
-    original_accuracy: float | None = None
-    drop_interval: tuple[float, float] | None = None
-    """95%, of the accuracy lost; without labels, of the disagreement."""
-    verdict: Verdict = "holds"
-    reason: str = ""
+    measures: tuple[Measure, ...]
+    """The first is the task's own."""
+    judgements: tuple[Judgement, ...] = ()
+    rows: Array | None = field(default=None, repr=False, compare=False)
+    """What the task's own metric keeps of each sample; not in a report's ``to_dict``."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of its limits' verdicts."""
+        return worst([j.verdict for j in self.judgements])
+
+    @property
+    def reason(self) -> str:
+        """What does not hold, in words."""
+        told = [j for j in self.judgements if j.verdict != "holds"]
+        return "; ".join(j.reason for j in sorted(told, key=lambda j: j.verdict != "fails"))
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of right answers, where there are labels."""
+        found = self.measure("top1")
+        return None if found is None else found.value
+
+    @property
+    def original_accuracy(self) -> float | None:
+        """The original's."""
+        found = self.measure("top1")
+        return None if found is None else found.original
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, with the verdict and its reason."""
+        plain = asdict(self)
+        del plain["rows"]
+        return {**plain, "verdict": self.verdict, "reason": self.reason}
+
+    def measure(self, metric: str) -> Measure | None:
+        """The figure of a metric, where it was taken."""
+        return next((m for m in self.measures if m.metric == metric), None)
 
 
-@dataclass(slots=True)
-class _Tally:
-    """Running sums over batches."""
-
-    task: Task
-    samples: int = 0
-    signal: float = 0.0
-    noise: float = 0.0
-    max_error: float = 0.0
-    answers: int = 0
-    agreed: int = 0
-    right: int = 0
-    right_before: int = 0
-    lost: int = 0
-    won: int = 0
-    labelled: bool = field(default=False)
-
-    def add(self, expected: Array, got: Array, labels: Array | None) -> None:
-        expected, got = expected.astype(np.float64), got.astype(np.float64)
-        error = got - expected
-        self.samples += len(expected)
-        self.signal += float(np.square(expected).sum())
-        self.noise += float(np.square(error).sum())
-        self.max_error = max(self.max_error, float(np.abs(error).max(initial=0)))
-        if self.task == "values":
-            return
-        before, after = answers(expected, self.task), answers(got, self.task)
-        self.answers += before.size
-        self.agreed += int((before == after).sum())
-        if labels is not None and (truth := class_labels(labels, before.shape)) is not None:
-            was, is_ = before == truth, after == truth
-            self.labelled = True
-            self.right_before += int(was.sum())
-            self.right += int(is_.sum())
-            self.lost += int((was & ~is_).sum())
-            self.won += int((is_ & ~was).sum())
-
-
-def record(session: Session, samples: Stored, folder: Path) -> Stored:
-    """Runs every sample and keeps the outputs on disk."""
+def record(session: Session | Renamed, samples: Stored, folder: Path) -> Stored:
+    """Runs every sample, on all processors, and keeps the outputs on disk."""
     store = Store(folder)
-    for batch in samples.batches(_BATCH):
-        store.add(session.run(batch))
+    if session.device == "keras":  # spreads a batch over the processors itself
+        for batch in samples.batches(_BATCH):
+            store.add(session.run(batch))
+    else:
+        for answer in session.map(samples):
+            store.add({name: array[np.newaxis] for name, array in answer.items()})
     return store.close()
 
 
@@ -103,9 +106,10 @@ def compare(
     original: Stored,
     candidate: Stored,
     tasks: Mapping[str, Task],
-    labels: Array | None,
+    labels: Labels,
     limits: Limits,
     *,
+    metrics: Sequence[str] = (),
     is_float: bool = False,
 ) -> tuple[Score, ...]:
     """Scores each output of a file against the original's, both from ``record``.
@@ -116,119 +120,178 @@ def compare(
         tasks: what each output tells, from ``find_tasks``.
         labels: one for each sample, where there are any.
         limits: how far it may stray.
+        metrics: to measure besides those of the task and of the limits, with their intervals.
         is_float: a float32 file, which must match but for rounding.
+
+    Raises:
+        DataError: a metric or a limit fits none of the outputs.
     """
-    tallies = {name: _Tally(task) for name, task in tasks.items()}
-    both = zip(original.batches(_BATCH), candidate.batches(_BATCH), strict=True)
-    for number, (expected, got) in enumerate(both):
-        start = number * _BATCH
-        part = None if labels is None else labels[start : start + _BATCH]
-        for name, tally in tallies.items():
-            tally.add(expected[name], got[name], part)
-    return tuple(_score(name, tally, limits, is_float) for name, tally in tallies.items())
+    check_outputs(limits, tasks)
+    kept: dict[str, _Kept] = {}
+    for number, (expected, got) in enumerate(
+        zip(original.batches(_BATCH), candidate.batches(_BATCH), strict=True)
+    ):
+        part = slice(number * _BATCH, (number + 1) * _BATCH)
+        for name, task in tasks.items():
+            own = labels_of(labels, name)
+            true = None if own is None else own[part]
+            if name not in kept:
+                labelled = true is not None and truth(true, expected[name], task) is not None
+                kept[name] = _Kept(
+                    name, task, expected[name].shape, labelled, true is not None, limits, metrics
+                )
+            kept[name].add(expected[name], got[name], true)
+    for metric, output in (
+        *((name, None) for name in metrics),
+        *((limit.metric, limit.output) for limit in limits.also),
+    ):
+        of = {name: task for name, task in tasks.items() if output in (None, name)}
+        if metric and not any(metric in kept[name].metrics for name in of):
+            raise DataError(_fits_none(metric, of, labels))
+    return tuple(k.score(limits, metrics, is_float) for k in kept.values())
 
 
-def find_tasks(original: Stored, labels: Array | None) -> dict[str, Task]:
-    """What each output tells, by the original's answers and the labels."""
-    first = next(original.batches(64))
-    return {name: _find_task(array, labels) for name, array in first.items()}
+class _Kept:
+    """The rows of every metric of one output, as they come in."""
 
+    def __init__(
+        self,
+        name: str,
+        task: Task,
+        shape: tuple[int, ...],
+        labelled: bool,
+        has_labels: bool,
+        limits: Limits,
+        metrics: Sequence[str],
+    ) -> None:
+        self.name, self.task, self.labelled, self.has_labels = name, task, labelled, has_labels
+        self.own = _own_metrics(task, shape, labelled)
+        limited = [m.metric for m in limits.also if m.metric and m.output in (None, name)]
+        wanted = dict.fromkeys([*self.own, *metrics, *limited, "sqnr", "max_error"])
+        if task != "values":
+            wanted["agreement"] = None
+        self.metrics = {m: found for m in wanted if self._fits(found := find_metric(m))}
+        self.before: dict[str, list[Array]] = {m: [] for m in self.metrics}
+        self.after: dict[str, list[Array]] = {m: [] for m in self.metrics}
 
-def answers(outputs: Array, task: Task) -> Array:
-    """The answer that each sample's output gives: a class number, or 0 and 1."""
-    if task == "binary":
-        return (outputs.reshape(len(outputs), -1) > 0.5).astype(np.int64)
-    classes: Array = np.argmax(outputs, axis=-1)
-    return classes
+    def _fits(self, metric: Metric) -> bool:
+        if metric.given == "raw":
+            return self.has_labels
+        return self.task in metric.tasks and (self.labelled or metric.against == "original")
 
+    def add(self, expected: Array, got: Array, labels: Array | None) -> None:
+        """A batch of the original's outputs and the file's."""
+        for name, metric in self.metrics.items():
+            before, after = (
+                _given(metric, outputs, expected, labels, self.task) for outputs in (expected, got)
+            )
+            self.after[name].append(metric.rows(*after))
+            if metric.against == "labels":
+                self.before[name].append(metric.rows(*before))
 
-def class_labels(labels: Array, shape: tuple[int, ...]) -> Array | None:
-    """The labels as class numbers of the answers' shape, one-hot ones too; None if they are not."""
-    count = int(np.prod(shape))
-    if labels.size == count:
-        return labels.reshape(shape).astype(np.int64)
-    if labels.ndim > 1 and labels.size // labels.shape[-1] == count:
-        classes: Array = np.argmax(labels, axis=-1).reshape(shape)
-        return classes
-    return None
-
-
-def _find_task(outputs: Array, labels: Array | None) -> Task:
-    if outputs.dtype.kind not in "fiu" or not len(outputs):
-        return "values"
-    width = outputs.shape[-1] if outputs.ndim > 1 else 1
-    if width > 1:
-        sums = outputs.sum(axis=-1)
-        if outputs.min() >= 0 and np.allclose(sums, 1, atol=1e-3):
-            return "classes"
-        fits = (
-            labels is not None
-            and labels.ndim <= outputs.ndim - 1
-            and labels[: len(outputs)].size == outputs.size // width
-            and np.array_equal(labels, np.rint(labels))
-            and labels.min() >= 0
-            and labels.max() < width
+    def score(self, limits: Limits, asked: Sequence[str], is_float: bool) -> Score:
+        """The figures, and what they mean to the limits."""
+        figures = {
+            name: Figure(name, metric, *self._rows(name)) for name, metric in self.metrics.items()
+        }
+        sqnr = figures["sqnr"].value
+        judged = [
+            hold(figures[limit.metric or self.own[0]], limit)
+            for limit in self._limits(limits, is_float)
+        ]
+        if sqnr == -inf and not isfinite(float(figures["sqnr"].after[:, 1].sum())):
+            judged.append(not_numbers())
+        shown = [
+            n
+            for n in figures
+            if n in asked or n in self.own or n in {j.limit.metric for j in judged}
+        ]
+        agreement = figures.get("agreement")
+        return Score(
+            output=self.name,
+            task=self.task,
+            samples=len(figures["sqnr"].after),
+            sqnr_db=sqnr,
+            max_error=figures["max_error"].value,
+            agreement=agreement.value if agreement else None,
+            measures=tuple(_measure(figures[n], n in asked or n == self.own[0]) for n in shown),
+            judgements=tuple(judged),
+            rows=figures[self.own[0]].after,
         )
-        return "classes" if fits else "values"
-    yes_or_no = labels is not None and labels.size and set(np.unique(labels)) <= {0, 1}
-    return "binary" if yes_or_no and outputs.min() >= 0 and outputs.max() <= 1 else "values"
+
+    def _rows(self, name: str) -> tuple[Array | None, Array]:
+        before, after = self.before[name], self.after[name]
+        return (np.concatenate(before) if before else None), np.concatenate(after)
+
+    def _limits(self, limits: Limits, is_float: bool) -> list[Limit]:
+        own = self.own[0]
+        also = [
+            limit
+            for limit in limits.also
+            if limit.output in (None, self.name)
+            and (limit.metric or own) in self.metrics
+            and (limit.metric or self.labelled)
+        ]
+        if is_float:
+            return [Limit("min", limits.min_float_sqnr, "sqnr"), *also]
+        if any(limit.kind == "drop" and (limit.metric or own) == own for limit in also):
+            return also  # the user's own word on it
+        if self.labelled:
+            return [Limit("drop", limits.max_drop, own), *also]
+        if self.task != "values":
+            return [Limit("min", 1 - limits.max_disagreement, "agreement"), *also]
+        return [Limit("min", limits.min_sqnr, "sqnr"), *also]
 
 
-def _score(name: str, tally: _Tally, limits: Limits, is_float: bool) -> Score:
-    sqnr = (
-        inf
-        if tally.noise == 0
-        else (-inf if tally.signal == 0 else 10 * log10(tally.signal / tally.noise))
-    )
-    if not np.isfinite(tally.noise):
-        sqnr = -inf
-    has_answers = tally.task != "values"
+def _measure(figure: Figure, with_interval: bool) -> Measure:
     interval = None
-    verdict: Verdict = "holds"
-    reason = ""
-    if has_answers and tally.labelled:
-        interval = drop_interval(tally.lost, tally.won, tally.answers)
-        verdict = judge(tally.lost, tally.won, tally.answers, limits.max_drop)
-        drop = (tally.right_before - tally.right) / tally.answers
-        reason = _words("accuracy lost", drop, interval, limits.max_drop, verdict)
-    elif has_answers:
-        disagreed = tally.answers - tally.agreed
-        interval = drop_interval(disagreed, 0, tally.answers)
-        verdict = judge(disagreed, 0, tally.answers, limits.max_disagreement)
-        reason = _words(
-            "answers changed", disagreed / tally.answers, interval, limits.max_disagreement, verdict
-        )
-    elif sqnr < limits.min_sqnr:
-        verdict, reason = "fails", f"SQNR {sqnr:.1f} dB is under {limits.min_sqnr:g} dB"
-    if is_float and sqnr >= limits.min_float_sqnr:
-        verdict, reason = "holds", ""
-    elif is_float:
-        verdict = "fails"
-        reason = (
-            f"the conversion itself went wrong: {sqnr:.1f} dB from the original, where a float32 "
-            f"file keeps {limits.min_float_sqnr:g} dB"
-        )
-    count = tally.answers or 1
-    return Score(
-        output=name,
-        task=tally.task,
-        samples=tally.samples,
-        sqnr_db=sqnr,
-        max_error=tally.max_error,
-        agreement=tally.agreed / count if has_answers else None,
-        accuracy=tally.right / count if tally.labelled else None,
-        original_accuracy=tally.right_before / count if tally.labelled else None,
-        drop_interval=interval,
-        verdict=verdict,
-        reason=reason,
+    if with_interval:
+        interval = figure.value_interval() if figure.before is None else figure.drop_interval()
+    return Measure(figure.name, figure.value, figure.original, figure.drop, interval)
+
+
+def _own_metrics(task: Task, shape: tuple[int, ...], labelled: bool) -> tuple[str, ...]:
+    """What to look at first for such an output, and what else."""
+    several = len(shape) > 2 and task != "values"
+    if task == "values":
+        if labelled:
+            return "r2", "rmse", "mae"
+        return ("sqnr", "cosine") if len(shape) == 2 and shape[1] >= _WIDE else ("sqnr",)
+    if not labelled:
+        return "agreement", "kl"
+    if several:
+        return "mean_iou", "top1"
+    if task == "binary":
+        return "top1", "roc_auc", "f1"
+    return ("top1", "top5") if shape[-1] >= _MANY else ("top1",)
+
+
+def _given(
+    metric: Metric, outputs: Array, original: Array, labels: Array | None, task: Task
+) -> tuple[Array, Array]:
+    """What a metric is called with; see ``Metric.given``."""
+    if metric.given == "raw":
+        assert labels is not None
+        return labels, outputs
+    values = outputs.astype(np.float64)
+    if metric.against == "labels":
+        assert labels is not None
+        true = truth(labels, outputs, task)
+        assert true is not None
+        return true, values.reshape(len(values), -1) if task == "values" else scores(values, task)
+    whole = original.astype(np.float64)
+    if metric.given == "numbers":
+        return whole.reshape(len(whole), -1), values.reshape(len(values), -1)
+    return scores(whole, task), scores(values, task)
+
+
+def _fits_none(metric: str, tasks: Mapping[str, Task], labels: Labels) -> str:
+    found = find_metric(metric)
+    outputs = ", ".join(f"{name} ({task})" for name, task in tasks.items())
+    if found.against == "labels" and labels is None:
+        return f"{metric} needs labels, and the samples have none. Add them as `y`."
+    if found.against == "labels" and not set(tasks.values()).isdisjoint(found.tasks):
+        return f"{metric}: the labels' shape fits none of the outputs {outputs}."
+    return (
+        f"{metric} is for outputs that are {' or '.join(found.tasks)}; the model's are {outputs}."
     )
-
-
-def _words(
-    what: str, drop: float, interval: tuple[float, float], limit: float, verdict: Verdict
-) -> str:
-    if verdict == "holds":
-        return ""
-    low, high = interval
-    text = f"{what}: {drop:.1%}, 95% interval {low:.1%} to {high:.1%}, limit {limit:.1%}"
-    return text if verdict == "fails" else f"{text}; more samples would tell"

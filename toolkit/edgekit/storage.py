@@ -4,6 +4,7 @@ Every pass over the data reads these files, so that memory holds one batch, howe
 there are, and a source that can be read only once is read once.
 """
 
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,17 @@ class Stored:
         finally:
             for file in files.values():
                 file.close()
+
+    def write_npy(self, name: str, file: IO[bytes]) -> None:
+        """Writes one array in the format of ``.npy``, a piece at a time."""
+        header = {
+            "descr": np.lib.format.dtype_to_descr(np.dtype(self.dtypes[name])),
+            "fortran_order": False,
+            "shape": (self.count, *self.shapes[name]),
+        }
+        np.lib.format.write_array_header_1_0(file, header)
+        with self._path(name).open("rb") as rows:
+            shutil.copyfileobj(rows, file)
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{list(self.shapes).index(name)}.raw"
@@ -91,14 +103,36 @@ class Store:
         return Stored(self.folder, self.count, dict(self._shapes), dict(self._dtypes))
 
 
+def read_npy(files: Mapping[str, IO[bytes]], folder: Path) -> Stored:
+    """Arrays in the format of ``.npy``, as ``Stored.write_npy`` writes them, put into a folder.
+
+    Raises:
+        ValueError: one of them is none.
+    """
+    folder.mkdir(parents=True)
+    counts, shapes, dtypes = set[int](), {}, {}
+    for position, (name, file) in enumerate(files.items()):
+        np.lib.format.read_magic(file)
+        (count, *shape), _, kind = np.lib.format.read_array_header_1_0(file)
+        counts.add(count)
+        shapes[name], dtypes[name] = tuple(shape), kind.name
+        with (folder / f"{position}.raw").open("wb") as rows:
+            shutil.copyfileobj(file, rows)
+    if len(counts) != 1:
+        raise ValueError(f"arrays of different lengths: {sorted(counts)}")
+    return Stored(folder, counts.pop(), shapes, dtypes)
+
+
 @dataclass(frozen=True, slots=True)
 class Samples:
     """What a run works with: rows to calibrate on, and others to judge by."""
 
     calibration: Stored | None
     held_out: Stored
-    labels: Array | None
-    """Of the held-out rows."""
+    labels: Array | Mapping[str, Array] | None
+    """Of the held-out rows; by output name where outputs have labels of their own."""
+    numbers: tuple[int, ...]
+    """The held-out rows' numbers in the data."""
     label_names: tuple[str, ...]
     warnings: tuple[str, ...]
     source: str
@@ -129,6 +163,7 @@ def set_aside(
     uses = _plan(rows, calibration, held_out)
     stores = {use: Store(folder / use) for use in ("calibration", "held_out")}
     labels: list[Any] = []
+    numbers: list[int] = []
     flaws = {"nan": 0, "constant": 0, "seen": 0}
     full = {"calibration": calibration, "held_out": held_out}
     for number, (sample, label) in rows.read(lambda i: uses(i) is not None):
@@ -144,8 +179,10 @@ def set_aside(
             continue
         flaws["constant"] += any(a.size > 1 and a.min() == a.max() for a in sample.values())
         stores[use].add({name: array[np.newaxis] for name, array in sample.items()})
-        if use == "held_out" and label is not None:
-            labels.append(label)
+        if use == "held_out":
+            numbers.append(number)
+            if label is not None:
+                labels.append(label)
     stored = {use: store.close() for use, store in stores.items()}
     have = stored["held_out"].count, stored["calibration"].count
     if not have[0] or (calibration and not have[1]) or (calibration and sum(have) < FEWEST):
@@ -157,11 +194,18 @@ def set_aside(
     return Samples(
         stored["calibration"] if calibration else None,
         stored["held_out"],
-        np.array(labels) if len(labels) == have[0] else None,
+        _together(labels) if len(labels) == have[0] else None,
+        tuple(numbers),
         rows.label_names,
         tuple(_flaws(flaws, have[1] if calibration else None)),
         rows.source,
     )
+
+
+def _together(labels: list[Any]) -> Array | dict[str, Array]:
+    if isinstance(labels[0], Mapping):
+        return {name: np.array([own[name] for own in labels]) for name in labels[0]}
+    return np.array(labels)
 
 
 def _plan(rows: Rows, calibration: int, held_out: int) -> Any:

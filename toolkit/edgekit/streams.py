@@ -5,7 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.rows import Array, DataError, Row, Rows, Wanted, fit, label_name, match_names
+from edgekit.rows import (
+    Array,
+    DataError,
+    Row,
+    Rows,
+    Wanted,
+    fit,
+    label_names,
+    label_of,
+    match_names,
+)
 from edgekit_runtimes import TensorSpec
 
 _RANDOM_ROWS = 300
@@ -20,13 +30,16 @@ def array_rows(data: Any, inputs: Sequence[TensorSpec]) -> Rows:
         arrays = {str(name): np.asarray(value) for name, value in data.items()}
     else:
         arrays = {"x": np.asarray(data)}
-    if labels is None and (label := label_name(arrays, inputs)):
-        labels = arrays.pop(label)
+    if labels is None:
+        labels = label_of(label_names(arrays, inputs), arrays)
     names = match_names(list(arrays), inputs, "the arrays")
     if any(arrays[name].ndim == 0 for name in names.values()):
         raise DataError("the arrays: a lone number, where samples are wanted, batch axis first.")
     counts = {len(arrays[name]) for name in names.values()}
-    if labels is not None:
+    if isinstance(labels, Mapping):
+        labels = {str(name): np.asarray(own) for name, own in labels.items()}
+        counts |= {len(own) for own in labels.values()}
+    elif labels is not None:
         counts.add(len(labels))
     if len(counts) != 1:
         raise DataError(f"the arrays have different numbers of samples: {sorted(counts)}.")
@@ -34,7 +47,7 @@ def array_rows(data: Any, inputs: Sequence[TensorSpec]) -> Rows:
     def read(wanted: Wanted) -> Iterator[tuple[int, Row]]:
         for i in filter(wanted, range(next(iter(counts)))):
             sample = {s.name: fit(arrays[names[s.name]][i], s, "the arrays") for s in inputs}
-            yield i, (sample, None if labels is None else np.asarray(labels[i]))
+            yield i, (sample, _at(labels, i))
 
     return Rows(read, count=counts.copy().pop(), source="arrays")
 
@@ -48,7 +61,9 @@ def stream_rows(data: Any, inputs: Sequence[TensorSpec], source: str) -> Rows:
             arrays, label = _split(element, inputs, source)
             batched = all(arrays[s.name].ndim == len(s.shape) for s in inputs)
             counts = {len(a) for a in arrays.values()} if batched else {1}
-            if batched and label is not None:
+            if batched and isinstance(label, Mapping):
+                counts |= {len(own) for own in label.values()}
+            elif batched and label is not None:
                 label = np.atleast_1d(label)
                 counts.add(len(label))
             if len(counts) != 1:
@@ -57,7 +72,7 @@ def stream_rows(data: Any, inputs: Sequence[TensorSpec], source: str) -> Rows:
                 if wanted(number):
                     row = {n: a[i] if batched else a for n, a in arrays.items()}
                     sample = {s.name: fit(row[s.name], s, source) for s in inputs}
-                    yield number, (sample, label if label is None or not batched else label[i])
+                    yield number, (sample, _at(label, i) if batched else label)
                 number += 1
 
     return Rows(read, source=source)
@@ -72,6 +87,12 @@ def random_rows(inputs: Sequence[TensorSpec]) -> Rows:
             yield i, ({s.name: _random(random, s) for s in inputs}, None)
 
     return Rows(read, count=_RANDOM_ROWS, source="random")
+
+
+def _at(labels: Any, i: int) -> Any:
+    if isinstance(labels, Mapping):
+        return {name: own[i] for name, own in labels.items()}
+    return None if labels is None else np.asarray(labels[i])
 
 
 def _random(random: np.random.Generator, spec: TensorSpec) -> Array:
@@ -103,12 +124,15 @@ def _elements(data: Any, source: str) -> Iterator[Any]:
     yield from data
 
 
-def _split(
-    element: Any, inputs: Sequence[TensorSpec], source: str
-) -> tuple[dict[str, Array], Array | None]:
-    label = None
+def _split(element: Any, inputs: Sequence[TensorSpec], source: str) -> tuple[dict[str, Array], Any]:
+    label: Any = None
     if isinstance(element, tuple) and len(element) in (2, 3):  # the third: Keras' sample weights
-        element, label = element[0], np.asarray(element[1])
+        element, label = element[0], element[1]
+        label = (
+            {str(name): np.asarray(own) for name, own in label.items()}
+            if isinstance(label, Mapping)
+            else np.asarray(label)
+        )
     if isinstance(element, list):
         if len(element) != 1 or len(inputs) != 1:
             raise DataError(
@@ -120,7 +144,7 @@ def _split(
     if not isinstance(element, Mapping):
         element = {"x": element}
     arrays = {str(name): np.asarray(value) for name, value in element.items()}
-    if label is None and (name := label_name(arrays, inputs)):
-        label = arrays[name]
+    if label is None:
+        label = label_of(label_names(arrays, inputs), arrays)
     names = match_names(list(arrays), inputs, source)
     return {s.name: arrays[names[s.name]] for s in inputs}, label

@@ -2,28 +2,40 @@
 
 from collections.abc import Iterator
 from math import isinf
+from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from edgekit.layers import worst_layers
+from edgekit.metrics import find_metric
 from edgekit.report import Report
-from edgekit.scoring import Score
+from edgekit.scoring import Measure, Score
 
+_TITLES = {"top1": "accu-\nracy"}
+_LAYERS, _LEAST = 8, 0.01  # as many layers as are of interest, if they add as much
 _STYLE = {"holds": "green", "fails": "bold red", "not proven": "yellow"}
 
 
-def render(report: Report) -> RenderableType:
-    """The report as something rich prints."""
+def render(report: Report, *, worst: int = 0) -> RenderableType:
+    """The report as something rich prints.
+
+    Args:
+        report: of ``convert`` or ``validate``.
+        worst: how many of the samples that changed most to list.
+    """
     scores = [file.worst_score for file in report.files]
     has_answers = any(s.agreement is not None for s in scores)
-    labelled = any(s.accuracy is not None for s in scores)
+    own = [_own(score) for score in scores]
+    titles = _titles(report)
+    names = {m.metric for m in own if m}
     several = any(len(file.scores) > 1 for file in report.files)
     timed = any(file.latency_ms is not None for file in report.files)
     floats = {f.format: f.bytes for f in report.files if f.precision == "float32"}
 
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    table.add_column("file", no_wrap=True)
+    table.add_column("file", overflow="fold")
     table.add_column("size", justify="right", no_wrap=True)
     if floats:
         table.add_column("of\nfloat", justify="right", no_wrap=True)
@@ -31,8 +43,9 @@ def render(report: Report) -> RenderableType:
         table.add_column("worst\noutput", no_wrap=True)
     if has_answers:
         table.add_column("same\nanswer", justify="right", no_wrap=True)
-    if labelled:
-        table.add_column("accu-\nracy", justify="right", no_wrap=True)
+    if names:
+        title = _TITLES.get(name := next(iter(names)), name) if len(names) == 1 else "metric"
+        table.add_column(title, justify="right", no_wrap=True)
     table.add_column("SQNR\ndB", justify="right", no_wrap=True)
     if not has_answers:
         table.add_column("max\nerror", justify="right", no_wrap=True)
@@ -47,25 +60,37 @@ def render(report: Report) -> RenderableType:
         size(report.model_bytes),
         *[""] * (bool(floats) + several + has_answers),
     ]
-    if labelled:
-        original.append(
-            _percent(next(s.original_accuracy for s in scores if s.accuracy is not None))
-        )
+    if len(names) == 1:
+        first = next(m for m in own if m)
+        original.append(_figure(first.metric, first.original))
     table.add_row(*original, style="dim")
-    for file, score in zip(report.files, scores, strict=True):
-        row = [file.name, size(file.bytes)]
+    for file, score, measure in zip(report.files, scores, own, strict=True):
+        row = [titles[file.title], size(file.bytes)]
         if floats:
             row.append(_times(file.bytes / floats[file.format] if file.format in floats else None))
         row += [score.output] if several else []
         row += [_percent(score.agreement)] if has_answers else []
-        row += [_percent(score.accuracy)] if labelled else []
+        if names and measure:
+            value = _figure(measure.metric, measure.value)
+            row.append(value if len(names) == 1 else f"{measure.metric} {value}")
+        elif names:
+            row.append("")
         row += [_decibel(score)]
         row += [] if has_answers else [f"{score.max_error:.2g}"]
         row += ["" if file.latency_ms is None else f"{file.latency_ms:.3g}"] if timed else []
         row += [_times(file.latency_ratio)] if timed and floats else []
         verdict = Text(file.verdict, _STYLE[file.verdict]) if report.shippable else Text("-")
         table.add_row(*row, verdict)
-    return Group(Text(_heading(report), style="bold"), Text(), table, *_words(report))
+    return Group(
+        Text(_heading(report), style="bold"),
+        Text(),
+        table,
+        *_more_measures(report),
+        *_sources(report),
+        *_words(report),
+        *_layers(report),
+        *(_samples(report, worst) if worst else ()),
+    )
 
 
 def size(count: int) -> str:
@@ -88,18 +113,27 @@ def _heading(report: Report) -> str:
 
 def _words(report: Report) -> Iterator[RenderableType]:
     yield Text()
+    titles = _titles(report)
     alike: dict[tuple[str, str], list[str]] = {}
     for file in report.files if report.shippable else ():
         for score in file.scores:
             if score.reason:
-                where = f"{file.name} ({score.output})" if len(file.scores) > 1 else file.name
+                where = (
+                    f"{titles[file.title]} ({score.output})"
+                    if len(file.scores) > 1
+                    else titles[file.title]
+                )
                 alike.setdefault((score.verdict, score.reason), []).append(where)
+        for fault in file.faults:
+            alike.setdefault(("fails", fault), []).append(titles[file.title])
     for (verdict, reason), names in alike.items():
         yield Text(f"{verdict}: {', '.join(names)}: {reason}", _STYLE[verdict])
     for precision, twins in report.twins.items():
         if precision != "float32":
             yield Text(f"both {precision} files {_alike(twins)}")
-    for warning in report.warnings:
+    for warning in dict.fromkeys(
+        (*report.warnings, *(w for f in report.files for w in f.warnings))
+    ):
         yield Text(f"warning: {warning}", style="yellow")
     for note in report.notes:
         yield Text(f"note: {note}", style="dim")
@@ -113,6 +147,157 @@ def _alike(scores: tuple[Score, ...]) -> str:
     said = [s.agreement for s in scores if s.agreement is not None]
     same = f"gave the same answer on {min(said):.1%} of the samples, and " if said else ""
     return f"{same}are {farthest.sqnr_db:.0f} dB from each other"
+
+
+def _titles(report: Report) -> dict[str, str]:
+    """Files' titles without the folder, where that leaves no doubt."""
+    short = {
+        file.title: file.title.removeprefix(f"{Path(file.name).parent}/") for file in report.files
+    }
+    return short if len(set(short.values())) == len(short) else {title: title for title in short}
+
+
+def _own(score: Score) -> Measure | None:
+    """The task's own metric, where it is measured against labels."""
+    return next((m for m in score.measures if m.original is not None), None)
+
+
+def _more_measures(report: Report) -> Iterator[RenderableType]:
+    """What the first table has no column for."""
+    rows = [
+        (file, score, measure)
+        for file in report.files
+        for score in file.scores
+        for measure in score.measures
+        if measure.metric not in ("agreement", "sqnr", "max_error")
+        and (len(score.measures) > 1 or len(file.scores) > 1)
+        and (measure is not _own(score) or len(file.scores) > 1)
+    ]
+    if not rows:
+        return
+    several = any(len(file.scores) > 1 for file in report.files)
+    titles = _titles(report)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("file", overflow="fold")
+    if several:
+        table.add_column("output")
+    for title in ("metric", "original", "file"):
+        table.add_column(title, justify="left" if title == "metric" else "right", no_wrap=True)
+    table.add_column("95% interval", no_wrap=True)
+    for file, score, measure in rows:
+        interval = ""
+        if measure.interval:
+            low, high = (_figure(measure.metric, end) for end in measure.interval)
+            interval = f"{'worse by ' if measure.drop is not None else ''}{low} to {high}"
+        table.add_row(
+            titles[file.title],
+            *([score.output] if several else []),
+            measure.metric,
+            _figure(measure.metric, measure.original),
+            _figure(measure.metric, measure.value),
+            interval,
+        )
+    yield Text()
+    yield table
+
+
+def _sources(report: Report) -> Iterator[RenderableType]:
+    """Whose error it is, of files that are more than a conversion."""
+    told = [
+        (file, file.sources)
+        for file in report.files
+        if file.sources and (file.sources.quantization_db, file.sources.runtime_db) != (None, None)
+    ]
+    if not told:
+        return
+    titles = _titles(report)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("SQNR, dB, of each step", no_wrap=True)
+    for step in ("conversion", "quantization", "runtime"):
+        table.add_column(step, justify="right", no_wrap=True)
+    for file, sources in told:
+        steps = (sources.conversion_db, sources.quantization_db, sources.runtime_db)
+        table.add_row(titles[file.title], *map(_step, steps))
+    yield Text()
+    yield table
+
+
+def _layers(report: Report) -> Iterator[RenderableType]:
+    titles = _titles(report)
+    for file in report.files:
+        if not file.layers:
+            continue
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+        table.add_column(f"layers of {titles[file.title]},\nthose first that add most noise")
+        table.add_column("operator", no_wrap=True)
+        for title in ("adds", "SQNR\ndB", "satu-\nrated"):
+            table.add_column(title, justify="right", no_wrap=True)
+        causes: list[str] = []
+        for layer in worst_layers(file.layers, _LAYERS):
+            if layer.adds < _LEAST and not layer.cause:
+                continue
+            number = ""
+            if layer.cause:
+                causes.append(f"[{len(causes) + 1}] {layer.name}: {layer.cause}")
+                number = f" [{len(causes)}]"
+            table.add_row(
+                Text(f"{layer.name}{number}"),
+                layer.kind,
+                f"{layer.adds:.0%}",
+                _step(layer.sqnr_db),
+                "" if layer.range is None else f"{layer.saturated:.1%}",
+            )
+        yield Text()
+        yield table
+        yield from map(Text, causes)
+
+
+def _samples(report: Report, worst: int) -> Iterator[RenderableType]:
+    titles = _titles(report)
+    for file in report.files:
+        for evidence in file.evidence:
+            rounded = file.precision == "float32"  # what float32 rounds otherwise is no news
+            changed = [w for w in evidence.worst if w.flipped or (w.error and not rounded)][:worst]
+            if not changed:
+                continue
+            table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+            output = f" ({evidence.output})" if len(file.evidence) > 1 else ""
+            for title in (
+                f"sample, worst of\n{titles[file.title]}{output}",
+                "label",
+                "original",
+                "file",
+            ):
+                table.add_column(title)
+            table.add_column("error", justify="right", no_wrap=True)
+            for sample in changed:
+                after = Text(sample.after, "bold" if sample.flipped else "")
+                row = (
+                    str(sample.number),
+                    sample.label,
+                    sample.before,
+                    after,
+                    f"{sample.error:.3g}",
+                )
+                table.add_row(*row)
+            yield Text()
+            yield table
+            yield Text(
+                f"{evidence.flipped:,} of {report.judged_on:,} samples are answered otherwise"
+            )
+
+
+def _step(decibel: float | None) -> str:
+    if decibel is None:
+        return "-"
+    return "equal" if isinf(decibel) and decibel > 0 else f"{decibel:.1f}"
+
+
+def _figure(metric: str, value: float | None) -> str:
+    """A metric's value as a person says it."""
+    if value is None:
+        return ""
+    return f"{value:.1%}" if find_metric(metric).share else f"{value:.4g}"
 
 
 def _percent(share: float | None) -> str:

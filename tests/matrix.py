@@ -1,21 +1,24 @@
-"""``make matrix``: every model of the zoo in every format and precision, as a table.
+"""``make matrix``: every model of the zoo in every format and precision, as tables.
 
 Usage: matrix.py TABLE.md [NAME ...], or matrix.py --row NAME for one row as JSON. Each row runs in a
 process of its own, so that its peak memory is its own.
 """
 
 import json
-import resource
+import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from zoo import LARGE, SMALL, samples
+from zoo import LARGE, RECURRENT, REFUSED, SMALL, samples
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
+FORMATS = ("tflite", "onnx")
 
 
 def row(name: str) -> dict[str, Any]:
@@ -25,60 +28,163 @@ def row(name: str) -> dict[str, Any]:
     import edgekit
 
     keras.utils.set_random_seed(0)
-    model = {**SMALL, **LARGE}[name]()
-    data = samples(model)
+    model = {**SMALL, **REFUSED, **LARGE, **RECURRENT}[name]()
+    data = samples(model, 400 if name in RECURRENT else 120)  # of which 200, or 80, calibrate
     with tempfile.TemporaryDirectory() as folder:
         source: Any = model
         if name == "subclassed":  # a class of one's own is loaded by a function of one's own
             source = "zoo:subclassed"
         start = time.perf_counter()
-        try:
-            report = edgekit.convert(source, data, folder, precision=PRECISIONS)
-        except (edgekit.ConversionError, edgekit.ModelError, edgekit.DataError) as error:
-            return {"error": str(error)}
-        sizes = {(f.format, f.precision): f.bytes for f in report.files}
+        with PeakMemory() as peak:
+            try:
+                report = edgekit.convert(source, data, folder, precision=PRECISIONS)
+            except (edgekit.ConversionError, edgekit.ModelError, edgekit.DataError) as error:
+                return {"error": str(error)}
         return {
-            "files": {f.name: f.worst_score.sqnr_db for f in report.files},
-            "size": {k: sizes[k, "int8"] / sizes[k, "float32"] for k in ("tflite", "onnx")},
+            "files": {
+                f"{f.precision} {f.format}": {
+                    "sqnr_db": f.worst_score.sqnr_db,
+                    "bytes": f.bytes,
+                    "latency_ms": f.latency_ms,
+                }
+                for f in report.files
+            },
             "seconds": time.perf_counter() - start,
-            "peak_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000,
+            "peak_mb": peak.bytes / 1e6,
             "notes": [n for n in report.notes if "slower" not in n],
         }
 
 
-def cells(found: dict[str, Any]) -> list[str]:
+class PeakMemory:
+    """The most that this process's children held, they and theirs together, in ``bytes``.
+
+    Linux keeps each process's own peak (VmHWM), so looking now and then misses only what a process
+    takes in its last moment. ``ru_maxrss`` would not do: a child's starts at its parent's.
+    """
+
+    def __enter__(self) -> "PeakMemory":
+        self.bytes = 0
+        self._ended = threading.Event()
+        self._watch = threading.Thread(target=self._look, daemon=True)
+        self._watch.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ended.set()
+        self._watch.join()
+
+    def _look(self) -> None:
+        while not self._ended.wait(0.05):
+            self.bytes = max(self.bytes, sum(map(_peak, _descendants(Path("/proc/self")))))
+
+
+def _descendants(process: Path) -> list[Path]:
+    found = []
+    for children in process.glob("task/*/children"):
+        for number in _text(children).split():
+            child = Path("/proc", number)
+            found += [child, *_descendants(child)]
+    return found
+
+
+def _peak(process: Path) -> int:
+    found = re.search(r"VmHWM:\s+(\d+) kB", _text(process / "status"))
+    return int(found[1]) * 1024 if found else 0
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:  # it has ended meanwhile
+        return ""
+
+
+def main_row(name: str, found: dict[str, Any]) -> list[str]:
+    """A model of the zoo: the accuracy of each file, what int8 saves, and what it took."""
     if "error" in found:
-        return [found["error"].replace("|", "/"), *[""] * (len(PRECISIONS) + 3)]
-    scores = [
-        " / ".join(
-            _decibel(found["files"][f"model_{precision}.{form}"]) for form in ("tflite", "onnx")
-        )
-        for precision in PRECISIONS
+        reason = found["error"].rsplit("model.keras: ", 1)[-1].replace("|", "/")
+        return [name, *["refused"] * len(PRECISIONS), "", "", "", reason]
+    return [
+        name,
+        *(_pair(found, precision, "sqnr_db", _decibel) for precision in PRECISIONS),
+        _of_float(found, "int8"),
+        f"{found['seconds']:.0f}",
+        f"{found['peak_mb']:.0f}",
+        "; ".join(found["notes"]),
     ]
-    sizes = " / ".join(f"{found['size'][form]:.2f}" for form in ("tflite", "onnx"))
-    notes = "; ".join(found["notes"])
-    return [*scores, sizes, f"{found['seconds']:.0f}", f"{found['peak_mb']:.0f}", notes]
+
+
+def recurrent_row(name: str, found: dict[str, Any]) -> list[str]:
+    """A recurrent model: accuracy, size and latency, of the precisions that people ship."""
+    if "error" in found:
+        return [name, found["error"].replace("|", "/"), *[""] * (len(RECURRENT_HEADS) - 2)]
+    cells = [
+        name,
+        _pair(found, "float32", "bytes", lambda size: f"{size / 1000:.0f}"),
+        _pair(found, "float32", "latency_ms", "{:.2f}".format),
+    ]
+    for precision in ("dynamic", "int8"):
+        cells += [
+            _pair(found, precision, "sqnr_db", _decibel),
+            _of_float(found, precision),
+            _pair(found, precision, "latency_ms", "{:.2f}".format),
+        ]
+    return cells
+
+
+MAIN_HEADS = ["model", *PRECISIONS, "int8 of float32", "s", "peak MB", "what is done otherwise"]
+RECURRENT_HEADS = ["model", "float32 KB", "ms"]
+RECURRENT_HEADS += [f"{p}{of}" for p in ("dynamic", "int8") for of in (" dB", " of float32", " ms")]
+
+
+def _pair(
+    found: dict[str, Any], precision: str, figure: str, written: Callable[[float], str]
+) -> str:
+    return " / ".join(written(found["files"][f"{precision} {form}"][figure]) for form in FORMATS)
+
+
+def _of_float(found: dict[str, Any], precision: str) -> str:
+    sizes = {key: file["bytes"] for key, file in found["files"].items()}
+    return " / ".join(
+        f"{sizes[f'{precision} {form}'] / sizes[f'float32 {form}']:.2f}" for form in FORMATS
+    )
 
 
 def _decibel(value: float) -> str:
     return "equal" if value == float("inf") else f"{value:.0f}"
 
 
-def main(target: Path, names: list[str]) -> None:
-    """Writes the table, or those rows of it that are named."""
-    before, mark, table = target.read_text().partition("<!-- made by make matrix -->\n")
-    rows = {line.split(" | ")[0].removeprefix("| "): line for line in table.splitlines()[2:]}
-    heads = ["model", *PRECISIONS, "int8 of float32", "s", "peak MB", "what is done otherwise"]
-    for name in names or [*SMALL, *LARGE]:
-        done = subprocess.run(
-            [sys.executable, __file__, "--row", name], capture_output=True, text=True, check=False
-        )
-        last = done.stdout.strip().splitlines()[-1:] or ['{"error": "the process died"}']
-        rows[name] = f"| {' | '.join([name, *cells(json.loads(last[0]))])} |"
-        print(rows[name], flush=True)
-        lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
-        lines += [rows[n] for n in (*SMALL, *LARGE) if n in rows]
-        target.write_text(f"{before}{mark}" + "\n".join(lines) + "\n")
+TABLES: list[tuple[str, list[str], list[str], Callable[[str, dict[str, Any]], list[str]]]] = [
+    ("<!-- made by make matrix -->", [*SMALL, *REFUSED, *LARGE], MAIN_HEADS, main_row),
+    ("<!-- made by make matrix: recurrent -->", [*RECURRENT], RECURRENT_HEADS, recurrent_row),
+]
+
+
+def main(target: Path, wanted: list[str]) -> None:
+    """Writes the tables, or those rows of them that are named."""
+    for mark, names, heads, cells in TABLES:
+        for name in names:
+            if wanted and name not in wanted:
+                continue
+            command = [sys.executable, __file__, "--row", name]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            last = done.stdout.strip().splitlines()[-1:] or ['{"error": "the process died"}']
+            line = f"| {' | '.join(cells(name, json.loads(last[0])))} |"
+            print(line, flush=True)
+            target.write_text(_with_row(target.read_text(), mark, names, heads, name, line))
+
+
+def _with_row(
+    page: str, mark: str, names: list[str], heads: list[str], name: str, line: str
+) -> str:
+    """The page with one line of the table behind ``mark`` replaced, in the order of ``names``."""
+    before, _, after = page.partition(f"{mark}\n")
+    table, gap, rest = after.partition("\n\n")
+    lines = table.strip().splitlines()[2:]
+    rows = {old.split(" | ")[0].removeprefix("| "): old for old in lines} | {name: line}
+    head = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    whole = "\n".join([*head, *(rows[n] for n in names if n in rows)])
+    return f"{before}{mark}\n{whole}{gap or chr(10)}{rest}"
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def digits_mlp() -> Any:
     )
 
 
-def digits_lstm() -> Any:
+def digits_lstm(*, unroll: bool = False) -> Any:
     """An LSTM that reads an image row by row, untrained."""
     import keras
 
@@ -32,7 +32,7 @@ def digits_lstm() -> Any:
     return keras.Sequential(
         [
             layers.Input((8, 8), name="rows"),
-            layers.LSTM(16),
+            layers.LSTM(16, unroll=unroll),
             layers.Dense(10, activation="softmax", name="digit"),
         ]
     )

@@ -18,6 +18,7 @@ from edgekit_converters.base import (
 from edgekit_converters.calibration import ranges_over
 from edgekit_converters.conversion import Conversion, convert
 from edgekit_converters.marking import mark
+from edgekit_converters.onnx import data_file
 from edgekit_converters.onnx_graph import DEFAULT_OPSET
 from edgekit_converters.source import check_source, load_model
 from edgekit_converters.worker import WorkerError, run_in_worker
@@ -38,6 +39,7 @@ __all__ = [
     "WorkerError",
     "check_source",
     "convert",
+    "data_file",
     "load_model",
     "mark",
     "ranges_over",

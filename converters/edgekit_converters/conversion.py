@@ -14,11 +14,11 @@ from edgekit_converters.base import (
     Samples,
 )
 from edgekit_converters.calibration import Ranges, ranges_over
-from edgekit_converters.graph import write_float_graph
+from edgekit_converters.graph import is_too_large, weight_bytes, write_float_graph
 from edgekit_converters.onnx import write_onnx
 from edgekit_converters.onnx_graph import DEFAULT_OPSET, OnnxGraph, to_onnx
 from edgekit_converters.preprocessing import preprocessing
-from edgekit_converters.recurrent import has_loop, unrolled
+from edgekit_converters.recurrent import has_loop
 from edgekit_converters.tflite import write_tflite
 
 Target = tuple[Format, Precision]
@@ -74,7 +74,21 @@ def convert(
             "--data; or choose --precision float32,dynamic, which needs none."
         )
 
-    def write(graph: Path, twin: OnnxGraph | None, precision: Precision, ranges: Ranges) -> None:
+    if is_too_large(model) and set(targets) != {("onnx", "float32")}:
+        raise ConversionError(
+            f"the weights take {weight_bytes(model) / 1e9:.1f} GB in float32. A TFLite file holds 2 GB, and "
+            "all but the float32 ONNX file are made from one. Choose --to onnx --precision float32: it "
+            "keeps its weights in a file beside it."
+        )
+    progress("building the float graph")
+    graph = scratch / "graph.tflite"
+    held = write_float_graph(model, graph, batch=batch, shapes=shapes)
+    twin: OnnxGraph | None = None
+    if "onnx" in formats:
+        progress("translating to ONNX")
+        twin = to_onnx(graph, scratch, opset, held)
+
+    def write(precision: Precision, ranges: Ranges) -> None:
         progress(f"writing {precision}")
         tflite = targets.get(("tflite", precision), scratch / f"{precision}.tflite")
         if ("tflite", precision) in targets or precision in CALIBRATED:
@@ -90,46 +104,35 @@ def convert(
                 interface=interface,
             )
 
-    def twin_of(graph: Path) -> OnnxGraph | None:
-        if "onnx" not in formats:
-            return None
-        progress("translating to ONNX")
-        return to_onnx(graph, scratch, opset)
-
-    progress("building the float graph")
-    graph = scratch / "graph.tflite"
-    write_float_graph(model, graph, batch=batch, shapes=shapes)
-    loops = has_loop(graph)
-    twin = twin_of(graph) if plain or not loops else None
     for precision in plain:
-        write(graph, twin, precision, {})
+        write(precision, {})
     if not calibrated:
         return Conversion()
-
-    notes: list[str] = []
-    if loops:
-        progress("unrolling the recurrent layers")
-        graph = scratch / "unrolled.tflite"
-        write_float_graph(unrolled(model), graph, batch=batch, shapes=shapes)
-        twin = twin_of(graph)
-        notes.append(
-            f"recurrent layers are unrolled in {' and '.join(calibrated)}: a loop's inside cannot be "
-            "calibrated"
-        )
-    if preprocessing(graph):
-        notes.append(
-            "the rescaling or normalization of the inputs stays in float in "
-            f"{' and '.join(calibrated)}: one scale cannot hold features of different widths"
-            if interface == "float"
-            else "integer inputs have one scale for all features, before the model rescales or "
-            "normalizes them: where their widths differ, do that outside, or take real inputs"
-        )
     assert samples is not None
     progress(f"calibrating on {len(samples)} samples")
     ranges = ranges_over(graph, samples)
     for precision in calibrated:
-        write(graph, twin, precision, ranges)
-    return Conversion(ranges, graph, tuple(notes))
+        write(precision, ranges)
+    return Conversion(ranges, graph, tuple(_notes(graph, calibrated, interface)))
+
+
+def _notes(graph: Path, calibrated: list[Precision], interface: InterfaceType) -> list[str]:
+    """What calibrated files do otherwise than asked for."""
+    precisions, notes = " and ".join(calibrated), []
+    if has_loop(graph):
+        notes.append(
+            f"recurrent layers keep their loop in {precisions}, in both formats: in it the matrix "
+            "products, which hold the weights, are in integers; the gates and the state stay in float"
+        )
+    if preprocessing(graph):
+        notes.append(
+            f"the rescaling or normalization of the inputs stays in float in {precisions}: one scale "
+            "cannot hold features of different widths"
+            if interface == "float"
+            else "integer inputs have one scale for all features, before the model rescales or "
+            "normalizes them: where their widths differ, do that outside, or take real inputs"
+        )
+    return notes
 
 
 def _precisions(targets: Mapping[Target, Path]) -> list[Precision]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgekit_converters import flatbuffer
-from edgekit_converters.base import ConversionError
+from edgekit_converters.base import Array, ConversionError
 
 _FROZEN_BELOW = 150_000_000
 """Bytes of weights up to which a function is frozen, which takes a third of the time of the way by a
@@ -20,9 +20,29 @@ SavedModel (MobileNetV2: 2 s, not 9). Above it the SavedModel wins, since its we
 that the converter reads as it folds them in (VGG16: 28 s and 4.2 GB, not 128 s and 13.8 GB)."""
 
 
+MOST_BYTES = 2_000_000_000
+"""Of weights that a TFLite file holds: the offsets in it reach 2 GiB, and the graph takes a little."""
+
+_HELD_FROM = 1_000_000  # bytes of a weight that is worth leaving out of the graph
+
+
+def weight_bytes(model: Any) -> int:
+    """What a Keras model's weights take in float32."""
+    return sum(_bytes(v) for v in model.variables)
+
+
+def is_too_large(model: Any) -> bool:
+    """Whether no TFLite file can hold a Keras model's weights."""
+    return weight_bytes(model) > MOST_BYTES
+
+
+def _bytes(variable: Any) -> int:
+    return 4 * int(np.prod(variable.shape))
+
+
 def write_float_graph(
     model: Any, target: Path, *, batch: int = 1, shapes: Mapping[str, tuple[int, ...]] | None = None
-) -> None:
+) -> dict[str, Array]:
     """Writes ``model`` as float32 TFLite.
 
     Args:
@@ -31,25 +51,33 @@ def write_float_graph(
         batch: the fixed size of the batch axis. A free one makes recurrent layers unconvertible.
         shapes: the shape of one sample, by input name, for inputs whose size Keras leaves open.
 
+    Returns:
+        The weights that the file does not hold but takes as inputs, by their names there: none, but
+        for a model above ``MOST_BYTES``.
+
     Raises:
         ConversionError: an axis is left open, or TensorFlow cannot convert the model.
     """
     import keras
     import tensorflow as tf
 
+    weights = weight_bytes(model)
+    held = [v for v in model.variables if _bytes(v) >= _HELD_FROM] if is_too_large(model) else []
     specs = [
         tf.TensorSpec((batch, *_closed(tensor, shapes or {})), tensor.dtype, name=_port("input", i))
         for i, tensor in enumerate(model.inputs)
     ]
+    specs += [tf.TensorSpec(v.shape, v.dtype, name=_port("weight", i)) for i, v in enumerate(held)]
 
     def serve(*arrays: Any) -> dict[str, Any]:
-        outputs = keras.tree.flatten(model(list(arrays), training=False))
+        count = len(model.inputs)
+        with keras.StatelessScope(state_mapping=list(zip(held, arrays[count:], strict=True))):
+            outputs = keras.tree.flatten(model(list(arrays[:count]), training=False))
         return {_port("output", i): tf.identity(y) for i, y in enumerate(outputs)}
 
-    weights = sum(int(np.prod(v.shape)) * 4 for v in model.variables)
     saved = target.with_suffix(".saved_model")
     try:
-        if weights < _FROZEN_BELOW:
+        if weights < _FROZEN_BELOW or held:
             converter = _frozen(tf.function(serve, input_signature=specs, autograph=False))
         else:
             archive = keras.export.ExportArchive()
@@ -59,6 +87,8 @@ def write_float_graph(
             converter = tf.lite.TFLiteConverter.from_saved_model(
                 str(saved), signature_keys=["serve"]
             )
+        # A product of two computed tensors would lose the ReLU behind it in TFLite's BATCH_MATMUL.
+        converter.unfold_batchmatmul = bool(held)
         target.write_bytes(converter.convert())
     except Exception as error:  # the converter raises anything, MLIR diagnostics included
         raise ConversionError(
@@ -68,8 +98,11 @@ def write_float_graph(
         shutil.rmtree(saved, ignore_errors=True)
     written = flatbuffer.read(target)
     flatbuffer.order_ends(written)
-    flatbuffer.rename_ends(written, [t.name for t in model.inputs], model.output_names)
+    flatbuffer.name_loops(written)
+    inputs = [t.name for t in model.inputs] + [v.path for v in held]
+    flatbuffer.rename_ends(written, inputs, model.output_names)
     flatbuffer.write(written, target)
+    return {v.path: np.asarray(v) for v in held}
 
 
 def _frozen(function: Any) -> Any:

@@ -8,6 +8,7 @@ needs to know.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,14 @@ LAYOUT = frozenset({"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """An initializer that was a TFLite constant, and the layout changes it went through."""
+    """An initializer that was a TFLite constant, and the layout changes it went through.
+
+    ``equals`` are other constants of the same shape and values, which it may stand for as well.
+    """
 
     tensor: str
     turns: tuple[tuple[str, tuple[int, ...]], ...]
+    equals: tuple[str, ...] = ()
 
     def turn(self, array: Array) -> Array:
         """Applies the same layout changes to an array of the TFLite constant's shape."""
@@ -113,10 +118,51 @@ def _opcode_index(model: Any, builtin: int) -> int:
     return len(model.operatorCodes) - 1
 
 
-def put_back(graph: Any, lifted: Mapping[str, Array]) -> dict[str, Weight]:
-    """Turns the stand-in inputs into initializers, with the layout changes done in advance."""
+def find_weights(body: Any, tensors: Mapping[str, Array]) -> dict[str, Weight]:
+    """Tells which initializers of a loop's body are which TFLite constants, turned how.
+
+    A loop's weights cannot be lifted out of it, so they are known by their values.
+    """
     from onnx import numpy_helper
 
+    found = {}
+    for initializer in body.initializer:
+        value = numpy_helper.to_array(initializer)
+        if value.dtype != np.float32 or value.size < 2:
+            continue
+        for name, constant in tensors.items():
+            turn = _turn_between(constant, value)
+            if turn is not None:
+                equals = [n for n, other in tensors.items() if np.array_equal(other, constant)]
+                found[initializer.name] = Weight(name, (("transpose", turn),), tuple(equals))
+                break
+    return found
+
+
+def _turn_between(before: Array, after: Array) -> tuple[int, ...] | None:
+    """The transposition that makes ``after`` of ``before``, or None."""
+    if sorted(before.shape) != sorted(after.shape):
+        return None
+    turns = permutations(range(before.ndim))
+    return next((t for t in turns if np.array_equal(before.transpose(t), after)), None)
+
+
+def put_back(
+    graph: Any, inside: Mapping[str, Array], outside: Mapping[str, Array]
+) -> tuple[dict[str, Weight], dict[str, Array]]:
+    """Turns the stand-in inputs into initializers, with the layout changes done in advance.
+
+    Args:
+        graph: the ONNX graph.
+        inside: weights by name.
+        outside: weights whose initializers get a type and a shape, but no values.
+
+    Returns:
+        The weights that the initializers are, and the values of those without, by their names.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    lifted = {**inside, **outside}
     known = {
         i.name: numpy_helper.to_array(i)
         for i in graph.initializer
@@ -153,10 +199,16 @@ def put_back(graph: Any, lifted: Mapping[str, Array]) -> dict[str, Weight]:
             if port in origin:
                 node.input[i] = first[origin[port]]
     drop_unused_constants(graph)
+    held: dict[str, Array] = {}
     for name, weight in weights.items():
-        value = np.ascontiguousarray(weight.turn(lifted[weight.tensor]))
-        graph.initializer.append(numpy_helper.from_array(value, name))
-    return weights
+        value = weight.turn(lifted[weight.tensor])
+        if weight.tensor in outside:
+            held[name] = value
+            kind = helper.np_dtype_to_tensor_dtype(value.dtype)
+            graph.initializer.append(TensorProto(name=name, dims=value.shape, data_type=kind))
+        else:
+            graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+    return weights, held
 
 
 def _phantom(shape: tuple[int, ...]) -> Array:

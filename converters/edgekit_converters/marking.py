@@ -14,6 +14,6 @@ def mark(path: Path, words: str) -> None:
     else:
         import onnx
 
-        proto = onnx.load(str(path))
+        proto = onnx.load(str(path), load_external_data=False)
         proto.doc_string = words
         onnx.save(proto, str(path))

@@ -1,13 +1,20 @@
 """ONNX files in every precision, made from the float twin of the TFLite file."""
 
 import copy
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgekit_converters.base import CALIBRATED, ConversionError, InterfaceType, Precision
+import numpy as np
+
+from edgekit_converters.base import CALIBRATED, Array, ConversionError, InterfaceType, Precision
 from edgekit_converters.onnx_graph import OnnxGraph
 from edgekit_converters.qdq import quantize_like
 from edgekit_converters.quantization import read_quantization
+
+_PAGE = 4096  # a weight that begins with one can be mapped into memory
+_BLOCK = 64_000_000  # bytes of a weight that are put in order at a time
 
 
 def write_onnx(
@@ -33,7 +40,7 @@ def write_onnx(
         ConversionError: the model cannot be had in this precision.
     """
     if precision == "float32":
-        _save(source.model, target)
+        _save(source.model, target, source.held)
     elif precision == "float16":
         _save(_halved(source.model), target)
     elif precision == "dynamic":
@@ -43,10 +50,32 @@ def write_onnx(
         _save(quantize_like(source, read_quantization(graph, quantized), interface), target)
 
 
-def _save(model: Any, target: Path) -> None:
-    import onnx
+def data_file(target: Path) -> Path:
+    """The file beside an ONNX file that holds its weights, where they are too large to be in it."""
+    return target.with_name(f"{target.name}.data")
 
+
+def _save(model: Any, target: Path, held: Mapping[str, Array] | None = None) -> None:
+    """Saves the model, and the values that it does not hold beside it."""
+    import onnx
+    from onnx.external_data_helper import set_external_data
+
+    if held:
+        model = copy.deepcopy(model)
+        with data_file(target).open("wb") as file:
+            for tensor in model.graph.initializer:
+                if (value := held.get(tensor.name)) is None:
+                    continue
+                file.seek(-file.tell() % _PAGE, os.SEEK_CUR)
+                offset = file.tell()
+                for rows in np.array_split(value, max(1, value.nbytes // _BLOCK)):
+                    file.write(np.ascontiguousarray(rows).data)
+                tensor.raw_data = b""  # set_external_data asks for some
+                set_external_data(tensor, data_file(target).name, offset, value.nbytes)
+                tensor.ClearField("raw_data")
     onnx.save(model, str(target))
+    if held:
+        onnx.checker.check_model(str(target))
 
 
 def _halved(model: Any) -> Any:

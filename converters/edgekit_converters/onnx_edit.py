@@ -67,6 +67,21 @@ class GraphEditor:
         self.producer[new] = self.producer.pop(old)
         self.consumers[new] = self.consumers.pop(old, [])
 
+    def number(self, number: int) -> None:
+        """Gives the values made in a loop's body numbers for names, and its nodes none.
+
+        In a small model the names outweigh the weights.
+        """
+        graph = self.graph
+        made = [value.name for value in (*graph.input, *graph.initializer)]
+        made += [port for node in graph.node for port in node.output if port]
+        names = {name: f"{number}/{index}" for index, name in enumerate(made)}
+        rename_values(graph, names)
+        for initializer in graph.initializer:
+            initializer.name = names[initializer.name]
+        for node in graph.node:
+            node.name = ""
+
     def finish(self) -> None:
         """Sorts the nodes, and drops the constants and shapes that nothing uses any more."""
         graph = self.graph
@@ -75,6 +90,17 @@ class GraphEditor:
         graph.node.extend(order)
         drop_unused_constants(graph)
         del graph.value_info[:]
+
+
+def rename_values(graph: Any, names: Mapping[str, str]) -> None:
+    """Renames values wherever they are made and used in a graph."""
+    for node in graph.node:
+        for ports in (node.input, node.output):
+            for i, port in enumerate(ports):
+                if port in names:
+                    ports[i] = names[port]
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        value.name = names.get(value.name, value.name)
 
 
 def drop_unused_constants(graph: Any) -> None:

@@ -6,15 +6,17 @@ names, and what it merges, is undone, so that one table of ranges serves both fi
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import pi, sqrt
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edgekit_converters import flatbuffer
 from edgekit_converters.base import Array, ConversionError
-from edgekit_converters.lifting import Weight, lift_weights, put_back
+from edgekit_converters.lifting import Weight, find_weights, lift_weights, put_back
+from edgekit_converters.onnx_edit import rename_values
 
 DEFAULT_OPSET = 17
 OPSETS = range(13, 19)
@@ -29,15 +31,23 @@ class OnnxGraph:
 
     model: Any
     weights: Mapping[str, Weight]
+    held: Mapping[str, Array] = field(default_factory=dict)
+    """The values of initializers too large to stand in the model: they go into a file beside it."""
 
 
-def to_onnx(graph: Path, scratch: Path, opset: int = DEFAULT_OPSET) -> OnnxGraph:
+def to_onnx(
+    graph: Path,
+    scratch: Path,
+    opset: int = DEFAULT_OPSET,
+    held: Mapping[str, Array] | None = None,
+) -> OnnxGraph:
     """Reads the float TFLite file as an ONNX model.
 
     Args:
         graph: the float TFLite file.
         scratch: a folder for the file without weights.
         opset: one of ``OPSETS``.
+        held: weights that the file takes as inputs, by name, from ``write_float_graph``.
 
     Raises:
         ConversionError: tf2onnx has no translation for an operator.
@@ -57,14 +67,16 @@ def to_onnx(graph: Path, scratch: Path, opset: int = DEFAULT_OPSET) -> OnnxGraph
     _open_loop_shapes(model.graph)
     _spell_out_gelu(model.graph)
     _name_before_output(model.graph)
-    weights = put_back(model.graph, lifted)
+    weights, outside = put_back(model.graph, lifted, held or {})
     _dense_as_gemm(model.graph, weights, shapes)
+    _tidy_loops(model.graph, graph, weights)
     if [o.name for o in model.graph.output] != ends:
         raise ConversionError(f"tf2onnx renamed the outputs {ends}.")
     model.producer_name = PRODUCER
     model.ir_version = min(model.ir_version, 10)  # what onnxruntime 1.17 and later open
-    onnx.checker.check_model(model)
-    return OnnxGraph(model, weights)
+    if not outside:  # else the file is checked, once it is there
+        onnx.checker.check_model(model)
+    return OnnxGraph(model, weights, outside)
 
 
 def _translate(bare: Path, opset: int) -> Any:
@@ -75,6 +87,60 @@ def _translate(bare: Path, opset: int) -> Any:
     tfonnx.rewrite_gemm = lambda graph, operators: operators
     translated = tfonnx.process_tf_graph(None, opset=opset, tflite_path=str(bare))
     return optimizer.optimize_graph(translated).make_model(PRODUCER)
+
+
+def loop_bodies(graph: Any) -> list[Any]:
+    """The bodies of a graph's loops; each has the name of the TFLite graph that it was."""
+    return [
+        attribute.g
+        for node in graph.node
+        if node.op_type == "Loop"
+        for attribute in node.attribute
+        if attribute.HasField("g")
+    ]
+
+
+def _tidy_loops(graph: Any, source: Path, weights: dict[str, Weight]) -> None:
+    """Does in the bodies of loops what is done in the main graph, and finds their weights.
+
+    tf2onnx puts the name of a loop's graph before the names of its inputs.
+    """
+    model = flatbuffer.read(source)
+    bodies = loop_bodies(graph)
+    for inside in model.subgraphs[1:]:
+        name = flatbuffer.name(inside)
+        prefix = f"{name}_"
+        for body in bodies:
+            ports = [
+                value.name for value in body.input if value.name.startswith(f"{prefix}{name}/")
+            ]
+            if not ports:
+                continue
+            body.name = name
+            rename_values(body, {port: port.removeprefix(prefix) for port in ports})
+            _name_before_output(body)
+            _hand_on_by_identity(body)
+            constants = {
+                flatbuffer.name(tensor): value
+                for tensor in inside.tensors
+                if (value := flatbuffer.constant(model, tensor)) is not None
+            }
+            found = find_weights(body, constants)
+            weights.update(found)
+            shapes = {flatbuffer.name(t): flatbuffer.shape(t) for t in inside.tensors}
+            _dense_as_gemm(body, found, shapes)
+
+
+def _hand_on_by_identity(body: Any) -> None:
+    """Puts an Identity before a body's outputs that are its inputs: OpenVINO cannot do without."""
+    from onnx import helper
+
+    inputs = {value.name for value in body.input}
+    for output in body.output:
+        if output.name in inputs:
+            made = f"{output.name}_on"
+            body.node.append(helper.make_node("Identity", [output.name], [made]))
+            output.name = made
 
 
 def _open_loop_shapes(graph: Any) -> None:
@@ -184,17 +250,6 @@ def _dense_as_gemm(
                 other.input[i] = name if port == end else port
     del graph.node[:]
     graph.node.extend(nodes)
-
-
-def rename_values(graph: Any, names: Mapping[str, str]) -> None:
-    """Renames values wherever they are made and used in the main graph."""
-    for node in graph.node:
-        for ports in (node.input, node.output):
-            for i, port in enumerate(ports):
-                if port in names:
-                    ports[i] = names[port]
-    for value in (*graph.input, *graph.output, *graph.value_info):
-        value.name = names.get(value.name, value.name)
 
 
 def _name_before_output(graph: Any) -> None:

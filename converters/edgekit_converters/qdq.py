@@ -8,22 +8,19 @@ compute the same numbers.
 """
 
 import copy
-import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from edgekit_converters import flatbuffer
-from edgekit_converters.base import Array, InterfaceType
+from edgekit_converters.base import ConversionError, InterfaceType
 from edgekit_converters.lifting import LAYOUT, Weight
 from edgekit_converters.onnx_edit import GraphEditor
-from edgekit_converters.onnx_graph import OnnxGraph
-from edgekit_converters.quantization import Constant, Operation, Scale
-
-METADATA_KEY = "edgekit.quantization"
-"""Where the file keeps the scales of integer inputs and outputs: ONNX has no place of its own."""
+from edgekit_converters.onnx_graph import OnnxGraph, loop_bodies
+from edgekit_converters.qdq_writer import QuantizationWriter
+from edgekit_converters.quantization import MAIN, Constant, Operation, Scale
 
 _CARRIES = LAYOUT | {"MaxPool", "Slice", "Split", "DepthToSpace", "SpaceToDepth", "Tile", "Expand"}
 """Operators that only move or choose values: their output has their input's scale."""
@@ -34,14 +31,13 @@ _ACTIVATIONS = {"Relu", "Clip", "Tanh"}
 _LAST_STEP = {flatbuffer.SQUARED_DIFFERENCE: {"Mul"}, flatbuffer.RSQRT: {"Reciprocal"}}
 """TFLite operators that tf2onnx writes as two, and gives the tensor's name to the first."""
 
-_MICROSOFT = "com.microsoft"
-"""Whose QuantizeLinear takes 16 bits; ONNX's own does from opset 21 on, and tf2onnx ends with 18."""
-
 _WITH_WEIGHTS = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 
 
 def quantize_like(
-    source: OnnxGraph, operations: Sequence[Operation], interface: InterfaceType = "float"
+    source: OnnxGraph,
+    operations: Mapping[str, Sequence[Operation]],
+    interface: InterfaceType = "float",
 ) -> Any:
     """The float ONNX model with every operation quantized as the TFLite file has it.
 
@@ -53,11 +49,34 @@ def quantize_like(
 
     Returns:
         An ``onnx.ModelProto``.
+
+    Raises:
+        ConversionError: the weights of a loop's operation are not where they should be.
     """
     import onnx
 
     model = copy.deepcopy(source.model)
-    writer = _Writer(GraphEditor(model.graph), interface)
+    for number, body in enumerate(loop_bodies(model.graph), 1):
+        inner = QuantizationWriter(GraphEditor(body), "float")
+        _quantize(inner, operations[body.name], source.weights, in_loop=True)
+        inner.graph.number(number)
+        inner.describe(model)
+    writer = QuantizationWriter(GraphEditor(model.graph), interface)
+    _quantize(writer, operations[MAIN], source.weights, in_loop=False)
+    writer.describe(model)
+    onnx.checker.check_model(model)
+    return model
+
+
+def _quantize(
+    writer: QuantizationWriter,
+    operations: Sequence[Operation],
+    weights: Mapping[str, Weight],
+    *,
+    in_loop: bool,
+) -> None:
+    """Quantizes one graph: the main one, or the body of a loop."""
+    graph = writer.graph.graph
     places = _Places(writer.graph, operations)
     for operation in operations:
         node = places.node(operation)
@@ -65,7 +84,9 @@ def quantize_like(
             continue
         for name, constant in zip(operation.inputs, operation.constants, strict=True):
             if constant is not None:
-                _place_constant(writer, node, name, constant, source)
+                placed = _place_constant(writer, node, name, constant, weights)
+                if not placed and in_loop:
+                    raise ConversionError(f"{name}: tf2onnx changed this weight of a loop.")
     changes = [  # where TFLite changes a scale between two operators, with a QUANTIZE
         (node, position, scale)
         for operation in operations
@@ -75,19 +96,16 @@ def quantize_like(
         and (position := places.operand(node, name)) is not None
         and places.scales.get(node.input[position]) != scale
     ]
-    for node in list(model.graph.node):
+    for node in list(graph.node):
         for position, port in enumerate(node.input):
             if port in places.scales:
                 node.input[position] = writer.pair(port, places.scales[port])
     for node, position, scale in changes:
         node.input[position] = writer.pair(node.input[position], scale)
-    for output in model.graph.output:
+    for output in graph.output:
         if output.name in places.scales:
             writer.end(output, places.scales[output.name])
     writer.graph.finish()
-    writer.describe(model)
-    onnx.checker.check_model(model)
-    return model
 
 
 class _Places:
@@ -179,111 +197,21 @@ class _Places:
                 self.scales.setdefault(source, self.scales[node.output[0]])
 
 
-class _Writer:
-    """Writes scales and integers into the graph, the same ones only once."""
-
-    def __init__(self, graph: GraphEditor, interface: InterfaceType) -> None:
-        self.graph, self.interface = graph, interface
-        self.pairs: dict[tuple[str, Scale], str] = {}
-        self.ends: dict[str, dict[str, float]] = {}
-        self.wide = False
-
-    def pair(self, value: str, scale: Scale) -> str:
-        """The value after a Quantize and a Dequantize."""
-        if (value, scale) not in self.pairs:
-            numbers, kind = self._numbers(value, scale), _zero_point(scale).dtype
-            whole = value
-            if self.interface == "int8" and value in self.graph.inputs:
-                self._retype(next(i for i in self.graph.graph.input if i.name == value), scale)
-            else:
-                whole = self._add("QuantizeLinear", [value, *numbers], f"{value}_q", kind)
-            self.pairs[value, scale] = self._add(
-                "DequantizeLinear", [whole, *numbers], f"{value}_dq", kind
-            )
-        return self.pairs[value, scale]
-
-    def end(self, output: Any, scale: Scale) -> None:
-        """Quantizes an output of the graph, which keeps its name."""
-        name, inner = output.name, f"{output.name}_unquantized"
-        self.graph.rename(name, inner)
-        numbers, kind = self._numbers(name, scale), _zero_point(scale).dtype
-        if self.interface == "int8":
-            self._retype(output, scale)
-            self._add("QuantizeLinear", [inner, *numbers], name, kind)
-        else:
-            whole = self._add("QuantizeLinear", [inner, *numbers], f"{name}_q", kind)
-            self._add("DequantizeLinear", [whole, *numbers], name, kind)
-
-    def constant(self, name: str, values: Array, constant: Constant, axis: int | None) -> str:
-        """The real value of an integer constant."""
-        if values.dtype == np.int64:  # the bias of a 16-bit layer: wider than ONNX can quantize
-            return name
-        scales, zero = constant.scales, constant.zero_point
-        if values.dtype == np.int8:
-            values, zero = (values.astype(np.int16) + 128).astype(np.uint8), zero + 128
-        if axis is None:
-            scales = scales.reshape(-1)[0]
-        whole = self.graph.constant(f"{name}_q", np.ascontiguousarray(values))
-        scale = self.graph.constant(f"{whole}_scale", np.asarray(scales, np.float32))
-        zeros = self.graph.constant(f"{whole}_zero", np.full(np.shape(scales), zero, values.dtype))
-        attributes = {} if axis is None else {"axis": axis}
-        return self._add(
-            "DequantizeLinear", [whole, scale, zeros], f"{whole}_dq", values.dtype, attributes
-        )
-
-    def describe(self, model: Any) -> None:
-        """Records what the file needs beyond its graph."""
-        from onnx import helper
-
-        if self.wide and all(o.domain != _MICROSOFT for o in model.opset_import):
-            model.opset_import.append(helper.make_opsetid(_MICROSOFT, 1))
-        if self.ends:
-            helper.set_model_props(model, {METADATA_KEY: json.dumps(self.ends)})
-
-    def _numbers(self, value: str, scale: Scale) -> tuple[str, str]:
-        return (
-            self.graph.constant(f"{value}_scale", np.array(scale.scale, np.float32)),
-            self.graph.constant(f"zero_{scale.zero_point}", _zero_point(scale)),
-        )
-
-    def _retype(self, port: Any, scale: Scale) -> None:
-        from onnx import helper
-
-        zero = _zero_point(scale)
-        port.type.tensor_type.elem_type = helper.np_dtype_to_tensor_dtype(zero.dtype)
-        self.ends[port.name] = {"scale": scale.scale, "zero_point": int(zero)}
-
-    def _add(
-        self,
-        kind: str,
-        inputs: list[str],
-        output: str,
-        kind_of: np.dtype[Any],
-        attributes: dict[str, int] | None = None,
-    ) -> str:
-        wide = kind_of == np.int16
-        self.wide = self.wide or wide
-        return self.graph.node(
-            kind, inputs, output, domain=_MICROSOFT if wide else "", attributes=attributes
-        )
-
-
-def _zero_point(scale: Scale) -> Array:
-    if scale.bits == 16:
-        return np.array(scale.zero_point, np.int16)
-    return np.array(scale.zero_point + 128, np.uint8)
-
-
 def _place_constant(
-    writer: _Writer, node: Any, tensor: str, constant: Constant, source: OnnxGraph
-) -> None:
+    writer: QuantizationWriter,
+    node: Any,
+    tensor: str,
+    constant: Constant,
+    weights: Mapping[str, Weight],
+) -> bool:
     """Replaces the node's real constant by the integers of the TFLite file, turned alike."""
     for position, port in enumerate(node.input):
-        weight = source.weights.get(port)
-        if weight is not None and weight.tensor == tensor:
+        weight = weights.get(port)
+        if weight is not None and tensor in (weight.tensor, *weight.equals):
             values = weight.turn(constant.values)
             node.input[position] = writer.constant(port, values, constant, _axis(weight, constant))
-            return
+            return True
+    return False
 
 
 def _axis(weight: Weight, constant: Constant) -> int | None:

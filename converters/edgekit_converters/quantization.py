@@ -14,6 +14,9 @@ import numpy as np
 from edgekit_converters import flatbuffer
 from edgekit_converters.base import Array, ConversionError
 
+MAIN = ""
+"""What stands for the name of a file's main graph."""
+
 _INTEGER = {7, 9}  # int16, int8: what an activation can be quantized to
 
 
@@ -54,44 +57,47 @@ class Operation:
     constants: tuple[Constant | None, ...]
 
 
-def read_quantization(graph: Path, quantized: Path) -> list[Operation]:
-    """Pairs each operator of the float graph with its quantized self.
+def read_quantization(graph: Path, quantized: Path) -> dict[str, list[Operation]]:
+    """Pairs each operator of the float file's graphs with its quantized self, by the graph's name.
+
+    The main graph's name is ``MAIN``; the others are those of loops.
 
     Raises:
         ConversionError: the two files are not of one graph.
     """
     floats, ints = flatbuffer.read(graph), flatbuffer.read(quantized)
-    ours, theirs = floats.subgraphs[0], ints.subgraphs[0]
     marks = {flatbuffer.QUANTIZE, flatbuffer.DEQUANTIZE}
-    kept = [op for op in theirs.operators if flatbuffer.opcode(ints, op) not in marks]
-    if [flatbuffer.opcode(floats, op) for op in ours.operators] != [
-        flatbuffer.opcode(ints, op) for op in kept
-    ]:
-        raise ConversionError(f"{quantized.name} does not hold the operators of {graph.name}.")
-    operations = []
-    for real, whole in zip(ours.operators, kept, strict=True):
-        operations.append(
+    found = {}
+    for number, (ours, theirs) in enumerate(zip(floats.subgraphs, ints.subgraphs, strict=True)):
+        kept = [op for op in theirs.operators if flatbuffer.opcode(ints, op) not in marks]
+        if [flatbuffer.opcode(floats, op) for op in ours.operators] != [
+            flatbuffer.opcode(ints, op) for op in kept
+        ]:
+            raise ConversionError(f"{quantized.name} does not hold the operators of {graph.name}.")
+        name = flatbuffer.name(ours) if number else MAIN
+        found[name] = [
             Operation(
                 inputs=tuple(_names(ours, real.inputs)),
                 outputs=tuple(_names(ours, real.outputs)),
                 kind=flatbuffer.opcode(floats, real),
                 activation=int(getattr(real.builtinOptions, "fusedActivationFunction", 0) or 0),
-                input_scales=tuple(_scale(ints, i) for i in whole.inputs),
-                output_scales=tuple(_scale(ints, i) for i in whole.outputs),
-                constants=tuple(_constant(ints, i) for i in whole.inputs),
+                input_scales=tuple(_scale(ints, theirs, i) for i in whole.inputs),
+                output_scales=tuple(_scale(ints, theirs, i) for i in whole.outputs),
+                constants=tuple(_constant(ints, theirs, i) for i in whole.inputs),
             )
-        )
-    return operations
+            for real, whole in zip(ours.operators, kept, strict=True)
+        ]
+    return found
 
 
 def _names(graph: Any, indices: Any) -> list[str]:
     return [flatbuffer.name(graph.tensors[i]) if i >= 0 else "" for i in indices]
 
 
-def _scale(model: Any, index: int) -> Scale | None:
+def _scale(model: Any, graph: Any, index: int) -> Scale | None:
     if index < 0:
         return None
-    tensor = model.subgraphs[0].tensors[index]
+    tensor = graph.tensors[index]
     found = tensor.quantization
     if tensor.type not in _INTEGER or found is None or found.scale is None or not len(found.scale):
         return None
@@ -101,10 +107,10 @@ def _scale(model: Any, index: int) -> Scale | None:
     return Scale(float(np.float32(found.scale[0])), int(found.zeroPoint[0]), bits)
 
 
-def _constant(model: Any, index: int) -> Constant | None:
+def _constant(model: Any, graph: Any, index: int) -> Constant | None:
     if index < 0:
         return None
-    tensor = model.subgraphs[0].tensors[index]
+    tensor = graph.tensors[index]
     found = tensor.quantization
     values = flatbuffer.constant(model, tensor)
     if values is None or found is None or found.scale is None or not len(found.scale):

@@ -14,7 +14,7 @@ from edgekit_converters import flatbuffer
 from edgekit_converters.base import CALIBRATED, ConversionError, InterfaceType, Precision
 from edgekit_converters.calibration import Ranges
 from edgekit_converters.preprocessing import preprocessing
-from edgekit_converters.recurrent import has_loop
+from edgekit_converters.recurrent import loops, products
 
 
 def write_tflite(
@@ -44,8 +44,7 @@ def write_tflite(
     from litert_quantizer import quantizer
 
     made = quantizer.Quantizer(str(graph))
-    kept = preprocessing(graph) if precision in CALIBRATED and interface == "float" else []
-    made.load_quantization_recipe(_recipe(precision, interface, kept))
+    made.load_quantization_recipe(_recipe(graph, precision, interface))
     statistics = {
         name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
         for name, (low, high) in (ranges or {}).items()
@@ -55,20 +54,29 @@ def write_tflite(
             statistics if precision in CALIBRATED else None, enable_progress_report=False
         )
     except (ValueError, RuntimeError, KeyError, IndexError) as error:
-        raise ConversionError(_explain(graph, precision, error)) from error
+        raise ConversionError(
+            f"{precision}: LiteRT Quantizer refuses this graph: {str(error).splitlines()[0]}"
+        ) from error
     assert result.quantized_model is not None
     target.write_bytes(bytes(result.quantized_model))
+    model = flatbuffer.read(target)
+    flatbuffer.number_loops(model)
     if precision in CALIBRATED:
-        _mend(graph, target)
+        _mend(graph, model)
+    flatbuffer.write(model, target)
 
 
-def _recipe(precision: Precision, interface: InterfaceType, kept: list[str]) -> Any:
-    """The quantizer's instructions; the operators that make the tensors ``kept`` stay in float."""
+def _recipe(graph: Path, precision: Precision, interface: InterfaceType) -> Any:
+    """The quantizer's instructions; a later one overrules an earlier one."""
     from litert_quantizer import qtyping, recipe_manager
     from litert_quantizer.algorithm_manager import AlgorithmName
 
     operation = qtyping.TFLOperationName
     recipes = recipe_manager.RecipeManager()
+
+    def keep_real(scope: str, kind: Any = operation.ALL_SUPPORTED) -> None:
+        recipes.add_quantization_config(scope, kind, algorithm_key=AlgorithmName.NO_QUANTIZE)
+
     if precision == "float16":
         recipes.add_weight_only_config(
             ".*", operation.ALL_SUPPORTED, 16, algorithm_key=AlgorithmName.FLOAT_CASTING
@@ -79,20 +87,27 @@ def _recipe(precision: Precision, interface: InterfaceType, kept: list[str]) -> 
         bits = 16 if precision == "int16x8" else 8
         recipes.add_static_config(".*", operation.ALL_SUPPORTED, bits, 8)
         if interface == "float":
-            for end in (operation.INPUT, operation.OUTPUT):
-                recipes.add_quantization_config(".*", end, algorithm_key=AlgorithmName.NO_QUANTIZE)
-        for name in kept:
-            # The quantizer looks for the expression in the names of an operator's outputs, each with
-            # a semicolon behind it.
-            recipes.add_quantization_config(
-                f"^{re.escape(name)};$",
-                operation.ALL_SUPPORTED,
-                algorithm_key=AlgorithmName.NO_QUANTIZE,
-            )
+            keep_real(".*", operation.INPUT)
+            keep_real(".*", operation.OUTPUT)
+            for name in preprocessing(graph):
+                keep_real(_scope([name]))
+        model = flatbuffer.read(graph)
+        for inside in model.subgraphs[1:]:
+            keep_real(f"^{re.escape(flatbuffer.name(inside))}/")
+        for loop in loops(model):
+            tensors = model.subgraphs[loop.body].tensors
+            for product in products(model, loop):
+                names = [flatbuffer.name(tensors[index]) for index in product.outputs]
+                recipes.add_static_config(_scope(names), operation.ALL_SUPPORTED, bits, 8)
     return recipes.get_quantization_recipe()
 
 
-def _mend(graph: Path, target: Path) -> None:
+def _scope(outputs: list[str]) -> str:
+    """The expression that finds an operator: in the names of its outputs, each before a semicolon."""
+    return f"^{re.escape(''.join(f'{name};' for name in outputs))}$"
+
+
+def _mend(graph: Path, model: Any) -> None:
     """Gives the ends their names back, and unused outputs the type of those beside them.
 
     The quantizer calls a real output ``name_dequant``, and leaves an output that nobody reads (the
@@ -103,23 +118,14 @@ def _mend(graph: Path, target: Path) -> None:
         [flatbuffer.name(floats.tensors[i]) for i in ends]
         for ends in (floats.inputs, floats.outputs)
     ]
-    model = flatbuffer.read(target)
     main = model.subgraphs[0]
     read = {i for op in main.operators for i in op.inputs} | set(main.outputs)
     for operator in main.operators:
+        if flatbuffer.opcode(model, operator) == flatbuffer.WHILE:
+            continue  # whose outputs have nothing in common
         used = [main.tensors[i] for i in operator.outputs if i in read]
         for index in set(operator.outputs) - read:
             if used:
                 main.tensors[index].type = used[0].type
                 main.tensors[index].quantization = used[0].quantization
     flatbuffer.rename_ends(model, *names)
-    flatbuffer.write(model, target)
-
-
-def _explain(graph: Path, precision: Precision, error: Exception) -> str:
-    if precision in CALIBRATED and has_loop(graph):
-        return (
-            f"{precision}: the model holds a loop (a recurrent layer that is not unrolled), "
-            "whose inside no calibration can see."
-        )
-    return f"{precision}: LiteRT Quantizer refuses this graph: {str(error).splitlines()[0]}"

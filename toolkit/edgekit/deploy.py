@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit import checks
-from edgekit.bundle import FAILED_LOG, LOG, MANIFEST, publish, workplace, write_json
+from edgekit.bundle import FAILED_LOG, LOG, MANIFEST, publish, sha256, workplace, write_json
 from edgekit.data import RANDOM, check_data, open_rows
 from edgekit.environment import processor, versions
 from edgekit.images import Images
@@ -30,6 +30,7 @@ from edgekit_converters import (
     InterfaceType,
     Precision,
     check_source,
+    data_file,
     load_model,
     mark,
     ranges_over,
@@ -176,9 +177,14 @@ def convert(
             label_names=tuple(label_names) or sets[0].label_names,
             images=images,
         )
+        beside = _add_data_files(content["files"], scratch)
         write_json(scratch / MANIFEST, content)
         log.replace(scratch / LOG)
-        publish(scratch, [*(f.name for f in found.files), LOG, "report.json", MANIFEST], output)
+        names = [*beside, *(f.name for f in found.files), LOG, "report.json", MANIFEST]
+        publish(scratch, names, output)
+        for file in found.files:  # what an earlier run put beside a file of this name
+            if (stale := data_file(output / file.name)).name not in beside:
+                stale.unlink(missing_ok=True)
     return report
 
 
@@ -270,7 +276,7 @@ def _work(
     files = tuple(
         FileResult(
             name=path.name,
-            bytes=path.stat().st_size,
+            bytes=sum(p.stat().st_size for p in (path, data_file(path)) if p.exists()),
             scores=scores[key],
             format=key[0],
             precision=key[1],
@@ -325,6 +331,18 @@ def _report(
         ),
         environment={"versions": versions(), "processor": processor()},
     )
+
+
+def _add_data_files(entries: list[dict[str, Any]], folder: Path) -> list[str]:
+    """Describes in the manifest the files that hold the weights of others; returns their names."""
+    found = []
+    for entry in entries:
+        path = data_file(folder / entry["file"])
+        if path.exists():
+            size = path.stat().st_size
+            entry["data"] = {"file": path.name, "bytes": size, "sha256": sha256(path)}
+            found.append(path.name)
+    return found
 
 
 def _size(path: Path) -> int:

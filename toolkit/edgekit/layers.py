@@ -111,8 +111,8 @@ class _Tally:
     high: float = -inf
     values: int = 0
     outside: int = 0
-    channels: Array = field(default_factory=lambda: np.zeros(0))
-    """The greatest magnitude of each."""
+    channels: Array = field(default_factory=lambda: np.zeros((3, 0)))
+    """Of each: the greatest magnitude, the signal, the noise."""
 
     def add(self, expected: Array, got: Array, simulated: Array) -> None:
         if got.shape != expected.shape:  # NCHW beside NHWC
@@ -126,8 +126,14 @@ class _Tally:
         self.low, self.high = min(self.low, expected.min()), max(self.high, expected.max())
         self.values += expected.size
         axis = 1 if self.layer.kind[1:2].islower() and expected.ndim == 4 else -1  # ONNX: NCHW
-        each = np.abs(np.moveaxis(expected, axis, -1)).reshape(-1, expected.shape[axis]).max(axis=0)
-        self.channels = np.maximum(self.channels, each) if self.channels.size else each
+        whole, error = (
+            np.moveaxis(x, axis, -1).reshape(-1, x.shape[axis]) for x in (expected, got - expected)
+        )
+        each = np.stack([np.abs(whole).max(axis=0), (whole**2).sum(axis=0), (error**2).sum(axis=0)])
+        if not self.channels.size:
+            self.channels = np.zeros_like(each)
+        self.channels[0] = np.maximum(self.channels[0], each[0])
+        self.channels[1:] += each[1:]
         if (held := self.layer.range) is not None:
             assert self.layer.scale is not None
             step = self.layer.scale
@@ -137,8 +143,14 @@ class _Tally:
 
     @property
     def ratio(self) -> float:
-        """Noise to signal."""
-        return self.noise / self.signal if self.signal else (inf if self.noise else 0.0)
+        """Noise to signal: of the whole, or of the median channel where that is worse.
+
+        Beside an outlier the other channels hardly count in the whole, and drown all the same.
+        """
+        whole = self.noise / self.signal if self.signal else (inf if self.noise else 0.0)
+        signal, noise = self.channels[1:]
+        alive = signal > 0
+        return max(whole, median(noise[alive] / signal[alive]) if alive.any() else 0.0)
 
 
 def _quantized(values: Array, layer: Layer) -> Array:
@@ -198,10 +210,10 @@ def _cause(tally: _Tally, inherited: float) -> str:
         steps = (tally.high - tally.low) / layer.scale
         if layer.greatest - layer.least < 256 and steps < _FEW_STEPS:
             return f"range too wide: it holds {held}, the values span {spans}, {steps:.0f} of its 256 steps"
-        channels = tally.channels[tally.channels > 0]
+        channels = tally.channels[0][tally.channels[0] > 0]
         if channels.size > 1 and channels.max() > _OUTLIER * median(channels):
             return (
-                f"one channel's outlier: channel {int(tally.channels.argmax())} reaches "
+                f"one channel's outlier: channel {int(tally.channels[0].argmax())} reaches "
                 f"{channels.max():.3g}, the median channel {median(channels):.3g}, and one scale holds all"
             )
     # What is left when the values are taken times the factor that fits best.

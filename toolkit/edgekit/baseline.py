@@ -18,6 +18,7 @@ from edgekit.metrics import find_metric
 from edgekit.report import FileResult, Report
 from edgekit.rows import DataError
 from edgekit.scoring import Score
+from edgekit.writing import replacing
 
 SCHEMA = 1
 # What is nothing to fail a build for, however sure: libraries and processors round otherwise.
@@ -77,9 +78,8 @@ def read_baseline(path: Path) -> Entries:
 def write_baseline(path: Path, new: Mapping[str, dict[str, Any]]) -> None:
     """Puts entries into the file, and leaves the others as they are."""
     whole = {"schema": SCHEMA, "files": dict(sorted({**read_baseline(path), **new}.items()))}
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    with replacing(path) as unfinished:
+        unfinished.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
 
 
 _UPDATE = "`pytest --edgekit-update` writes a new one."

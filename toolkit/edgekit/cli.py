@@ -186,7 +186,8 @@ def convert(
             timeout=timeout,
             progress=step,
         )
-    show(report, as_json, quiet)
+    with errors():
+        show(report, as_json, quiet)
     if not (as_json or quiet):
         click.echo(f"\nWritten to {output}: the files, manifest.json, report.json, edgekit.log")
     sys.exit(status(report, strict))
@@ -279,6 +280,8 @@ def validate(
     ORIGINAL is anything that convert takes, or a .tflite or .onnx file; a CANDIDATE is a file, or a
     folder that convert made.
     """
+    if saved is not None and save is not None:
+        raise click.UsageError("--save keeps what runs, and with --from nothing does: leave one out.")
     if saved is None and not (model and candidates and data):
         lacking = "ORIGINAL" if not model else "CANDIDATE" if not candidates else "--data"
         raise click.UsageError(
@@ -321,7 +324,8 @@ def validate(
             from edgekit.page import write_page
 
             write_page(report, html)
-    show(report, as_json, quiet, worst)
+    with errors():
+        show(report, as_json, quiet, worst)
     sys.exit(status(report, strict))
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from edgekit.report import FileResult, Report
+from edgekit.writing import replacing
 
 
 def write_junit(report: Report, path: Path, *, strict: bool = False) -> None:
@@ -23,10 +24,8 @@ def write_junit(report: Report, path: Path, *, strict: bool = False) -> None:
     for total in ("tests", "failures", "skipped"):
         suites.set(total, str(sum(int(suite.get(total, 0)) for suite in suites)))
     indent(suites)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    ElementTree(suites).write(unfinished, encoding="utf-8", xml_declaration=True)
-    unfinished.replace(path)
+    with replacing(path) as unfinished:
+        ElementTree(suites).write(unfinished, encoding="utf-8", xml_declaration=True)
 
 
 def _suite(suites: Element, report: Report, file: FileResult, strict: bool) -> None:

@@ -21,6 +21,7 @@ from edgekit.rows import Array, DataError
 from edgekit.scoring import compare
 from edgekit.storage import Store, Stored, read_npy
 from edgekit.tasks import Labels, find_tasks
+from edgekit.writing import replacing
 
 SCHEMA = 1
 _NOTE, _LABELS = "note.json", "labels"
@@ -155,9 +156,7 @@ def save_recording(recording: Recording, path: Path) -> None:
     }
     stores = {"original": recording.original}
     stores |= {f"file {i}": ran.answers for i, ran in enumerate(recording.files)}
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with replacing(path) as unfinished:
         if path.suffix == ".npz":
             with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
                 archive.writestr(_NOTE, json.dumps(note, indent=1))
@@ -174,9 +173,6 @@ def save_recording(recording: Recording, path: Path) -> None:
                 whole = next(stored.batches(len(stored)))
                 arrays |= {f"{store}/{name}": _listed(a) for name, a in whole.items()}
             unfinished.write_text(json.dumps({**note, "arrays": arrays}))
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def load_recording(path: Path, scratch: Path) -> Recording:

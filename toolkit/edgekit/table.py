@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from edgekit.layers import worst_layers
-from edgekit.metrics import find_metric
 from edgekit.report import Report
 from edgekit.scoring import Measure, Score
+from edgekit.words import decibel, figure, percent
 
 _TITLES = {"top1": "accu-\nracy"}
 _LAYERS, _LEAST = 8, 0.01  # as many layers as are of interest, if they add as much
@@ -62,20 +62,20 @@ def render(report: Report, *, worst: int = 0) -> RenderableType:
     ]
     if len(names) == 1:
         first = next(m for m in own if m)
-        original.append(_figure(first.metric, first.original))
+        original.append(figure(first.original, first.metric))
     table.add_row(*original, style="dim")
     for file, score, measure in zip(report.files, scores, own, strict=True):
         row = [titles[file.title], size(file.bytes)]
         if floats:
             row.append(_times(file.bytes / floats[file.format] if file.format in floats else None))
         row += [score.output] if several else []
-        row += [_percent(score.agreement)] if has_answers else []
+        row += [percent(score.agreement)] if has_answers else []
         if names and measure:
-            value = _figure(measure.metric, measure.value)
+            value = figure(measure.value, measure.metric)
             row.append(value if len(names) == 1 else f"{measure.metric} {value}")
         elif names:
             row.append("")
-        row += [_decibel(score)]
+        row += [decibel(score.sqnr_db)]
         row += [] if has_answers else [f"{score.max_error:.2g}"]
         row += ["" if file.latency_ms is None else f"{file.latency_ms:.3g}"] if timed else []
         row += [_times(file.latency_ratio)] if timed and floats else []
@@ -187,14 +187,14 @@ def _more_measures(report: Report) -> Iterator[RenderableType]:
     for file, score, measure in rows:
         interval = ""
         if measure.interval:
-            low, high = (_figure(measure.metric, end) for end in measure.interval)
+            low, high = (figure(end, measure.metric) for end in measure.interval)
             interval = f"{'worse by ' if measure.drop is not None else ''}{low} to {high}"
         table.add_row(
             titles[file.title],
             *([score.output] if several else []),
             measure.metric,
-            _figure(measure.metric, measure.original),
-            _figure(measure.metric, measure.value),
+            figure(measure.original, measure.metric),
+            figure(measure.value, measure.metric),
             interval,
         )
     yield Text()
@@ -217,7 +217,7 @@ def _sources(report: Report) -> Iterator[RenderableType]:
         table.add_column(step, justify="right", no_wrap=True)
     for file, sources in told:
         steps = (sources.conversion_db, sources.quantization_db, sources.runtime_db)
-        table.add_row(titles[file.title], *map(_step, steps))
+        table.add_row(titles[file.title], *map(decibel, steps))
     yield Text()
     yield table
 
@@ -244,7 +244,7 @@ def _layers(report: Report) -> Iterator[RenderableType]:
                 Text(f"{layer.name}{number}"),
                 layer.kind,
                 f"{layer.adds:.0%}",
-                _step(layer.sqnr_db),
+                decibel(layer.sqnr_db),
                 "" if layer.range is None else f"{layer.saturated:.1%}",
             )
         yield Text()
@@ -286,27 +286,6 @@ def _samples(report: Report, worst: int) -> Iterator[RenderableType]:
                 yield Text(
                     f"{evidence.flipped:,} of {report.judged_on:,} samples are answered otherwise"
                 )
-
-
-def _step(decibel: float | None) -> str:
-    if decibel is None:
-        return "-"
-    return "equal" if isinf(decibel) and decibel > 0 else f"{decibel:.1f}"
-
-
-def _figure(metric: str, value: float | None) -> str:
-    """A metric's value as a person says it."""
-    if value is None:
-        return ""
-    return f"{value:.1%}" if find_metric(metric).share else f"{value:.4g}"
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share:.1%}"
-
-
-def _decibel(score: Score) -> str:
-    return "equal" if isinf(score.sqnr_db) and score.sqnr_db > 0 else f"{score.sqnr_db:.1f}"
 
 
 def _times(ratio: float | None) -> str:

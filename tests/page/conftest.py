@@ -1,0 +1,114 @@
+"""A browser, and pages of real models."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import edgekit
+from edgekit.report import Report
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+CLASSES = ["<script>document.title='run'</script>", "a & b", *map(str, range(2, 10))]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A report and its page."""
+
+    report: Report
+    path: Path
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="make test-page installs it")
+    with sync_api.sync_playwright() as playwright:
+        found = next(filter(None, map(shutil.which, BROWSERS)), None)
+        if found is None and not Path(playwright.chromium.executable_path).exists():
+            pytest.skip("no Chromium; make test-page installs it")
+        opened = playwright.chromium.launch(executable_path=found)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def show(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens a page; fails afterwards if it asked for anything, or complained of anything."""
+    contexts, asked, said = [], [], []
+
+    def show(
+        page: Path, *, width: int = 1280, height: int = 800, dark: bool = False, unfold: bool = True
+    ) -> Any:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+        )
+        contexts.append(context)
+        tab = context.new_page()
+
+        def answer(route: Any) -> None:
+            if route.request.url.startswith(page.as_uri()):
+                route.continue_()
+            else:
+                asked.append(route.request.url)
+                route.abort()
+
+        tab.route(lambda url: not url.startswith("data:"), answer)
+        tab.on("console", lambda message: said.append(message.text))
+        tab.on("pageerror", lambda error: said.append(str(error)))
+        tab.goto(page.as_uri())
+        if unfold:
+            tab.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        return tab
+
+    yield show
+    for context in contexts:
+        context.close()
+    assert asked == []
+    assert said == []
+
+
+@pytest.fixture(scope="session")
+def pages(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Written]:
+    """Pages of reports as different as they come, by name."""
+    from edgekit.page import write_page
+
+    folder = tmp_path_factory.mktemp("pages")
+    evaluated = np.load(digits / "eval.npz")
+    samples = {name: evaluated[name] for name in evaluated}
+    images = samples["image"]
+    cnn = digits / "cnn.keras"
+    edgekit.convert(cnn, digits / "calib.npz", folder / "good", label_names=CLASSES)
+    edgekit.convert(cnn, {"image": images * 255}, folder / "bad", label_names=CLASSES)
+    both = [folder / "good", folder / "bad" / "model_int8.tflite"]
+    _save_regression(folder / "plain.keras")
+    x = np.random.default_rng(0).normal(size=(300, 6)).astype(np.float32)
+    edgekit.convert(folder / "plain.keras", {"x": x}, folder / "plain", to=["tflite"])
+    reports = {
+        "holds": edgekit.validate(cnn, folder / "good", samples, per_layer=True),
+        "fails": edgekit.validate(cnn, both, samples),
+        "unlabelled": edgekit.validate(cnn, folder / "good", {"image": images[:60]}),
+        "plain": edgekit.validate(folder / "plain.keras", folder / "plain", {"x": x}),
+        "random": edgekit.validate(cnn, folder / "good", "random"),
+    }
+    found = {}
+    for name, report in reports.items():
+        found[name] = Written(report, folder / f"{name}.html")
+        write_page(report, found[name].path)
+    return found
+
+
+def _save_regression(path: Path) -> None:
+    """Two outputs that are plain numbers: no answers, no pictures."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    x = keras.Input((6,), name="x")
+    hidden = keras.layers.Dense(16, activation="relu")(x)
+    outputs = {n: keras.layers.Dense(w, name=n)(hidden) for n, w in (("pose", 3), ("grip", 1))}
+    keras.Model(x, outputs).save(path)

@@ -1,0 +1,225 @@
+"""The page of ``validate --html``, as a browser shows it."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgekit.page import write_page
+from edgekit_runtimes import RuntimeMissing
+
+pytestmark = pytest.mark.page
+NAMES = ("holds", "fails", "unlabelled", "plain", "random")
+EVIL = "<script>document.title='run'</script><img src=https://example.org/a.png onerror=alert(1)>"
+
+# Text whose contrast with what lies behind it is too low, as WCAG AA has it.
+FAINT = """() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true})
+  const rgba = colour => {
+    canvas.clearRect(0, 0, 1, 1)
+    canvas.fillStyle = colour
+    canvas.fillRect(0, 0, 1, 1)
+    return canvas.getImageData(0, 0, 1, 1).data
+  }
+  const light = ([r, g, b]) => [r, g, b]
+    .map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0)
+  const behind = element => {
+    const rect = element.tagName == 'text' && element.parentNode.querySelector('rect')
+    if (rect && element.closest('.cells')) return rgba(getComputedStyle(rect).fill)
+    for (let e = element; e; e = e.parentElement) {
+      const found = rgba(getComputedStyle(e).backgroundColor)
+      if (found[3] == 255) return found
+    }
+    return [255, 255, 255, 255]
+  }
+  const texts = [...document.querySelectorAll('body *')].filter(e => e.getClientRects().length
+    && e.tagName != 'title'
+    && [...e.childNodes].some(n => n.nodeType == 3 && n.data.trim()))
+  const faint = texts.map(e => {
+    const style = getComputedStyle(e)
+    const ink = light(rgba(e.tagName == 'text' ? style.fill : style.color))
+    const ground = light(behind(e))
+    const ratio = (Math.max(ink, ground) + .05) / (Math.min(ink, ground) + .05)
+    return {text: e.textContent.slice(0, 40), ratio, least: parseFloat(style.fontSize) >= 24 ? 3 : 4.5}
+  }).filter(t => t.ratio < t.least)
+  return {texts: texts.length, faint}
+}"""
+
+# Headings with nothing below them, and lists, tables and drawings without content.
+EMPTY = """() => [
+  ...[...document.querySelectorAll('h2, h3, h4, h5')].filter(h => {
+    const held = h.closest('summary') ? h.closest('details').lastElementChild : h.nextElementSibling
+    return !held || /^H[2-5]$/.test(held.tagName) && held.tagName <= h.tagName
+      || !held.textContent.trim() && !held.matches('svg') && !held.querySelector('svg')
+  }),
+  ...[...document.querySelectorAll('ul, ol, dl, tbody, figure, section, p, main svg')]
+    .filter(e => !e.children.length && !e.textContent.trim()),
+].map(e => e.outerHTML.slice(0, 80))"""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_is_one_small_file_that_asks_for_nothing(name, pages, show, tmp_path) -> None:
+    written = pages[name]
+    tab = show(written.path)
+
+    assert tab.locator("script, iframe, link[rel=stylesheet]").count() == 0
+    assert written.path.stat().st_size < 1_500_000
+    write_page(written.report, tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_bytes() == written.path.read_bytes()
+    assert [p.name for p in tmp_path.iterdir()] == ["again.html"]
+
+
+@pytest.mark.parametrize("width", [360, 768, 1024, 1400])
+def test_only_boxes_scroll_sideways(width, pages, show) -> None:
+    for name in NAMES:
+        tab = show(pages[name].path, width=width)
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width, name
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("holds", "Holds"), ("fails", "Fails"), ("random", "Not judged: random data")],
+)
+def test_the_verdict_is_in_sight_in_a_word_and_a_shape(name, words, pages, show) -> None:
+    tab = show(pages[name].path, width=360, height=640, unfold=False)
+
+    assert tab.locator("h1").inner_text() == words
+    assert tab.title().startswith(words.partition(":")[0])
+    for seen in (tab.locator("h1"), tab.locator(".lead"), tab.locator("header .big")):
+        box = seen.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < 640
+
+
+def test_what_fails_is_told_first_with_its_cause(pages, show) -> None:
+    written = pages["fails"]
+    (bad,) = [file for file in written.report.files if file.verdict == "fails"]
+    tab = show(written.path, unfold=False)
+
+    told = tab.locator("#why").locator("..").inner_text()
+    assert Path(bad.name).name in told
+    assert bad.worst_score.reason in told
+    assert "Likely cause" in told
+    sections = tab.locator("details.file")
+    assert "fails" in sections.first.locator("summary").first.inner_text()
+    assert sections.first.get_attribute("open") is not None
+    assert sections.last.get_attribute("open") is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_file_and_every_limit_is_there(name, pages, show) -> None:
+    report = pages[name].report
+    tab = show(pages[name].path)
+    table, whole = tab.locator("table.files").inner_text(), tab.locator("main").inner_text()
+
+    judged = 0
+    for file in report.files:
+        assert Path(file.name).name in table
+        for score in file.scores:
+            judged += len(score.judgements)
+            if report.shippable:
+                assert score.reason in whole
+    assert judged >= len(report.files)
+    assert tab.locator(".whisker").count() == (judged if report.shippable else 0)
+    assert tab.locator("table.files tbody tr").count() == len(report.files)
+    assert tab.locator("details.file").count() == len(report.files)
+    if not report.shippable:
+        assert table.count("not judged") == len(report.files)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_text_can_be_read_by_day_and_by_night(name, pages, show) -> None:
+    grounds = []
+    for dark in (False, True):
+        tab = show(pages[name].path, dark=dark)
+        grounds.append(tab.evaluate("getComputedStyle(document.body).backgroundColor"))
+        seen = tab.evaluate(FAINT)
+        assert seen["texts"] > 50
+        assert seen["faint"] == []
+    assert grounds[0] != grounds[1]
+
+
+def test_names_are_text(pages, show, tmp_path) -> None:
+    """Of classes by a real conversion; of everything else by hand."""
+    tab = show(pages["holds"].path)
+    assert "<script>" in tab.locator(".rows").first.text_content()
+    assert tab.title() != "run"
+
+    report = pages["fails"].report
+    layers = tuple(replace(layer, name=EVIL) for layer in report.files[-1].layers)
+    files = (
+        *report.files[:-1],
+        replace(report.files[-1], name=EVIL, layers=layers, faults=(EVIL,)),
+    )
+    pictures = dict.fromkeys(report.pictures, "https://example.org/a.png")
+    evil = replace(
+        report,
+        model=EVIL,
+        data=EVIL,
+        files=files,
+        warnings=(EVIL,),
+        notes=(EVIL,),
+        pictures=pictures,
+    )
+    write_page(evil, tmp_path / "evil.html")
+    tab = show(tmp_path / "evil.html", width=360)
+
+    assert tab.title() == f"Fails: {EVIL}"
+    assert tab.locator("body script, img, image").count() == 0
+    assert tab.locator("body").inner_text().count(EVIL) > 10
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_empty(name, pages, show) -> None:
+    tab = show(pages[name].path)
+    there = tab.locator("main").inner_text()
+
+    assert tab.evaluate(EMPTY) == []
+    assert ("What is taken for what" in there) == (name != "plain")
+    layered = any(file.layers for file in pages[name].report.files)
+    assert layered or name not in ("holds", "fails")
+    assert ("Layer by layer" in there) == layered
+    assert ("The original" in tab.locator("figcaption").all_inner_texts()) == (
+        name in ("holds", "fails")
+    )
+    assert (tab.locator(".picture").count() > 0) == (name != "plain")
+
+
+def test_a_link_in_the_table_opens_the_file(pages, show) -> None:
+    tab = show(pages["holds"].path, unfold=False)
+    closed = tab.locator("details.file:not([open])").last
+    body = closed.locator(".body").first.get_attribute("id")
+    tab.click(f'a[href="#{body}"]')
+
+    assert tab.locator(f"details.file[open] #{body}").is_visible()
+
+
+def test_paper_shows_what_is_folded(pages, show) -> None:
+    tab = show(pages["holds"].path, unfold=False, dark=True)
+    tab.emulate_media(media="print")
+
+    assert all(body.is_visible() for body in tab.locator("details.file .body").all())
+    assert tab.evaluate(FAINT)["faint"] == []
+
+
+def test_a_page_needs_jinja2(pages, monkeypatch, tmp_path) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(RuntimeMissing, match=r"pip install 'edgekit-toolkit\[validate\]'"):
+        write_page(pages["holds"].report, tmp_path / "page.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_for_a_person_to_judge(pages, show, tmp_path_factory, capsys) -> None:
+    folder = tmp_path_factory.mktemp("screenshots")
+    for name in NAMES:
+        for size, width in (("wide", 1400), ("narrow", 360)):
+            for dark in (False, True):
+                path = folder / f"{name}-{size}-{'dark' if dark else 'light'}.png"
+                tab = show(pages[name].path, width=width, dark=dark, unfold=False)
+                tab.screenshot(path=path, full_page=True)
+                assert path.stat().st_size > 10_000
+    with capsys.disabled():
+        print(f"\nscreenshots: {folder}")

@@ -74,8 +74,10 @@ def show(browser: Any) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture(scope="session")
-def pages(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Written]:
-    """Pages of reports as different as they come, by name."""
+def pages(
+    browser: Any, digits: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Written]:
+    """Pages of reports as different as they come, by name; none without a browser to show them."""
     from edgekit.page import write_page
 
     folder = tmp_path_factory.mktemp("pages")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgekit_runtimes import litert, onnx_file, ort
-from edgekit_runtimes.base import Array, ModelError
+from edgekit_runtimes.base import Array, ModelError, TensorSpec
 
 _CHANGES_OF_TYPE = ("QUANTIZE", "DEQUANTIZE")
 _PLUMBING = ("QuantizeLinear", "DequantizeLinear")
@@ -60,8 +60,7 @@ class Layers:
     run: Callable[[Mapping[str, Array]], list[Array]]
     """From one batch by input name to real numbers, one array a layer."""
 
-    batch: int = 1
-    """The size of the batch that it takes."""
+    inputs: tuple[TensorSpec, ...]
 
 
 def open_layers(path: Path, *, fused: bool = True) -> Layers:
@@ -136,7 +135,7 @@ def _tflite(path: Path) -> Layers:
             for tensor, layer in zip(shown, layers, strict=True)
         ]
 
-    return Layers(tuple(layers), run, int(inputs[0]["shape"][0]) if len(inputs[0]["shape"]) else 1)
+    return Layers(tuple(layers), run, tuple(litert.spec(detail) for detail in inputs))
 
 
 def _tflite_layer(detail: Mapping[str, object], kind: str, reads: tuple[int, ...]) -> Layer:
@@ -209,19 +208,21 @@ def _onnx(path: Path, fused: bool) -> Layers:
             zero = scalars.get(node.inputs[2]) if len(node.inputs) > 2 else None
             kind = np.dtype(zero.dtype if zero is not None else np.uint8)
             ends = np.iinfo(kind)
-            maker, own = kinds.get(real, ("input", real))
+            is_input = real in graph.inputs
+            # What is quantized again, by another scale, is a layer of its own.
+            maker, own = ("input", real) if is_input else kinds.get(real, (node.kind, integer))
             dequantized = behind[integer].outputs[:1] if integer in behind else ()
             made = Layer(
                 own,
                 (real, *dequantized),
                 maker,
-                () if maker == "input" else tuple(sorted(reads)),
+                () if is_input else tuple(sorted(reads)),
                 float(scalars[node.inputs[1]]),
                 int(zero) if zero is not None else 0,
                 int(ends.min),
                 int(ends.max),
             )
-            if maker == "input":
+            if is_input:
                 (at,) = reads
                 layers[at], shown[at] = made, integer
             else:
@@ -263,5 +264,4 @@ def _onnx(path: Path, fused: bool) -> Layers:
             for name, layer in zip(shown, layers, strict=True)
         ]
 
-    first = session.get_inputs()[0].shape[:1]
-    return Layers(tuple(layers), run, first[0] if first and isinstance(first[0], int) else 1)
+    return Layers(tuple(layers), run, tuple(ort.input_specs(session)))

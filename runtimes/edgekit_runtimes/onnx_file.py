@@ -69,7 +69,18 @@ class Graph:
 
 
 def read_graph(path: Path) -> Graph:
-    """Reads the file's main graph; the graphs inside loops and branches are left out."""
+    """Reads the file's main graph; the graphs inside loops and branches are left out.
+
+    Raises:
+        ModelError: the file is no ONNX file, or is cut short.
+    """
+    try:
+        return _graph(path)
+    except (ValueError, IndexError) as error:
+        raise ModelError(f"{path}: the file is cut short or damaged.") from error
+
+
+def _graph(path: Path) -> Graph:
     nodes: list[Node] = []
     constants: dict[str, tuple[int, ...]] = {}
     ends: dict[int, list[str]] = {kind: [] for kind in _GRAPH_ENDS}
@@ -102,10 +113,7 @@ def read_types(path: Path) -> tuple[set[str], set[str]]:
     Raises:
         ModelError: the file is no ONNX file, or is cut short.
     """
-    try:
-        graph, scalars = read_graph(path), read_scalars(path)
-    except (ValueError, IndexError) as error:
-        raise ModelError(f"{path}: the file is cut short or damaged.") from error
+    graph, scalars = read_graph(path), read_scalars(path)
     if not graph.nodes and not graph.outputs:
         raise ModelError(f"{path}: this is no ONNX file.")
     computed = {

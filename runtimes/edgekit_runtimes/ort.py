@@ -113,6 +113,11 @@ def open_exposed(path: Path, tensors: Sequence[str], *, fused: bool) -> Any:
         raise ModelError(f"{path}: ONNX Runtime cannot open it: {error}") from error
 
 
+def input_specs(session: Any) -> list[TensorSpec]:
+    """What an ``InferenceSession`` takes, as the file has it."""
+    return [_spec(port, {}) for port in session.get_inputs()]
+
+
 def numpy_type(port: Any) -> str:
     """NumPy's name of an input's type."""
     kind = str(port.type).removeprefix("tensor(").removesuffix(")")

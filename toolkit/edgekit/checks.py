@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from edgekit.bundle import MANIFEST, read_json
+from edgekit.matching import input_names
 from edgekit.report import FileResult
 from edgekit.rows import Array
 from edgekit.storage import Samples, Stored
 from edgekit.tasks import answers, find_tasks, labels_of, truth
-from edgekit_runtimes import ModelError, Session, TensorSpec
+from edgekit_runtimes import ModelError, Session, TensorSpec, open_model
 from edgekit_runtimes.layers import open_layers
 from edgekit_runtimes.stored import precision_of
 
@@ -58,13 +59,15 @@ def input_ranges(path: Path, samples: Stored) -> Iterator[str]:
     if precision_of(path) in ("float32", "float16", "dynamic"):
         return
     ranges = dict(read_json(path.parent / MANIFEST).get("ranges", {}))
+    with open_model(path) as session:
+        names = input_names(samples.shapes, session.inputs, str(path))
     with contextlib.suppress(ModelError):  # LiteRT's own kernels refuse it: the manifest has to do
         layers = open_layers(path).layers
         ranges |= {
             layer.name: layer.range for layer in layers if layer.kind == "input" and layer.range
         }
-    for name, held in ranges.items():
-        if name not in samples.shapes:
+    for name, own in names.items():
+        if (held := ranges.get(own)) is None:
             continue
         low, high, outside, values = np.inf, -np.inf, 0, 0
         slack = (held[1] - held[0]) / 128

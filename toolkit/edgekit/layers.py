@@ -1,6 +1,6 @@
 """``--per-layer``: where a quantized file's error comes from, layer by layer, and the likely cause."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from math import inf, log10
@@ -9,6 +9,7 @@ from statistics import median
 
 import numpy as np
 
+from edgekit.matching import input_names
 from edgekit.rows import Array, DataError
 from edgekit.storage import Stored
 from edgekit_runtimes.layers import Layer, Layers, open_layers
@@ -70,18 +71,25 @@ def compare_layers(
     whole, quantized = open_layers(original), open_layers(candidate)
     simulated = open_layers(candidate, fused=False) if candidate.suffix == ".onnx" else None
     pairs = _pairs(whole.layers, quantized.layers)
+    channels_first = candidate.suffix == ".onnx"
     tallies = {
-        at: _Tally(layer) for at, layer in enumerate(quantized.layers) if pairs.get(at) is not None
+        at: _Tally(layer, channels_first)
+        for at, layer in enumerate(quantized.layers)
+        if pairs.get(at) is not None
     }
     if len(tallies) <= sum(layer.kind == "input" for layer in quantized.layers):
         raise DataError(
             f"{candidate} and {original} have no layer in common: neither names nor operators agree. "
             "Layers are compared with the float file that a quantized one was made from."
         )
+    ours, theirs = (
+        input_names(samples.shapes, file.inputs, str(path))
+        for file, path in ((whole, original), (quantized, candidate))
+    )
     for sample in islice(samples, count):
-        batch = {name: array[np.newaxis] for name, array in sample.items()}
-        expected, got = whole.run(_sized(batch, whole)), quantized.run(_sized(batch, quantized))
-        otherwise = simulated.run(_sized(batch, simulated)) if simulated else got
+        expected = whole.run(_sized(sample, whole, ours))
+        got = quantized.run(_sized(sample, quantized, theirs))
+        otherwise = simulated.run(_sized(sample, simulated, theirs)) if simulated else got
         for at, tally in tallies.items():
             tally.add(expected[pairs[at]][:1], got[at][:1], otherwise[at][:1])
     return tuple(_results(tallies, quantized.layers))
@@ -97,6 +105,8 @@ class _Tally:
     """Running sums over samples."""
 
     layer: Layer
+    channels_first: bool
+    """Whether the file is ONNX, where pictures between the ends have their channels in front."""
     signal: float = 0.0
     noise: float = 0.0
     inner: float = 0.0
@@ -125,7 +135,8 @@ class _Tally:
         self.power += float((got**2).sum())
         self.low, self.high = min(self.low, expected.min()), max(self.high, expected.max())
         self.values += expected.size
-        axis = 1 if self.layer.kind[1:2].islower() and expected.ndim == 4 else -1  # ONNX: NCHW
+        inside = self.channels_first and self.layer.kind not in ("input", "Transpose")
+        axis = 1 if inside and expected.ndim == 4 else -1
         whole, error = (
             np.moveaxis(x, axis, -1).reshape(-1, x.shape[axis]) for x in (expected, got - expected)
         )
@@ -247,9 +258,12 @@ def _plain(name: str) -> str:
     return last.split("/", 1)[-1] if last.count("/") > 1 else last
 
 
-def _sized(batch: dict[str, Array], file: Layers) -> dict[str, Array]:
-    """The sample as often as the file's batch wants it."""
-    return {name: np.repeat(array, file.batch, axis=0) for name, array in batch.items()}
+def _sized(sample: Mapping[str, Array], file: Layers, names: Mapping[str, str]) -> dict[str, Array]:
+    """The sample under the file's names, as often as its batch wants it."""
+    batch = file.inputs[0].shape[0] or 1
+    return {
+        names[name]: np.repeat(array[np.newaxis], batch, axis=0) for name, array in sample.items()
+    }
 
 
 def _laid_out(values: Array, shape: tuple[int, ...]) -> Array:

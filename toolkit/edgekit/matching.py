@@ -50,6 +50,18 @@ def renamed(session: Session, original: Session) -> Renamed:
     )
 
 
+def input_names(
+    shapes: Mapping[str, tuple[int, ...]], inputs: Sequence[TensorSpec], path: str
+) -> dict[str, str]:
+    """From the names of samples' arrays to those of a file's inputs, matched as ``renamed`` does.
+
+    Raises:
+        DataError: an input has no counterpart.
+    """
+    wanted = [TensorSpec(name, (None, *shape), "") for name, shape in shapes.items()]
+    return _match(wanted, inputs, f"{path}: its inputs")
+
+
 def _match(wanted: Sequence[TensorSpec], there: Sequence[TensorSpec], what: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for fits in (_same_name, _plain_name, _same_shape):

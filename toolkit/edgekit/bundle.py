@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 MANIFEST = "manifest.json"
+SCHEMA = 1
 LOG = "edgekit.log"
 FAILED_LOG = "edgekit-failed.log"
 _SCRATCH = ".edgekit-"
@@ -55,9 +56,14 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """What ``write_json`` wrote; empty where there is no such file."""
-    return json.loads(path.read_text()) if path.is_file() else {}
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a folder that ``convert`` made; empty where there is none, or another's."""
+    try:
+        told = json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError):
+        return {}
+    ours = isinstance(told, dict) and told.get("schema") == SCHEMA
+    return told if ours else {}
 
 
 def sha256(path: Path) -> str:

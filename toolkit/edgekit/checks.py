@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.bundle import MANIFEST, read_json
+from edgekit.bundle import read_manifest
 from edgekit.matching import input_names
 from edgekit.report import FileResult
 from edgekit.rows import Array
@@ -58,7 +58,7 @@ def input_ranges(path: Path, samples: Stored) -> Iterator[str]:
     """
     if precision_of(path) in ("float32", "float16", "dynamic"):
         return
-    ranges = dict(read_json(path.parent / MANIFEST).get("ranges", {}))
+    ranges = dict(read_manifest(path.parent).get("ranges", {}))
     with open_model(path) as session:
         names = input_names(samples.shapes, session.inputs, str(path))
     with contextlib.suppress(ModelError):  # LiteRT's own kernels refuse it: the manifest has to do

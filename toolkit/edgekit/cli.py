@@ -281,7 +281,9 @@ def validate(
     folder that convert made.
     """
     if saved is not None and save is not None:
-        raise click.UsageError("--save keeps what runs, and with --from nothing does: leave one out.")
+        raise click.UsageError(
+            "--save keeps what runs, and with --from nothing does: leave one out."
+        )
     if saved is None and not (model and candidates and data):
         lacking = "ORIGINAL" if not model else "CANDIDATE" if not candidates else "--data"
         raise click.UsageError(

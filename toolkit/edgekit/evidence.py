@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import nlargest
-from math import isfinite
 
 import numpy as np
 
@@ -90,6 +89,7 @@ def gather(
         true = None if own is None else truth(own[part], expected, task)
         counts += np.histogram(np.clip(got - expected, -widest, widest), edges)[0]
         largest = np.abs(got - expected).reshape(len(got), -1).max(axis=1, initial=0)
+        largest[~np.isfinite(largest)] = np.inf
         changed = np.zeros(len(got), bool)
         if task != "values":
             was, is_ = answers(expected, task), answers(got, task)
@@ -98,6 +98,7 @@ def gather(
             if width <= _MOST_CLASSES:
                 rows = was if true is None else true
                 tables.append(np.stack([_table(rows, x, width) for x in (was, is_)]))
+        changed |= largest == np.inf
         flipped += int(changed.sum())
         words = (
             Worst(
@@ -106,7 +107,7 @@ def gather(
                 "" if true is None else _said(true[i], task, class_names),
                 _answer(expected[i : i + 1], task, class_names),
                 _answer(got[i : i + 1], task, class_names),
-                float(largest[i]) if isfinite(largest[i]) else float("inf"),
+                float(largest[i]),
                 bool(changed[i]),
             )
             for i in nlargest(worst, range(len(got)), key=lambda i: (changed[i], largest[i]))

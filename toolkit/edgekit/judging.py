@@ -89,8 +89,9 @@ def _words(
     sampled = ", 95% interval {} to {}, limit {}" if low < high else ", limit {2}"
     if limit.kind == "drop":
         unit = "of the original's" if limit.relative else "points" if metric.share else ""
-        did = "lost" if metric.higher_is_better else "rose by"
-        text = f"{name} {did} {' '.join(filter(None, (loss(observed), unit)))}"
+        verbs = ("gained", "lost") if metric.higher_is_better else ("fell by", "rose by")
+        did = verbs[observed >= 0]
+        text = f"{name} {did} {' '.join(filter(None, (loss(abs(observed)), unit)))}"
         text += f" ({value(figure.original or 0)} to {value(figure.value)})"
         text += sampled.format(loss(low), loss(high), loss(limit.value))
     elif name == "agreement":

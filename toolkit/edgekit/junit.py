@@ -1,10 +1,13 @@
 """A report as JUnit XML, which build servers read: a test case for each limit of each file."""
 
+import re
 from pathlib import Path
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from edgekit.report import FileResult, Report
 from edgekit.writing import replacing
+
+_FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in XML 1.0
 
 
 def write_junit(report: Report, path: Path, *, strict: bool = False) -> None:
@@ -24,6 +27,9 @@ def write_junit(report: Report, path: Path, *, strict: bool = False) -> None:
     for total in ("tests", "failures", "skipped"):
         suites.set(total, str(sum(int(suite.get(total, 0)) for suite in suites)))
     indent(suites)
+    for element in suites.iter():
+        for name, value in element.items():
+            element.set(name, _FORBIDDEN.sub("?", value))
     with replacing(path) as unfinished:
         ElementTree(suites).write(unfinished, encoding="utf-8", xml_declaration=True)
 

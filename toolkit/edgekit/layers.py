@@ -20,6 +20,7 @@ SAMPLES = 32
 
 _NOTABLE = 0.02  # of all noise that layers add: less needs no explanation
 _MOSTLY = 0.5  # the part of a tensor's own noise from which on saturation is the cause
+_POOR = 20.0  # dB, of what quantizing a tensor costs by itself
 _FEW_STEPS = 40  # of 256 that the values span: fewer, and the range is too wide
 _OUTLIER = 8.0  # a channel's range against the median channel's
 _APART = 6.0  # dB: four times the noise
@@ -187,7 +188,9 @@ def _results(tallies: dict[int, _Tally], layers: Sequence[Layer]) -> Iterable[La
             high=tally.high,
             range=tally.layer.range,
             saturated=tally.outside / tally.values if tally.values else 0.0,
-            cause=_cause(tally, _inherited(at, tallies, layers)) if share > _NOTABLE else "",
+            cause=_cause(tally, _inherited(at, tallies, layers))
+            if share > _NOTABLE or _decibel(tally.signal, tally.rounding) < _POOR
+            else "",
         )
 
 
@@ -219,7 +222,7 @@ def _cause(tally: _Tally, inherited: float) -> str:
             share = tally.outside / tally.values
             return f"range too narrow: it holds {held}, the values span {spans}; {share:.1%} of them saturate"
         steps = (tally.high - tally.low) / layer.scale
-        if layer.greatest - layer.least < 256 and steps < _FEW_STEPS:
+        if layer.greatest - layer.least < 256 and 0 < steps < _FEW_STEPS:
             return f"range too wide: it holds {held}, the values span {spans}, {steps:.0f} of its 256 steps"
         channels = tally.channels[0][tally.channels[0] > 0]
         if channels.size > 1 and channels.max() > _OUTLIER * median(channels):

@@ -5,12 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edgekit.bundle import sha256
+from edgekit.bundle import SCHEMA, sha256
 from edgekit.images import Images
 from edgekit.report import Report
 from edgekit_runtimes import TensorSpec
-
-SCHEMA = 1
 
 Ends = Mapping[str, tuple[Sequence[TensorSpec], Sequence[TensorSpec]]]
 """The inputs and the outputs of each file, by its name."""

@@ -17,6 +17,7 @@ from edgekit.report import FileResult, Report
 from edgekit.scoring import Measure, Score
 from edgekit.statistics import Verdict
 from edgekit.table import size
+from edgekit.writing import replacing
 from edgekit_runtimes import RuntimeMissing
 
 _ORDER: tuple[Verdict, ...] = ("fails", "not proven", "holds")
@@ -103,13 +104,8 @@ def write_page(report: Report, path: Path) -> None:
         RuntimeMissing: jinja2 is not installed.
     """
     text = _page(report)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:  # a file's name may hold bytes that are no text
+    with replacing(path) as unfinished:  # a file's name may hold bytes that are no text
         unfinished.write_text(text, encoding="utf-8", errors="replace")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _page(report: Report) -> str:
@@ -141,7 +137,7 @@ def _page(report: Report) -> str:
     sections = list(_sections(report))
     return environment.get_template("page.html.j2").render(
         report=report,
-        titles=_titles(report),
+        titles=report.titles,
         floats={f.format: f.bytes for f in report.files if f.precision == "float32"},
         largest=max([report.model_bytes, *(f.bytes for f in report.files)]),
         problems=_alike([p for s in sections for p in s.problems]) if report.shippable else [],
@@ -248,11 +244,3 @@ def _pictures(report: Report, sections: list[_Section]) -> dict[int, _Picture]:
             width, height = struct.unpack(">II", head[16:24])
             found[row] = _Picture(uri, width, height)
     return found
-
-
-def _titles(report: Report) -> dict[str, str]:
-    """Files' titles without the folder, where that leaves no doubt."""
-    short = {
-        file.title: file.title.removeprefix(f"{Path(file.name).parent}/") for file in report.files
-    }
-    return short if len(set(short.values())) == len(short) else {title: title for title in short}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.bundle import MANIFEST, read_json
+from edgekit.bundle import read_manifest
 from edgekit.data import check_data, open_rows
 from edgekit.images import Images
 from edgekit.rows import Array, DataError
@@ -101,7 +101,7 @@ def first_batch(path: Path, data: Any) -> dict[str, Array]:
 
 def _beside(path: Path, scale: str | None) -> tuple[dict[str, Any], Images]:
     """The manifest of the file's folder, and how it makes arrays of images."""
-    manifest = read_json((path if path.is_dir() else path.parent) / MANIFEST)
+    manifest = read_manifest(path if path.is_dir() else path.parent)
     return manifest, Images(scale or (manifest.get("images") or {}).get("scale", "0..1"))
 
 

@@ -19,6 +19,7 @@ _PARAMETERS = {
     "max": "ceilings",
     "per-layer": "per_layer",
 }
+_WHOLE = ("batch", "samples", "opset", "worst")
 _REPEATED = ("max-drop", "min", "max")
 # What each table may hold: the options of the command of that name, without the dashes in front.
 _SHARED = ("model", "data", "scale", "trust", "max-drop", "min", "max", "strict", "timeout")
@@ -75,6 +76,10 @@ def read_project(path: Path) -> Project:
                     f"{path}: {where} has no key {key!r}{nearest(key, KEYS[table])}. It may hold "
                     f"{', '.join(KEYS[table])}."
                 )
+    for table in ("convert", "validate"):
+        for key, value in told.get(table, {}).items():
+            if key in _WHOLE and type(value) is not int:
+                raise DataError(f"{path}: [{table}] {key} = {value!r}: a whole number is wanted.")
     common = {key: told[key] for key in ("model", "data", "output") if key in told}
     convert = {**common, **told.get("convert", {})}
     validate = {**common, "candidates": [convert.get("output", "out")], **told.get("validate", {})}

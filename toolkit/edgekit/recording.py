@@ -232,19 +232,21 @@ def load_recording(path: Path, scratch: Path) -> Recording:
             )
             for i, told in enumerate(note.pop("files"))
         )
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError) as error:
+        del note["schema"]
+        pictures = {int(row): picture for row, picture in note.pop("pictures").items()}
+        return Recording(
+            **_tuples(note),
+            pictures=pictures,
+            original=stores["original"],
+            files=files,
+            labels=labels.get(_LABELS, {n.partition("/")[2]: a for n, a in labels.items()} or None),
+        )
+    except DataError:
+        raise
+    except Exception as error:  # whatever zip, JSON or NumPy raise at what is none of ours
         raise DataError(
             f"{path}: these are no results that `edgekit validate --save` wrote ({error})."
         ) from error
-    del note["schema"]
-    pictures = {int(row): picture for row, picture in note.pop("pictures").items()}
-    return Recording(
-        **_tuples(note),
-        pictures=pictures,
-        original=stores["original"],
-        files=files,
-        labels=labels.get(_LABELS, {n.partition("/")[2]: a for n, a in labels.items()} or None),
-    )
 
 
 def check_saved(path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from math import inf, isfinite
+from pathlib import Path
 from typing import Any
 
 from edgekit.evidence import Evidence
@@ -102,6 +103,14 @@ class Report:
     def verdict(self) -> Verdict:
         """The worst of its files' verdicts."""
         return worst([file.verdict for file in self.files])
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """Files' titles, and the same without the folder where that leaves no doubt."""
+        short = {f.title: f.title.removeprefix(f"{Path(f.name).parent}/") for f in self.files}
+        return (
+            short if len(set(short.values())) == len(short) else {title: title for title in short}
+        )
 
     def __bool__(self) -> bool:
         return self.verdict != "fails"

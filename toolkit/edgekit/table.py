@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from math import isinf
-from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -28,7 +27,7 @@ def render(report: Report, *, worst: int = 0) -> RenderableType:
     scores = [file.worst_score for file in report.files]
     has_answers = any(s.agreement is not None for s in scores)
     own = [_own(score) for score in scores]
-    titles = _titles(report)
+    titles = report.titles
     names = {m.metric for m in own if m}
     several = any(len(file.scores) > 1 for file in report.files)
     timed = any(file.latency_ms is not None for file in report.files)
@@ -113,7 +112,7 @@ def _heading(report: Report) -> str:
 
 def _words(report: Report) -> Iterator[RenderableType]:
     yield Text()
-    titles = _titles(report)
+    titles = report.titles
     alike: dict[tuple[str, str], list[str]] = {}
     for file in report.files if report.shippable else ():
         for score in file.scores:
@@ -149,14 +148,6 @@ def _alike(scores: tuple[Score, ...]) -> str:
     return f"{same}are {farthest.sqnr_db:.0f} dB from each other"
 
 
-def _titles(report: Report) -> dict[str, str]:
-    """Files' titles without the folder, where that leaves no doubt."""
-    short = {
-        file.title: file.title.removeprefix(f"{Path(file.name).parent}/") for file in report.files
-    }
-    return short if len(set(short.values())) == len(short) else {title: title for title in short}
-
-
 def _own(score: Score) -> Measure | None:
     """The task's own metric, where it is measured against labels."""
     return next((m for m in score.measures if m.original is not None), None)
@@ -176,7 +167,7 @@ def _more_measures(report: Report) -> Iterator[RenderableType]:
     if not rows:
         return
     several = any(len(file.scores) > 1 for file in report.files)
-    titles = _titles(report)
+    titles = report.titles
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("file", overflow="fold")
     if several:
@@ -210,7 +201,7 @@ def _sources(report: Report) -> Iterator[RenderableType]:
     ]
     if not told:
         return
-    titles = _titles(report)
+    titles = report.titles
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("SQNR, dB, of each step", no_wrap=True)
     for step in ("conversion", "quantization", "runtime"):
@@ -223,7 +214,7 @@ def _sources(report: Report) -> Iterator[RenderableType]:
 
 
 def _layers(report: Report) -> Iterator[RenderableType]:
-    titles = _titles(report)
+    titles = report.titles
     for file in report.files:
         if not file.layers:
             continue
@@ -253,7 +244,7 @@ def _layers(report: Report) -> Iterator[RenderableType]:
 
 
 def _samples(report: Report, worst: int) -> Iterator[RenderableType]:
-    titles = _titles(report)
+    titles = report.titles
     for file in report.files:
         for evidence in file.evidence:
             rounded = file.precision == "float32"  # what float32 rounds otherwise is no news

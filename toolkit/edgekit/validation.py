@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit import checks
-from edgekit.bundle import MANIFEST, read_json, sha256
+from edgekit.bundle import MANIFEST, read_manifest, sha256
 from edgekit.data import RANDOM, check_data, open_rows
 from edgekit.environment import processor, versions
 from edgekit.images import Images
@@ -183,7 +183,7 @@ def _files(candidates: Sequence[str | Path]) -> tuple[Path, ...]:
     found: list[Path] = []
     for path in map(Path, candidates):
         if path.is_dir():
-            listed = [path / entry["file"] for entry in read_json(path / MANIFEST).get("files", [])]
+            listed = [path / entry["file"] for entry in read_manifest(path).get("files", [])]
             if not listed:
                 raise ModelError(
                     f"{path}: no folder that edgekit convert made: it has no {MANIFEST}."
@@ -196,7 +196,7 @@ def _files(candidates: Sequence[str | Path]) -> tuple[Path, ...]:
 
 def _images_of(files: Sequence[Path]) -> Images | None:
     """How the files' samples became arrays when they were converted."""
-    told = (read_json(path.parent / MANIFEST).get("images") for path in files)
+    told = (read_manifest(path.parent).get("images") for path in files)
     return next((Images(t["scale"]) for t in told if t), None)
 
 
@@ -300,7 +300,7 @@ def _layers(
             convert_model(model, {(form, "float32"): whole}, scratch=folder, shapes=shapes)
     try:
         return compare_layers(whole, path, samples.held_out)
-    except (DataError, ModelError):  # told of already; the gate's verdict does not hang on this
+    except (DataError, ModelError):  # the gate's verdict does not hang on this
         return ()
 
 
@@ -311,7 +311,7 @@ def _float_files(plan: _Plan) -> dict[Path, Path]:
         near = [other for other in plan.files if other.suffix == path.suffix]
         near += [
             path.parent / entry["file"]
-            for entry in read_json(path.parent / MANIFEST).get("files", [])
+            for entry in read_manifest(path.parent).get("files", [])
             if f".{entry['format']}" == path.suffix and (path.parent / entry["file"]).is_file()
         ]
         if Path(plan.source).suffix == path.suffix:
@@ -323,12 +323,12 @@ def _float_files(plan: _Plan) -> dict[Path, Path]:
 
 def _precision(path: Path) -> str:
     """By its folder's manifest, where that speaks of this very file; else by what it holds."""
-    for entry in read_json(path.parent / MANIFEST).get("files", []):
+    for entry in read_manifest(path.parent).get("files", []):
         if entry["file"] == path.name and entry["sha256"] == sha256(path):
             return str(entry["precision"])
     return precision_of(path)
 
 
 def _label_names(files: Sequence[Path]) -> tuple[str, ...]:
-    told = (read_json(path.parent / MANIFEST).get("labels") for path in files)
+    told = (read_manifest(path.parent).get("labels") for path in files)
     return next((tuple(t) for t in told if t), ())

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from edgekit.matching import Renamed
 from edgekit_runtimes import DEVICES, DeviceUnavailable, ModelError, Session, open_model
 from edgekit_runtimes.arrays import random_inputs
 from edgekit_runtimes.base import Array
@@ -192,7 +193,9 @@ def _peak(state: State) -> float:  # noqa: ARG001  (what a child runs takes the 
     return most / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
-def latencies(sessions: Mapping[K, Session], inputs: Mapping[str, Array]) -> dict[K, float]:
+def latencies(
+    sessions: Mapping[K, Session | Renamed], inputs: Mapping[str, Array]
+) -> dict[K, float]:
     """The median milliseconds of one call of each session.
 
     The sessions take turns, so that whatever else the machine does falls on all of them alike.
@@ -211,7 +214,7 @@ def latencies(sessions: Mapping[K, Session], inputs: Mapping[str, Array]) -> dic
     return {key: 1000 * median(values) for key, values in times.items()}
 
 
-def _timed(session: Session, inputs: Mapping[str, Array]) -> float:
+def _timed(session: Session | Renamed, inputs: Mapping[str, Array]) -> float:
     start = perf_counter()
     session.run(inputs)
     return perf_counter() - start

@@ -15,7 +15,7 @@ from edgekit.environment import processor, versions
 from edgekit.images import Images
 from edgekit.layers import LayerResult, compare_layers
 from edgekit.limits import Limits
-from edgekit.matching import renamed
+from edgekit.matching import Renamed, renamed
 from edgekit.metrics import find_metric
 from edgekit.pictures import pictures
 from edgekit.recording import (
@@ -40,7 +40,7 @@ from edgekit_converters import (
     run_in_worker,
 )
 from edgekit_converters import convert as convert_model
-from edgekit_runtimes import ModelError, Session, TensorSpec, keras_session, open_model
+from edgekit_runtimes import ModelError, TensorSpec, keras_session, open_model
 from edgekit_runtimes.stored import precision_of
 
 Progress = Callable[[str], None]
@@ -220,16 +220,15 @@ def _work(
     progress(f"running {plan.source} on {len(held_out)} samples")
     outputs = record(original, held_out, scratch / "original")
     separation = Separation(original, outputs, held_out, scratch, _float_files(plan))
-    sessions: dict[str, Session] = {}
+    sessions: dict[str, Renamed] = {}
     files: list[Ran] = []
     for path in plan.files:
         for device in plan.devices:
             where = f" on {device}" if device != "cpu" else ""
             progress(f"running {path}{where}")
-            session = sessions[f"{path}{where}"] = open_model(path, device=device)
-            answers = record(
-                renamed(session, original), held_out, scratch / f"answers {len(files)}"
-            )
+            session = renamed(open_model(path, device=device), original)
+            sessions[f"{path}{where}"] = session
+            answers = record(session, held_out, scratch / f"answers {len(files)}")
             progress(f"separating what {path} owes to whom")
             sources, faults = separation.of(path, answers, device)
             precision = _precision(path)
@@ -305,18 +304,15 @@ def _layers(
 
 
 def _float_files(plan: _Plan) -> dict[Path, Path]:
-    """For each file the float32 file of its format: one of the run, its folder's, or the original."""
+    """For each file the float32 file of its format: itself, its folder's, one of the run, the original."""
     found = {}
     for path in plan.files:
-        near = [other for other in plan.files if other.suffix == path.suffix]
-        near += [
-            path.parent / entry["file"]
-            for entry in read_manifest(path.parent).get("files", [])
-            if f".{entry['format']}" == path.suffix and (path.parent / entry["file"]).is_file()
-        ]
-        if Path(plan.source).suffix == path.suffix:
-            near.append(Path(plan.source))
-        if whole := next((p for p in near if _precision(p) == _FLOAT), None):
+        listed = (
+            path.parent / entry["file"] for entry in read_manifest(path.parent).get("files", [])
+        )
+        near = (path, *listed, *plan.files, Path(plan.source))
+        fitting = (p for p in near if p.suffix == path.suffix and p.is_file())
+        if whole := next((p for p in fitting if _precision(p) == _FLOAT), None):
             found[path] = whole
     return found
 

@@ -219,9 +219,11 @@ def _layers(report: Report) -> Iterator[RenderableType]:
         if not file.layers:
             continue
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-        table.add_column(f"layers of {titles[file.title]},\nthose first that add most noise")
+        table.add_column(
+            f"layers of {titles[file.title]},\nthose first that add most noise", overflow="fold"
+        )
         table.add_column("operator", no_wrap=True)
-        for title in ("adds", "SQNR\ndB", "satu-\nrated"):
+        for title in ("adds", "SQNR\ndB", "values", "held", "satu-\nrated"):
             table.add_column(title, justify="right", no_wrap=True)
         causes: list[str] = []
         for layer in worst_layers(file.layers, _LAYERS):
@@ -236,6 +238,8 @@ def _layers(report: Report) -> Iterator[RenderableType]:
                 layer.kind,
                 f"{layer.adds:.0%}",
                 decibel(layer.sqnr_db),
+                f"{layer.low:.3g}..{layer.high:.3g}",
+                "" if layer.range is None else "..".join(f"{end:.3g}" for end in layer.range),
                 "" if layer.range is None else f"{layer.saturated:.1%}",
             )
         yield Text()

@@ -112,7 +112,7 @@ def _smoothed(before: Array, after: Array) -> tuple[Array, Array]:
     of samples.
     """
     width = before[0, 2]
-    right = np.bincount(np.maximum(before[:, 0], 0).astype(np.int64)).argmax()
+    right = int(np.argmax(np.bincount(np.maximum(before[:, 0], 0).astype(np.int64))))
     wrong = (right + 1) % width
     was, is_ = (
         ([right, right, width], [right, wrong, width]),

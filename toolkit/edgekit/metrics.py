@@ -241,7 +241,7 @@ def _probabilities(scores: Array, original: Array) -> Array:
     """Softmax, unless the original has done it."""
     if original.min() >= 0 and np.allclose(original.sum(axis=-1), 1, atol=1e-3):
         return scores
-    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    powers: Array = np.exp(scores - scores.max(axis=-1, keepdims=True))
     scaled: Array = powers / powers.sum(axis=-1, keepdims=True)
     return scaled
 
@@ -256,7 +256,8 @@ def _mean(rows: Array) -> float:
 
 
 def _ratio(rows: Array) -> float:
-    return float(rows[:, 0].sum() / rows[:, 1].sum())
+    part, whole = (float(column.sum()) for column in rows.T)
+    return part / whole if whole else nan
 
 
 def _root(rows: Array) -> float:

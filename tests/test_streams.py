@@ -82,8 +82,9 @@ def test_the_source_is_read_only_a_little_ahead(seconds: float) -> None:
             time.sleep(0.01)  # time to read on, for whoever would
         if given == 400:
             break
-    # Four pieces for each worker, one in its hands, and one that is being handed on.
-    assert ahead <= (MOST if 0 < seconds < 1e-3 else 2) * (4 * 2 + 2)
+    # Four pieces for each worker, one in its hands, and one that is being handed on. On a busy machine even
+    # work that takes no time is worth threads.
+    assert ahead <= (MOST if seconds < 1e-3 else 2) * (4 * 2 + 2)
     time.sleep(0.01)  # for whoever is in the source just now
     stopped = read
     time.sleep(0.01)

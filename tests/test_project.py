@@ -57,7 +57,6 @@ def test_what_stands_at_the_top_is_for_both_and_a_table_comes_first(tmp_path: Pa
     assert "output" not in project.validate
     assert project.validate["candidates"] == [str(tmp_path / "shipped")]
     assert project.validate["junit"] == str(tmp_path / "reports" / "junit.xml")
-    assert project.path == tmp_path / "edgekit.toml"
 
 
 def test_as_defaults_of_the_commands_values_are_as_typed(tmp_path: Path) -> None:

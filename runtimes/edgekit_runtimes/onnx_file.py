@@ -145,7 +145,7 @@ def read_scalars(path: Path) -> dict[str, Any]:
             if kind != _GRAPH_INITIALIZER or isinstance(message, int):
                 continue
             name, dims = _tensor(message)
-            if len(dims) > 1 or dims not in ((), (1,)):
+            if dims not in ((), (1,)):
                 continue
             if (value := _scalar(message)) is not None:
                 found[name] = value

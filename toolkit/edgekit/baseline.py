@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from edgekit import words
 from edgekit.figures import Figure
+from edgekit.limits import Limit
 from edgekit.metrics import find_metric
 from edgekit.report import FileResult, Report
 from edgekit.rows import DataError
@@ -124,9 +126,13 @@ def _fall(score: Score, then: Mapping[str, Any], fingerprint: str) -> str:
         margin = _DECIBEL
     if low <= 0 or figure.drop <= margin:
         return ""
+
+    def change(number: float) -> str:
+        return words.held(number, limit) + (" points" if metric.share else "")
+
+    limit = Limit("drop", margin, own.metric)
     return (
-        f"{figure.name} {'fell' if metric.higher_is_better else 'rose'} from the baseline's "
-        f"{figure.said(figure.original or 0.0)} to {figure.said(figure.value)}: by "
-        f"{figure.said_change(figure.drop)}, 95% interval {figure.said_change(low)} to "
-        f"{figure.said_change(high)}"
+        f"{own.metric} {'fell' if metric.higher_is_better else 'rose'} from the baseline's "
+        f"{words.figure(figure.original, own.metric)} to {words.figure(figure.value, own.metric)}: by "
+        f"{change(figure.drop)}, 95% interval {change(low)} to {change(high)}"
     )

@@ -34,9 +34,8 @@ class Figure:
     @property
     def drop(self) -> float | None:
         """How much worse the file is."""
-        return (
-            None if self.before is None else self.worse(self.metric.value(self.before), self.value)
-        )
+        original = self.original
+        return None if original is None else self._worse(original, self.value)
 
     @property
     def changes(self) -> tuple[int, int] | None:
@@ -46,14 +45,13 @@ class Figure:
         was, is_ = self.before[:, 0] > 0, self.after[:, 0] > 0
         return int((was & ~is_).sum()), int((is_ & ~was).sum())
 
-    def worse(self, before: float, after: float) -> float:
-        """How much worse ``after`` is; negative where it is better."""
+    def _worse(self, before: float, after: float) -> float:
         return before - after if self.metric.higher_is_better else after - before
 
     def drop_interval(self, relative: bool = False) -> Interval:
         """95%, of the drop."""
         assert self.before is not None
-        scale = abs(self.metric.value(self.before)) if relative else 1.0
+        scale = abs(self.original or 0.0) if relative else 1.0
         if changes := self.changes:
             low, high = drop_interval(*changes, len(self.after))
             return (low / scale, high / scale) if scale else (-inf, inf)
@@ -64,7 +62,7 @@ class Figure:
 
         def value(rows: Array) -> float:
             was = self.metric.value(rows[:, :width])
-            lost = self.worse(was, self.metric.value(rows[:, width:]))
+            lost = self._worse(was, self.metric.value(rows[:, width:]))
             return lost / abs(was) if relative and was else lost
 
         return bootstrap_interval(value, np.hstack([before, after]), resamples=self._resamples)
@@ -93,16 +91,6 @@ class Figure:
             and bool((rows[:, 1] == 1).all())
             and bool(np.isin(rows[:, 0], (0, 1)).all())
         )
-
-    def said(self, value: float) -> str:
-        """A value as a person says it."""
-        if self.metric.share:
-            return f"{value:.1%}"
-        return f"{value:.1f} dB" if self.name == "sqnr" else f"{value:.4g}"
-
-    def said_change(self, change: float) -> str:
-        """A change of it: of shares, in points."""
-        return f"{100 * change:.3g} points" if self.metric.share else self.said(change)
 
 
 def _smoothed(before: Array, after: Array) -> tuple[Array, Array]:

@@ -1,8 +1,9 @@
 """A figure against a limit: the verdict, and the reason in words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isnan
 
+from edgekit import words
 from edgekit.figures import Figure
 from edgekit.limits import Limit
 from edgekit.statistics import Interval, Verdict, judge, mcnemar, needed, needed_pairs
@@ -29,10 +30,9 @@ class Judgement:
 def hold(figure: Figure, limit: Limit) -> Judgement:
     """Holds a figure against a limit on it."""
     if limit.kind == "drop":
-        assert figure.before is not None
-        original = figure.metric.value(figure.before)
-        observed = figure.worse(original, figure.value)
-        observed = observed / abs(original) if limit.relative and original else observed
+        drop, original = figure.drop, figure.original
+        assert drop is not None and original is not None
+        observed = drop / abs(original) if limit.relative and original else drop
         interval = figure.drop_interval(limit.relative)
         verdict = judge(interval, limit.value)
         changes = figure.changes
@@ -53,62 +53,51 @@ def hold(figure: Figure, limit: Limit) -> Judgement:
     if isnan(observed):
         verdict, missing = "fails", None
     p_value = mcnemar(*changes) if changes else None
-    missing = missing if verdict == "not proven" else None
-    reason = (
-        ""
-        if verdict == "holds"
-        else _words(
-            figure, limit, observed, interval, missing, p_value, open_=verdict == "not proven"
-        )
+    named = replace(limit, metric=figure.name)
+    found = Judgement(
+        named,
+        observed,
+        interval,
+        verdict,
+        p_value=p_value,
+        needed=missing if verdict == "not proven" else None,
     )
-    named = Limit(limit.kind, limit.value, figure.name, limit.output, limit.relative)
-    return Judgement(named, observed, interval, verdict, reason, p_value, missing)
+    return found if verdict == "holds" else replace(found, reason=_words(figure, found))
 
 
-def _words(
-    figure: Figure,
-    limit: Limit,
-    observed: float,
-    interval: Interval,
-    missing: int | None,
-    p_value: float | None,
-    *,
-    open_: bool,
-) -> str:
+def _words(figure: Figure, found: Judgement) -> str:
     """Why a limit does not hold, with the figures."""
-    name, metric = figure.name, figure.metric
-    low, high = interval
+    limit, name, metric = found.limit, figure.name, figure.metric
+    low, high = found.interval
 
-    value = figure.said
+    def value(number: float | None) -> str:
+        return words.figure(number, name)
 
     def loss(number: float) -> str:
-        if limit.relative:
-            return f"{number:.1%}"
-        return f"{100 * number:.3g}" if metric.share else f"{number:.4g}"
+        return words.held(number, limit)
 
     sampled = ", 95% interval {} to {}, limit {}" if low < high else ", limit {2}"
     if limit.kind == "drop":
         unit = "of the original's" if limit.relative else "points" if metric.share else ""
         verbs = ("gained", "lost") if metric.higher_is_better else ("fell by", "rose by")
-        did = verbs[observed >= 0]
-        text = f"{name} {did} {' '.join(filter(None, (loss(abs(observed)), unit)))}"
-        text += f" ({value(figure.original or 0)} to {value(figure.value)})"
+        did = verbs[found.observed >= 0]
+        text = f"{name} {did} {' '.join(filter(None, (loss(abs(found.observed)), unit)))}"
+        text += f" ({value(figure.original)} to {value(figure.value)})"
         text += sampled.format(loss(low), loss(high), loss(limit.value))
     elif name == "agreement":
-        text = f"answers changed: {value(1 - observed)}"
+        text = f"answers changed: {value(1 - found.observed)}"
         text += sampled.format(value(1 - high), value(1 - low), value(1 - limit.value))
     else:
         bound = "at least" if limit.kind == "min" else "at most"
-        text = f"{name} is {value(observed)}"
+        text = f"{name} is {value(found.observed)}"
         text += sampled.format(value(low), value(high), f"{bound} {value(limit.value)}")
-    if p_value is not None and p_value < 0.05:
-        text += f" (McNemar p {'< 0.0001' if p_value < 0.0001 else f'= {p_value:.2g}'})"
-    if open_:
-        text += (
-            f"; about {_round(missing):,} samples would tell"
-            if missing
-            else "; too near the limit for any number of samples to tell"
-        )
+    if found.p_value is not None and found.p_value < 0.05:
+        small = found.p_value < 0.0001
+        text += f" (McNemar p {'< 0.0001' if small else f'= {found.p_value:.2g}'})"
+    if found.needed:
+        text += f"; about {_round(found.needed):,} samples would tell"
+    elif found.verdict == "not proven":
+        text += "; too near the limit for any number of samples to tell"
     return text
 
 

@@ -45,7 +45,6 @@ KEYS: dict[str, tuple[str, ...]] = {
 class Project:
     """What the file says, with its paths made whole."""
 
-    path: Path | None = None
     convert: Mapping[str, Any] = field(default_factory=dict)
     validate: Mapping[str, Any] = field(default_factory=dict)
 
@@ -84,9 +83,7 @@ def read_project(path: Path) -> Project:
     convert = {**common, **told.get("convert", {})}
     validate = {**common, "candidates": [convert.get("output", "out")], **told.get("validate", {})}
     validate.pop("output", None)
-    return Project(
-        path, *({k: _whole(k, v, path) for k, v in t.items()} for t in (convert, validate))
-    )
+    return Project(*({k: _placed(k, v, path) for k, v in t.items()} for t in (convert, validate)))
 
 
 def defaults(project: Project) -> dict[str, dict[str, Any]]:
@@ -110,10 +107,10 @@ def _typed(key: str, value: Any) -> Any:
     return ",".join(map(str, value)) if isinstance(value, list) else value
 
 
-def _whole(key: str, value: Any, path: Path) -> Any:
+def _placed(key: str, value: Any, path: Path) -> Any:
     """Paths are those from the file's folder, whatever folder the command is typed in."""
     if isinstance(value, list):
-        return [_whole(key, v, path) for v in value]
+        return [_placed(key, v, path) for v in value]
     if not isinstance(value, str) or key not in {*_PATHS, "model", "data", "candidates"}:
         return value
     near = path.parent / value

@@ -345,9 +345,10 @@ def _blame(report: "Report") -> list[str]:
 
 
 def _layers(file: "FileResult") -> str:
-    worst = sorted(file.layers, key=lambda layer: -layer.adds)[:_MOST_LAYERS]
+    from edgekit.layers import worst_layers
+
     return "; ".join(
         f"{layer.name} {layer.adds:.0%}" + (f" ({layer.cause})" if layer.cause else "")
-        for layer in worst
+        for layer in worst_layers(file.layers, _MOST_LAYERS)
         if layer.adds > 0.01
     )

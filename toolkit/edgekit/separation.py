@@ -1,7 +1,7 @@
 """Whose error it is: the conversion's, the quantization's, or the runtime's."""
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 
@@ -10,8 +10,9 @@ import numpy as np
 from edgekit.matching import renamed
 from edgekit.metrics import METRICS
 from edgekit.report import Sources
-from edgekit.storage import Store, Stored
-from edgekit_runtimes import DeviceUnavailable, ModelError, Session, open_model
+from edgekit.scoring import record
+from edgekit.storage import Stored
+from edgekit_runtimes import DeviceUnavailable, ModelError, Session, onnx_file, open_model
 from edgekit_runtimes.processor import exact_int8
 
 _SAMPLES = 64  # of the file as it is written, which is slow
@@ -44,11 +45,11 @@ class Separation:
     def of(self, path: Path, answers: Stored, device: str) -> tuple[Sources, tuple[str, ...]]:
         """The sources of a file's error, and what makes it fail beside its scores."""
         whole = self._float_files.get(path)
-        plain = self._answers(path, _REFERENCE)
         floats = self._answers(whole, "cpu") if whole else None
         if whole == path:
             runtime = None if device == "cpu" else _decibel(floats, answers)
             return Sources(conversion_db=_decibel(self._outputs, floats), runtime_db=runtime), ()
+        plain = self._answers(path, _REFERENCE)
         converted = floats if str(whole) != self._original.path else None  # else nothing was
         sources = Sources(
             _decibel(self._outputs, converted), _decibel(floats, plain), _decibel(plain, answers)
@@ -61,12 +62,11 @@ class Separation:
         if key not in self._few:
             try:
                 with open_model(path, device=device) as session:
-                    folder = self._scratch / f"few {len(self._few)}"
-                    few = Store(folder)
-                    speaker = renamed(session, self._original)
-                    for answer in speaker.map(islice(self._samples, _SAMPLES)):
-                        few.add({name: array[np.newaxis] for name, array in answer.items()})
-                    self._few[key] = few.close()
+                    self._few[key] = record(
+                        renamed(session, self._original),
+                        replace(self._samples, count=min(_SAMPLES, len(self._samples))),
+                        self._scratch / f"few {len(self._few)}",
+                    )
             except (DeviceUnavailable, ModelError) as error:
                 self._few[key] = None
                 if device == _REFERENCE:
@@ -80,14 +80,18 @@ class Separation:
 def _faults(sources: Sources, reference_db: float | None, device: str, path: Path) -> Iterator[str]:
     """A runtime that adds far more error than the file has by itself."""
     runtime = sources.runtime_db
-    own = sources.quantization_db if sources.quantization_db is not None else reference_db
+    quantized = sources.quantization_db
+    own, whose = (
+        (quantized, "its float file") if quantized is not None else (reference_db, "the original")
+    )
     if runtime is None or own is None or runtime >= min(own - _APART, _SMALL):
         return
     text = (
         f"the runtime strays {runtime:.1f} dB from what the file's own numbers give, which are "
-        f"{own:.1f} dB from its float file"
+        f"{own:.1f} dB from {whose}"
     )
-    if device == "cpu" and path.suffix == ".onnx" and not exact_int8():
+    signed = path.suffix == ".onnx" and "int8" in onnx_file.read_types(path)[1]
+    if device == "cpu" and signed and not exact_int8():
         text += (
             ": this processor has no VNNI, and ONNX Runtime sums signed 8-bit products in 16 bits there, "
             "where they saturate. Weights quantized as unsigned (as edgekit convert writes them) do not"

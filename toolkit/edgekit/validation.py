@@ -60,7 +60,6 @@ class _Plan:
     metrics: tuple[str, ...]
     per_layer: bool | None
     trust: bool
-    worst: int
 
 
 def validate(
@@ -121,7 +120,7 @@ def validate(
         check_saved(Path(save))
     check_data(data)
     plan = _Plan(
-        source, files, tuple(devices), limits or Limits(), tuple(metrics), per_layer, trust, worst
+        source, files, tuple(devices), limits or Limits(), tuple(metrics), per_layer, trust
     )
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         scratch = Path(folder)

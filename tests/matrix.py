@@ -19,6 +19,8 @@ from zoo import LARGE, RECURRENT, REFUSED, SMALL, samples
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
 FORMATS = ("tflite", "onnx")
+FEW = {"VGG16": 24}
+"""How many samples a model gets, where 120 would take hours: its 16-bit TFLite file, minutes each."""
 
 
 def row(name: str) -> dict[str, Any]:
@@ -29,7 +31,7 @@ def row(name: str) -> dict[str, Any]:
 
     keras.utils.set_random_seed(0)
     model = {**SMALL, **REFUSED, **LARGE, **RECURRENT}[name]()
-    data = samples(model, 400 if name in RECURRENT else 120)  # of which 200, or 80, calibrate
+    data = samples(model, FEW.get(name, 400 if name in RECURRENT else 120))
     with tempfile.TemporaryDirectory() as folder:
         source: Any = model
         if name == "subclassed":  # a class of one's own is loaded by a function of one's own
@@ -103,10 +105,11 @@ def main_row(name: str, found: dict[str, Any]) -> list[str]:
     """A model of the zoo: the accuracy of each file, what int8 saves, and what it took."""
     if "error" in found:
         reason = found["error"].rsplit("model.keras: ", 1)[-1].replace("|", "/")
-        return [name, *["refused"] * len(PRECISIONS), "", "", "", reason]
+        return [name, *["refused"] * len(PRECISIONS), "", "", "", "", reason]
     return [
         name,
         *(_pair(found, precision, "sqnr_db", _decibel) for precision in PRECISIONS),
+        _pair(found, "float32", "bytes", lambda size: f"{size / 1000:,.0f}"),
         _of_float(found, "int8"),
         f"{found['seconds']:.0f}",
         f"{found['peak_mb']:.0f}",
@@ -132,7 +135,8 @@ def recurrent_row(name: str, found: dict[str, Any]) -> list[str]:
     return cells
 
 
-MAIN_HEADS = ["model", *PRECISIONS, "int8 of float32", "s", "peak MB", "what is done otherwise"]
+MAIN_HEADS = ["model", *PRECISIONS, "float32 KB", "int8 of float32", "s", "peak MB"]
+MAIN_HEADS += ["what is done otherwise"]
 RECURRENT_HEADS = ["model", "float32 KB", "ms"]
 RECURRENT_HEADS += [f"{p}{of}" for p in ("dynamic", "int8") for of in (" dB", " of float32", " ms")]
 

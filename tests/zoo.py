@@ -291,6 +291,7 @@ LARGE: dict[str, Callable[[], Any]] = {
     "NASNetMobile": _application("NASNetMobile", 224),
     "Xception": _application("Xception"),
     "InceptionV3": _application("InceptionV3"),
+    "VGG16": _application("VGG16", 224),
 }
 
 

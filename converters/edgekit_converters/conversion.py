@@ -1,6 +1,6 @@
 """One model to many files: one float graph, one table of ranges, and a file for each target."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from edgekit_converters.base import (
 from edgekit_converters.calibration import Ranges, ranges_over
 from edgekit_converters.graph import is_too_large, weight_bytes, write_float_graph
 from edgekit_converters.onnx import write_onnx
-from edgekit_converters.onnx_graph import DEFAULT_OPSET, OnnxGraph, to_onnx
+from edgekit_converters.onnx_cells import recurrent
+from edgekit_converters.onnx_graph import DEFAULT_OPSET, OnnxGraph, loop_bodies, to_onnx
 from edgekit_converters.preprocessing import preprocessing
 from edgekit_converters.recurrent import has_loop
 from edgekit_converters.tflite import write_tflite
@@ -35,6 +36,8 @@ class Conversion:
     """The float graph that was calibrated, in the scratch folder."""
     notes: tuple[str, ...] = ()
     """What was done otherwise than asked for, in words for the user."""
+    alike: bool = True
+    """Whether the two formats' calibrated files compute the same numbers."""
 
 
 def convert(
@@ -113,26 +116,53 @@ def convert(
     ranges = ranges_over(graph, samples)
     for precision in calibrated:
         write(precision, ranges)
-    return Conversion(ranges, graph, tuple(_notes(graph, calibrated, interface)))
+    cells = recurrent(twin.model.graph) if twin is not None else []
+    looping = ["TFLite"] if "tflite" in formats and has_loop(graph) else []
+    looping += ["ONNX"] if twin is not None and loop_bodies(twin.model.graph) else []
+    notes = [
+        *_recurrent_notes(calibrated, looping, sorted({node.op_type for node in cells})),
+        *_preprocessing_notes(graph, calibrated, interface),
+    ]
+    return Conversion(ranges, graph, tuple(notes), alike=not cells)
 
 
-def _notes(graph: Path, calibrated: list[Precision], interface: InterfaceType) -> list[str]:
-    """What calibrated files do otherwise than asked for."""
-    precisions, notes = " and ".join(calibrated), []
-    if has_loop(graph):
-        notes.append(
-            f"recurrent layers keep their loop in {precisions}, in both formats: in it the matrix "
-            "products, which hold the weights, are in integers; the gates and the state stay in float"
+def _recurrent_notes(
+    calibrated: list[Precision], looping: list[str], operators: list[str]
+) -> Iterator[str]:
+    """What calibrated files do otherwise than asked for in recurrent layers.
+
+    Args:
+        calibrated: the precisions.
+        looping: the formats in which such a layer is a loop.
+        operators: those that it is in ONNX, where it is none.
+    """
+    precisions = " and ".join(calibrated)
+    if looping:
+        yield (
+            f"recurrent layers keep their loop in {precisions}, in {' and '.join(looping)}: in it the "
+            "matrix products, which hold the weights, are in integers; the gates and the state stay in "
+            "float"
         )
+    if operators:
+        yield (
+            f"in ONNX, recurrent layers are operators of their own ({', '.join(operators)}), which compute "
+            f"in float: in {precisions} their weights are stored as 8-bit integers"
+        )
+
+
+def _preprocessing_notes(
+    graph: Path, calibrated: list[Precision], interface: InterfaceType
+) -> Iterator[str]:
+    """What calibrated files do otherwise than asked for with their inputs."""
+    precisions = " and ".join(calibrated)
     if preprocessing(graph):
-        notes.append(
+        yield (
             f"the rescaling or normalization of the inputs stays in float in {precisions}: one scale "
             "cannot hold features of different widths"
             if interface == "float"
             else "integer inputs have one scale for all features, before the model rescales or "
             "normalizes them: where their widths differ, do that outside, or take real inputs"
         )
-    return notes
 
 
 def _precisions(targets: Mapping[Target, Path]) -> list[Precision]:

@@ -27,7 +27,7 @@ FLOAT32 = 0
 _SHORT = 4096  # bytes of a vector up to which it is looked for among those already written
 
 # Values of BuiltinOperator that this package asks about.
-QUANTIZE, DEQUANTIZE, FULLY_CONNECTED, RESHAPE, WHILE = 114, 6, 9, 22, 119
+QUANTIZE, DEQUANTIZE, FULLY_CONNECTED, RESHAPE, CUSTOM, WHILE = 114, 6, 9, 22, 32, 119
 SQUARED_DIFFERENCE, RSQRT = 99, 76
 
 
@@ -120,6 +120,17 @@ def opcode(model: Any, operator: Any) -> int:
     """The operator's ``BuiltinOperator`` number, wherever the file's age put it."""
     code = model.operatorCodes[operator.opcodeIndex]
     return int(max(code.builtinCode, code.deprecatedBuiltinCode))
+
+
+def add_operator_code(model: Any, builtin: int) -> Any:
+    """Adds an operator to those that a file's operators choose from by number: its last one."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = builtin
+    code.version = 1
+    model.operatorCodes.append(code)
+    return code
 
 
 def order_ends(model: Any) -> None:

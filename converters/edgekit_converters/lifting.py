@@ -1,9 +1,10 @@
-"""Lifting the weights out of a TFLite file before tf2onnx reads it, and putting them back.
+"""Lifting out of a TFLite file, before tf2onnx reads it, what it does badly; and putting it back.
 
 tf2onnx copies constants again and again: a model of 553 MB took over 20 GB. So it gets a file
 in whose graph the weights stand as inputs, and never sees them. That also tells, for every
 initializer of the result, which TFLite tensor it was and how it was turned: the quantized twin
-needs to know.
+needs to know. Loops that ONNX has an operator for are replaced by an operator that tf2onnx does not
+know, and so leaves as it is.
 """
 
 from collections.abc import Mapping
@@ -16,16 +17,21 @@ import numpy as np
 
 from edgekit_converters import flatbuffer
 from edgekit_converters.base import Array
+from edgekit_converters.cells import Cells
 from edgekit_converters.onnx_edit import captured, drop_unused_constants
 
 LAYOUT = frozenset({"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"})
 """ONNX operators that change a tensor's layout and none of its values."""
+
+STAND_IN = "CELL_"
+"""What stands for a loop, with its body's number behind it; tf2onnx puts ``TFL_`` before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
     """An initializer that was a TFLite constant, and the layout changes it went through.
 
+    ``turns`` are transpositions, new shapes, and new orders of as many blocks along the first axis.
     ``equals`` are other constants of the same shape and values, which it may stand for as well.
     """
 
@@ -36,19 +42,27 @@ class Weight:
     def turn(self, array: Array) -> Array:
         """Applies the same layout changes to an array of the TFLite constant's shape."""
         for kind, argument in self.turns:
-            array = array.transpose(argument) if kind == "transpose" else array.reshape(argument)
+            if kind == "transpose":
+                array = array.transpose(argument)
+            elif kind == "reshape":
+                array = array.reshape(argument)
+            else:
+                blocks = np.split(array, len(argument))
+                array = np.concatenate([blocks[number] for number in argument])
         return array
 
 
 def lift_weights(
-    graph: Path, bare: Path
+    graph: Path, bare: Path, cells: Cells
 ) -> tuple[dict[str, Array], list[str], dict[str, tuple[int, ...]]]:
-    """Writes the graph with its float constants turned into inputs.
+    """Writes the graph with its float constants turned into inputs, and ``cells`` by stand-ins.
 
-    Returns them by name, the names of the outputs, and every tensor's shape.
+    Returns the constants by name, the names of the outputs, and every tensor's shape.
     """
     model = flatbuffer.read(graph)
     main = model.subgraphs[0]
+    if cells.by_body:
+        _lift_cells(model, cells)
     lifted: dict[str, Array] = {}
     inputs = list(main.inputs)
     for index, tensor in enumerate(main.tensors):
@@ -64,6 +78,36 @@ def lift_weights(
     flatbuffer.write(model, bare)
     shapes = {flatbuffer.name(t): flatbuffer.shape(t) for t in main.tensors}
     return lifted, [flatbuffer.name(main.tensors[i]) for i in main.outputs], shapes
+
+
+def _lift_cells(model: Any, cells: Cells) -> None:
+    """Replaces loops by stand-ins that read the sequence and the state, and write answers and state.
+
+    The graphs of these loops go; and every tensor gets its shape, which tf2onnx would ask LiteRT for,
+    which does not run the stand-ins.
+    """
+    main = model.subgraphs[0]
+    for tensor, shape in zip(main.tensors, cells.shapes, strict=True):
+        tensor.shape, tensor.shapeSignature = np.array(shape, np.int32), None
+    kept = [0]
+    for operator in main.operators:
+        if flatbuffer.opcode(model, operator) != flatbuffer.WHILE:
+            continue
+        options = operator.builtinOptions
+        cell = cells.by_body.get(options.bodySubgraphIndex)
+        if cell is None:
+            for end in ("condSubgraphIndex", "bodySubgraphIndex"):
+                kept.append(getattr(options, end))
+                setattr(options, end, len(kept) - 1)
+            continue
+        code = flatbuffer.add_operator_code(model, flatbuffer.CUSTOM)
+        code.customCode = f"{STAND_IN}{options.bodySubgraphIndex}".encode()
+        operator.opcodeIndex = len(model.operatorCodes) - 1
+        operator.builtinOptions, operator.builtinOptionsType = None, 0
+        operator.inputs = [operator.inputs[i] for i in (cell.sequence, *cell.states)]
+        listed = -1 if cell.listed is None else operator.outputs[cell.listed]
+        operator.outputs = [*(operator.outputs[i] for i in cell.states), listed]
+    model.subgraphs = [model.subgraphs[number] for number in kept]
 
 
 def _flatten_dense_inputs(model: Any) -> None:
@@ -106,15 +150,10 @@ def _flatten_dense_inputs(model: Any) -> None:
 
 
 def _opcode_index(model: Any, builtin: int) -> int:
-    from ai_edge_litert import schema_py_generated as schema
-
     for index, code in enumerate(model.operatorCodes):
         if max(code.builtinCode, code.deprecatedBuiltinCode) == builtin:
             return index
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = builtin
-    code.version = 1
-    model.operatorCodes.append(code)
+    flatbuffer.add_operator_code(model, builtin)
     return len(model.operatorCodes) - 1
 
 

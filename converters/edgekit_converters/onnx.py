@@ -2,16 +2,20 @@
 
 import copy
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgekit_converters.base import CALIBRATED, Array, ConversionError, InterfaceType, Precision
+from edgekit_converters.cells import GATES
+from edgekit_converters.onnx_cells import recurrent, sealed
+from edgekit_converters.onnx_edit import GraphEditor
 from edgekit_converters.onnx_graph import OnnxGraph
 from edgekit_converters.qdq import quantize_like
-from edgekit_converters.quantization import read_quantization
+from edgekit_converters.qdq_writer import QuantizationWriter
+from edgekit_converters.quantization import Constant, read_quantization
 
 _PAGE = 4096  # a weight that begins with one can be mapped into memory
 _BLOCK = 64_000_000  # bytes of a weight that are put in order at a time
@@ -79,21 +83,67 @@ def _save(model: Any, target: Path, held: Mapping[str, Array] | None = None) -> 
 
 
 def _halved(model: Any) -> Any:
-    from onnxruntime.transformers.float16 import convert_float_to_float16
+    import onnx
+    from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
     # Real inputs and outputs stay float32: half is how the inside is stored, not what a user gives.
-    return convert_float_to_float16(copy.deepcopy(model), keep_io_types=True)
+    halved = convert_float_to_float16(
+        copy.deepcopy(model), keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, *GATES]
+    )
+
+    def halve(writer: QuantizationWriter, name: str, value: Array) -> str:
+        whole = writer.graph.constant(f"{name}_half", value.astype(np.float16))
+        return writer.graph.node("Cast", [whole], attributes={"to": onnx.TensorProto.FLOAT})
+
+    _replace_weights(halved, halve)
+    return halved
 
 
 def _quantize_weights(model: Any, target: Path) -> None:
+    import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    cells = recurrent(model.graph)
     try:
         # Unsigned weights: signed ones saturate on x86 without VNNI (see qdq).
         quantize_dynamic(
-            copy.deepcopy(model), str(target), weight_type=QuantType.QUInt8, per_channel=True
+            copy.deepcopy(model),
+            str(target),
+            weight_type=QuantType.QUInt8,
+            per_channel=True,
+            nodes_to_exclude=[node.name for node in cells],
         )
     except (ValueError, RuntimeError) as error:
         raise ConversionError(
             f"dynamic: ONNX Runtime cannot quantize this graph: {error}"
         ) from error
+
+    def quantize(writer: QuantizationWriter, name: str, value: Array) -> str:
+        scales = np.maximum(np.abs(value).max(axis=(0, 2)), 1e-12).astype(np.float32) / 127
+        integers = np.round(value / scales[:, np.newaxis]).astype(np.int8)
+        made = writer.constant(name, integers, Constant(integers, scales, 0, 1), 1)
+        return sealed(writer.graph, made)
+
+    if cells:
+        quantized = onnx.load(str(target))
+        _replace_weights(quantized, quantize)
+        onnx.save(quantized, str(target))
+
+
+def _replace_weights(
+    model: Any, replacement: Callable[[QuantizationWriter, str, Array], str]
+) -> None:
+    """Stores the weights of recurrent operators otherwise: they compute in float32 alone."""
+    from onnx import numpy_helper
+
+    writer = QuantizationWriter(GraphEditor(model.graph), "float")
+    values = {i.name: i for i in model.graph.initializer}
+    made: dict[str, str] = {}
+    for node in recurrent(model.graph):
+        for position in (1, 2):
+            name = node.input[position]
+            if name not in made:
+                made[name] = replacement(writer, name, numpy_helper.to_array(values[name]))
+            node.input[position] = made[name]
+    if made:
+        writer.graph.finish()

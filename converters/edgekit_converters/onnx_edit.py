@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -22,40 +23,54 @@ class GraphEditor:
             for port in node.input:
                 self.consumers[port].append(node)
         self._constants: dict[str, Array] = {}
+        self._shared: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._taken = {i.name for i in graph.initializer} | self.inputs | set(self.producer)
+        self._numbers = count(1)
 
     def constant(self, name: str, value: Array) -> str:
         """Adds an initializer under ``name`` or the next free one; an equal one is used again."""
         from onnx import numpy_helper
 
-        plain, count = name, 1
+        plain, number = name, 1
         while name in self._constants:
             held = self._constants[name]
             if held.dtype == value.dtype and np.array_equal(held, value):
                 return name
-            name, count = f"{plain}_{count}", count + 1
+            name, number = f"{plain}_{number}", number + 1
         self._constants[name] = value
         self.graph.initializer.append(numpy_helper.from_array(value, name))
         return name
+
+    def shared(self, value: Array) -> str:
+        """Adds a small initializer under a number; an equal one is used again.
+
+        In a small model, names outweigh the weights.
+        """
+        key = (value.dtype.str, value.shape, value.tobytes())
+        if key not in self._shared:
+            self._shared[key] = self.constant(self._number(), value)
+        return self._shared[key]
 
     def node(
         self,
         kind: str,
         inputs: Iterable[str],
-        output: str,
+        output: str = "",
         *,
         domain: str = "",
         attributes: Mapping[str, Any] | None = None,
     ) -> str:
-        """Adds a node with one output, named ``output`` or the next free name; returns it."""
+        """Adds a node with one output, named ``output`` or a number; returns the name."""
         from onnx import helper
 
-        plain, count = output, 1
-        while output in self.producer:
-            output, count = f"{plain}_{count}", count + 1
+        output = output or self._number()
         node = helper.make_node(kind, list(inputs), [output], domain=domain, **(attributes or {}))
         self.producer[output] = node
         self.graph.node.append(node)
         return output
+
+    def _number(self) -> str:
+        return next(name for n in self._numbers if (name := str(n)) not in self._taken)
 
     def rename(self, old: str, new: str) -> None:
         """Renames a value where nodes make and read it; the graph's own inputs and outputs stay."""
@@ -70,7 +85,7 @@ class GraphEditor:
     def number(self, number: int) -> None:
         """Gives the values made in a loop's body numbers for names, and its nodes none.
 
-        In a small model the names outweigh the weights.
+        As in ``shared``, for their size.
         """
         graph = self.graph
         made = [value.name for value in (*graph.input, *graph.initializer)]

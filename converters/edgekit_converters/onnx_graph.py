@@ -15,7 +15,9 @@ import numpy as np
 
 from edgekit_converters import flatbuffer
 from edgekit_converters.base import Array, ConversionError
+from edgekit_converters.cells import Cells, find_cells
 from edgekit_converters.lifting import Weight, find_weights, lift_weights, put_back
+from edgekit_converters.onnx_cells import write_cells
 from edgekit_converters.onnx_edit import rename_values
 
 DEFAULT_OPSET = 17
@@ -57,7 +59,8 @@ def to_onnx(
     if opset not in OPSETS:
         raise ConversionError(f"opset {opset}: choose {OPSETS[0]} to {OPSETS[-1]}.")
     bare = scratch / "without_weights.tflite"
-    lifted, ends, shapes = lift_weights(graph, bare)
+    cells = Cells({}) if held else find_cells(graph)  # held: a loop reads its weights from outside
+    lifted, ends, shapes = lift_weights(graph, bare, cells)
     try:
         model = _translate(bare, opset)
     except Exception as error:  # tf2onnx raises ValueError, KeyError, AttributeError, ...
@@ -69,6 +72,7 @@ def to_onnx(
     _name_before_output(model.graph)
     weights, outside = put_back(model.graph, lifted, held or {})
     _dense_as_gemm(model.graph, weights, shapes)
+    weights.update(write_cells(model.graph, cells))
     _tidy_loops(model.graph, graph, weights)
     if [o.name for o in model.graph.output] != ends:
         raise ConversionError(f"tf2onnx renamed the outputs {ends}.")

@@ -10,13 +10,15 @@ compute the same numbers.
 import copy
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from edgekit_converters import flatbuffer
-from edgekit_converters.base import ConversionError, InterfaceType
+from edgekit_converters.base import Array, ConversionError, InterfaceType
 from edgekit_converters.lifting import LAYOUT, Weight
+from edgekit_converters.onnx_cells import recurrent, sealed
 from edgekit_converters.onnx_edit import GraphEditor
 from edgekit_converters.onnx_graph import OnnxGraph, loop_bodies
 from edgekit_converters.qdq_writer import QuantizationWriter
@@ -62,10 +64,36 @@ def quantize_like(
         inner.graph.number(number)
         inner.describe(model)
     writer = QuantizationWriter(GraphEditor(model.graph), interface)
+    _quantize_cells(writer, operations, source.weights)
     _quantize(writer, operations[MAIN], source.weights, in_loop=False)
     writer.describe(model)
     onnx.checker.check_model(model)
     return model
+
+
+def _quantize_cells(
+    writer: QuantizationWriter,
+    operations: Mapping[str, Sequence[Operation]],
+    weights: Mapping[str, Weight],
+) -> None:
+    """Gives recurrent operators the integer weights of the loops that they were.
+
+    They compute in float, as ONNX has none for integers; the weights in a loop become float one by
+    one as they are read.
+    """
+    constants = {
+        name: constant
+        for inside in operations.values()
+        for operation in inside
+        for name, constant in zip(operation.inputs, operation.constants, strict=True)
+        if constant is not None
+    }
+    for node in recurrent(writer.graph.graph):
+        for position, port in enumerate(node.input):
+            weight = weights.get(port)
+            if weight is not None and weight.tensor in constants:
+                made = _constant(writer, port, weight, constants[weight.tensor])
+                node.input[position] = sealed(writer.graph, made)
 
 
 def _quantize(
@@ -208,21 +236,27 @@ def _place_constant(
     for position, port in enumerate(node.input):
         weight = weights.get(port)
         if weight is not None and tensor in (weight.tensor, *weight.equals):
-            values = weight.turn(constant.values)
-            node.input[position] = writer.constant(port, values, constant, _axis(weight, constant))
+            node.input[position] = _constant(writer, port, weight, constant)
             return True
     return False
 
 
-def _axis(weight: Weight, constant: Constant) -> int | None:
-    """The axis of the channels after the layout changes; None for a single scale."""
-    if len(constant.scales) == 1:
-        return None
+def _constant(writer: QuantizationWriter, name: str, weight: Weight, constant: Constant) -> str:
+    """The real value of a TFLite constant, turned as the float one was."""
+    values, axis = weight.turn(constant.values), None
+    if len(constant.scales) > 1:
+        axis, order = _channels(weight, constant)
+        constant = replace(constant, scales=constant.scales[order])
+    return writer.constant(name, values, constant, axis)
+
+
+def _channels(weight: Weight, constant: Constant) -> tuple[int, Array]:
+    """The axis of the channels after the layout changes, and which channel is now where."""
     shape = constant.values.shape
     ruler = np.arange(shape[constant.axis], dtype=np.int32)
     ruler = ruler.reshape([-1 if i == constant.axis else 1 for i in range(len(shape))])
     turned = weight.turn(np.broadcast_to(ruler, shape))
     for axis, size in enumerate(turned.shape):
         if size > 1 and np.any(np.take(turned, 0, axis) != np.take(turned, 1, axis)):
-            return axis
+            return axis, np.moveaxis(turned, axis, 0).reshape(size, -1)[:, 0]
     raise AssertionError(f"{weight.tensor} lost its channels in {turned.shape}")

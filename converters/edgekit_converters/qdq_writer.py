@@ -31,27 +31,25 @@ class QuantizationWriter:
     def pair(self, value: str, scale: Scale) -> str:
         """The value after a Quantize and a Dequantize."""
         if (value, scale) not in self.pairs:
-            numbers, kind = self._numbers(value, scale), _zero_point(scale).dtype
+            numbers, kind = self._numbers(scale), _zero_point(scale).dtype
             whole = value
             if self.interface == "int8" and value in self.graph.inputs:
                 self._retype(next(i for i in self.graph.graph.input if i.name == value), scale)
             else:
-                whole = self._add("QuantizeLinear", [value, *numbers], f"{value}_q", kind)
-            self.pairs[value, scale] = self._add(
-                "DequantizeLinear", [whole, *numbers], f"{value}_dq", kind
-            )
+                whole = self._add("QuantizeLinear", [value, *numbers], "", kind)
+            self.pairs[value, scale] = self._add("DequantizeLinear", [whole, *numbers], "", kind)
         return self.pairs[value, scale]
 
     def end(self, output: Any, scale: Scale) -> None:
         """Quantizes an output of the graph, which keeps its name."""
         name, inner = output.name, f"{output.name}_unquantized"
         self.graph.rename(name, inner)
-        numbers, kind = self._numbers(name, scale), _zero_point(scale).dtype
+        numbers, kind = self._numbers(scale), _zero_point(scale).dtype
         if self.interface == "int8":
             self._retype(output, scale)
             self._add("QuantizeLinear", [inner, *numbers], name, kind)
         else:
-            whole = self._add("QuantizeLinear", [inner, *numbers], f"{name}_q", kind)
+            whole = self._add("QuantizeLinear", [inner, *numbers], "", kind)
             self._add("DequantizeLinear", [whole, *numbers], name, kind)
 
     def constant(self, name: str, values: Array, constant: Constant, axis: int | None) -> str:
@@ -64,12 +62,10 @@ class QuantizationWriter:
         if axis is None:
             scales = scales.reshape(-1)[0]
         whole = self.graph.constant(f"{name}_q", np.ascontiguousarray(values))
-        scale = self.graph.constant(f"{whole}_scale", np.asarray(scales, np.float32))
-        zeros = self.graph.constant(f"{whole}_zero", np.full(np.shape(scales), zero, values.dtype))
+        scale = self.graph.shared(np.asarray(scales, np.float32))
+        zeros = self.graph.shared(np.full(np.shape(scales), zero, values.dtype))
         attributes = {} if axis is None else {"axis": axis}
-        return self._add(
-            "DequantizeLinear", [whole, scale, zeros], f"{whole}_dq", values.dtype, attributes
-        )
+        return self._add("DequantizeLinear", [whole, scale, zeros], "", values.dtype, attributes)
 
     def describe(self, model: Any) -> None:
         """Records what the file needs beyond its graph."""
@@ -80,11 +76,9 @@ class QuantizationWriter:
         if self.ends:
             helper.set_model_props(model, {METADATA_KEY: json.dumps(self.ends)})
 
-    def _numbers(self, value: str, scale: Scale) -> tuple[str, str]:
-        return (
-            self.graph.constant(f"{value}_scale", np.array(scale.scale, np.float32)),
-            self.graph.constant(f"zero_{scale.zero_point}", _zero_point(scale)),
-        )
+    def _numbers(self, scale: Scale) -> tuple[str, str]:
+        number = np.array(scale.scale, np.float32)
+        return self.graph.shared(number), self.graph.shared(_zero_point(scale))
 
     def _retype(self, port: Any, scale: Scale) -> None:
         from onnx import helper

@@ -23,9 +23,10 @@ _MOST_STEPS = 100_000  # against a loop whose condition never turns false
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """A WHILE of the main graph: its inputs there, and the numbers of its two graphs."""
+    """A WHILE of the main graph: its operands there, and the numbers of its two graphs."""
 
     inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
     condition: int
     body: int
 
@@ -37,7 +38,10 @@ def loops(model: Any) -> list[Loop]:
         if flatbuffer.opcode(model, operator) == flatbuffer.WHILE:
             options = operator.builtinOptions
             loop = Loop(
-                tuple(operator.inputs), options.condSubgraphIndex, options.bodySubgraphIndex
+                tuple(operator.inputs),
+                tuple(operator.outputs),
+                options.condSubgraphIndex,
+                options.bodySubgraphIndex,
             )
             body = model.subgraphs[loop.body]
             if not any(flatbuffer.opcode(model, op) in _WITH_GRAPHS for op in body.operators):
@@ -81,14 +85,20 @@ class Replay:
             _Graph(graph, number) for number in (loop.condition, loop.body)
         )
 
-    def run(self, state: Sequence[Array], see: Callable[[str, Array], None]) -> None:
-        """Runs the loop from ``state``, the values of its inputs, and shows ``see`` each step."""
+    def run(
+        self, state: Sequence[Array], see: Callable[[str, Array], None] = lambda name, value: None
+    ) -> Sequence[Array]:
+        """Runs the loop from ``state``, the values of its operands, and shows ``see`` each step.
+
+        Returns the state in which it ends.
+        """
         for _ in range(_MOST_STEPS):
             if not self._condition(state)[0].item():
-                return
+                break
             state = self._body(state)
             for index, name in self._watched.items():
                 see(name, self._body.interpreter.get_tensor(index))
+        return state
 
 
 class _Graph:

@@ -234,7 +234,7 @@ def _onnx(path: Path, fused: bool) -> Layers:
             sources[node.outputs[0]] = reads
         else:
             before = [kinds[i] for i in node.inputs if i in kinds]
-            for out in node.outputs:
+            for out in filter(None, node.outputs):  # one without a name is not computed
                 if quantized and out not in outputs:
                     # Only what is quantized is shown. The first operator behind a quantized tensor
                     # gives a layer its name; a Relu behind it does not.

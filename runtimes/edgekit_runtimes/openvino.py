@@ -139,6 +139,10 @@ def _macs(kind: str, op: Any) -> int:
         partial = port.get_partial_shape()
         return [d.get_length() for d in partial] if partial.is_static else []
 
+    if kind == "RNNSeq":  # weights of (directions, gates x units, width), one for each product
+        sequence = shape(op.input(0))
+        weights = [size for size in map(shape, op.inputs()) if len(size) == 3][-2:]
+        return sequence[0] * sequence[1] * sum(map(prod, weights)) if sequence else 0
     if kind not in ("Convolution", "FullyConnected", "MatMul", "Deconvolution"):
         return 0
     out, left, right = shape(op.output(0)), shape(op.input(0)), shape(op.input(1))

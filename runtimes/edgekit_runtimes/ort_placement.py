@@ -30,6 +30,7 @@ _PRODUCTS = (
     "MatMulInteger",
 )
 _CONVOLUTIONS = ("Conv", "QLinearConv", "FusedConv", "NhwcFusedConv", "ConvInteger")
+_RECURRENT = ("LSTM", "GRU", "RNN")
 _RENAMED = re.compile(r"_(token|nhwc)_?\d*$")
 
 
@@ -181,6 +182,9 @@ def _macs(graph: Graph, name: str, kind: str, event: Mapping[str, Any]) -> int:
     out = outputs[0][1]
     if kind in _PRODUCTS:
         return prod(out) * (inputs[0][1][-1] if inputs[0][1] else 1)
+    if kind in _RECURRENT:  # each step multiplies every sample by both weights
+        steps, batch, _ = inputs[0][1]
+        return steps * batch * (prod(inputs[1][1]) + prod(inputs[2][1]))
     node = _convolution(graph, name.removesuffix(_BLOCKED).removeprefix(_RECAST))
     weights = graph.weights(node) if node else ()
     if kind in _CONVOLUTIONS and weights:  # (out, in / groups, height, width)

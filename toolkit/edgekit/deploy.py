@@ -287,7 +287,7 @@ def _work(
         )
         for key, path in paths.items()
     )
-    warnings = [*samples.warnings, *checks.twins_apart(files)]
+    warnings = [*samples.warnings, *(checks.twins_apart(files) if conversion.alike else ())]
     layers = [type(layer).__name__ for layer in model._flatten_layers()]
     warnings += checks.image_range(layers, original, samples, outputs)
     if conversion.graph is not None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from zoo import LARGE, RECURRENT, REFUSED, SMALL, samples
+from zoo import LARGE, RECURRENT, REFUSED, SMALL, TRAINED, digit_rows, samples
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
 FORMATS = ("tflite", "onnx")
@@ -30,8 +30,11 @@ def row(name: str) -> dict[str, Any]:
     import edgekit
 
     keras.utils.set_random_seed(0)
-    model = {**SMALL, **REFUSED, **LARGE, **RECURRENT}[name]()
-    data = samples(model, FEW.get(name, 400 if name in RECURRENT else 120))
+    model = {**SMALL, **REFUSED, **LARGE, **RECURRENT, **TRAINED}[name]()
+    if name in TRAINED:
+        data = digit_rows()
+    else:
+        data = samples(model, FEW.get(name, 400 if name in RECURRENT else 120))
     with tempfile.TemporaryDirectory() as folder:
         source: Any = model
         if name == "subclassed":  # a class of one's own is loaded by a function of one's own
@@ -48,12 +51,15 @@ def row(name: str) -> dict[str, Any]:
                     "sqnr_db": f.worst_score.sqnr_db,
                     "bytes": f.bytes,
                     "latency_ms": f.latency_ms,
+                    "accuracy": f.worst_score.accuracy,
+                    "original_accuracy": f.worst_score.original_accuracy,
+                    "agreement": f.worst_score.agreement,
                 }
                 for f in report.files
             },
             "seconds": time.perf_counter() - start,
             "peak_mb": peak.bytes / 1e6,
-            "notes": [n for n in report.notes if "slower" not in n],
+            "notes": [n for n in report.notes if "slower" not in n and "validate" not in n],
         }
 
 
@@ -135,10 +141,28 @@ def recurrent_row(name: str, found: dict[str, Any]) -> list[str]:
     return cells
 
 
+def trained_row(name: str, found: dict[str, Any]) -> list[str]:
+    """A trained recurrent model: what int8 does to its accuracy."""
+    whole = found["files"]["float32 tflite"]
+    return [
+        name,
+        f"{whole['original_accuracy']:.1%}",
+        _pair(found, "float32", "bytes", lambda size: f"{size / 1000:.0f}"),
+        _pair(found, "float32", "latency_ms", "{:.3f}".format),
+        _pair(found, "int8", "accuracy", "{:.1%}".format),
+        _pair(found, "int8", "agreement", "{:.1%}".format),
+        _pair(found, "int8", "sqnr_db", _decibel),
+        _of_float(found, "int8"),
+        _pair(found, "int8", "latency_ms", "{:.3f}".format),
+    ]
+
+
 MAIN_HEADS = ["model", *PRECISIONS, "float32 KB", "int8 of float32", "s", "peak MB"]
 MAIN_HEADS += ["what is done otherwise"]
 RECURRENT_HEADS = ["model", "float32 KB", "ms"]
 RECURRENT_HEADS += [f"{p}{of}" for p in ("dynamic", "int8") for of in (" dB", " of float32", " ms")]
+TRAINED_HEADS = ["model", "accuracy in Keras", "float32 KB", "ms", "int8 accuracy", "same answers"]
+TRAINED_HEADS += ["dB", "of float32", "ms"]
 
 
 def _pair(
@@ -161,6 +185,7 @@ def _decibel(value: float) -> str:
 TABLES: list[tuple[str, list[str], list[str], Callable[[str, dict[str, Any]], list[str]]]] = [
     ("<!-- made by make matrix -->", [*SMALL, *REFUSED, *LARGE], MAIN_HEADS, main_row),
     ("<!-- made by make matrix: recurrent -->", [*RECURRENT], RECURRENT_HEADS, recurrent_row),
+    ("<!-- made by make matrix: trained -->", [*TRAINED], TRAINED_HEADS, trained_row),
 ]
 
 

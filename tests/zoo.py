@@ -305,6 +305,48 @@ RECURRENT: dict[str, Callable[[], Any]] = {
 """Recurrent models of the sizes that devices run."""
 
 
+def _reader(*layers: Any) -> Any:
+    """A classifier of digits that reads them row by row, trained."""
+    import keras
+    from models import train
+
+    from edgekit.demo import digits
+
+    answer = keras.layers.Dense(10, activation="softmax", name="digit")
+    model = keras.Sequential([keras.layers.Input((8, 8), name="rows"), *layers, answer])
+    images, labels = digits()
+    return train(model, images[:697, ..., 0], labels[:697], epochs=40)
+
+
+def digit_rows() -> dict[str, Array]:
+    """The 1,100 digits that training has not seen: 200 calibrate, and 900 judge."""
+    from edgekit.demo import digits
+
+    images, labels = digits()
+    return {"rows": images[697:, ..., 0], "y": labels[697:]}
+
+
+def _trained() -> dict[str, Callable[[], Any]]:
+    def layers() -> Any:
+        import keras
+
+        return keras.layers
+
+    return {
+        "LSTM of 64": lambda: _reader(layers().LSTM(64)),
+        "GRU of 64": lambda: _reader(layers().GRU(64)),
+        "Bidirectional LSTM of 32": lambda: _reader(layers().Bidirectional(layers().LSTM(32))),
+        "LSTM of 32 + GRU of 32": lambda: _reader(
+            layers().LSTM(32, return_sequences=True), layers().GRU(32)
+        ),
+        "LSTM of 64, masked": lambda: _reader(layers().Masking(0.0), layers().LSTM(64)),
+    }
+
+
+TRAINED = _trained()
+"""Recurrent models that read scikit-learn's digits row by row."""
+
+
 def samples(model: Any, count: int = 120) -> dict[str, Array]:
     """Samples for a model: smooth images, bounded series, whole numbers under 40, normal numbers."""
     random = np.random.default_rng(0)

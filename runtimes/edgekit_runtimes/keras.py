@@ -1,6 +1,7 @@
 """Keras: the float reference that every other file is held against. Needs TensorFlow."""
 
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 from edgekit_runtimes.base import Array, Engine, ModelError, RuntimeMissing, TensorSpec
 from edgekit_runtimes.placement import Operator, Placement
 from edgekit_runtimes.session import Session
+
+_AT_ONCE = 4_000_000  # bytes of input: Keras keeps what every layer gives until the call ends
 
 
 def open_keras(path: Path, threads: int = 1) -> Engine:  # noqa: ARG001
@@ -42,8 +45,16 @@ def _engine(model: Any) -> Engine:
 
     model = keras.Model(keras.tree.flatten(model.inputs), keras.tree.flatten(model.outputs))
 
-    def call(arrays: Sequence[Array]) -> Sequence[Array]:
+    def run(arrays: Sequence[Array]) -> list[Array]:
         return [np.asarray(y) for y in keras.tree.flatten(model(list(arrays), training=False))]
+
+    def call(arrays: Sequence[Array]) -> Sequence[Array]:
+        count, size = len(arrays[0]), sum(array.nbytes for array in arrays)
+        pieces = ceil(size / _AT_ONCE)
+        if pieces < 2 or count < 2 or any(t.shape[0] is not None for t in model.inputs):
+            return run(arrays)
+        parts = zip(*(np.array_split(array, min(pieces, count)) for array in arrays), strict=True)
+        return [np.concatenate(ys) for ys in zip(*map(run, parts), strict=True)]
 
     def place() -> Placement:
         operators = [

@@ -45,12 +45,13 @@ def test_vgg16(tmp_path: Path, tell: Callable[[str], None]) -> None:
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-        for file in tmp_path.glob("*.tflite"), tmp_path.glob("*.onnx"):
-            for written in file:
+        for form in ("tflite", "onnx"):
+            for written in tmp_path.glob(f"*.{form}"):
                 written.unlink()
         return found
 
     loaded, tflite, onnx, both = (run(f) for f in ("", "tflite", "onnx", "tflite,onnx"))
+    path.unlink()
     tell(
         "VGG16 at 224x224, float32 and int8, calibrated on "
         f"{_SAMPLES} samples\nloading alone: {loaded['gb']:.2f} GB\n"

@@ -1,7 +1,8 @@
 """``edgekit convert``: a Keras model and samples -> a folder that ships, with proof."""
 
+import contextlib
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from edgekit.images import Images
 from edgekit.limits import Limits
 from edgekit.manifest import manifest
 from edgekit.report import FileResult, Report, slower_in_words
-from edgekit.rows import DataError
+from edgekit.rows import Array, DataError
 from edgekit.scoring import Score, compare, record
 from edgekit.storage import DEFAULT_CALIBRATION, Samples, set_aside
 from edgekit.tasks import find_tasks
@@ -40,9 +41,11 @@ from edgekit_converters import convert as convert_model
 from edgekit_runtimes import ModelError, RuntimeMissing, TensorSpec, keras_session, open_model
 
 Progress = Callable[[str], None]
+Target = tuple[Format, Precision]
 
 NOT_FOR_SHIPPING = "NOT FOR SHIPPING: made and judged on random numbers, which say nothing of accuracy on real ones"
 
+_LARGE = 500_000_000  # bytes of files that are not all held in memory at once
 _SEEN = 100  # held-out samples whose ranges are held against the calibrated ones
 
 
@@ -255,11 +258,15 @@ def _work(
         for path in paths.values():
             mark(path, NOT_FOR_SHIPPING)
     tasks = find_tasks(outputs, samples.labels)
-    sessions = {key: open_model(path) for key, path in paths.items()}
-    answers = {}
-    for key, session in sessions.items():
-        progress(f"running {paths[key].name}")
-        answers[key] = record(session, held_out, scratch / f"answers {paths[key].name}")
+    layers = [type(layer).__name__ for layer in model._flatten_layers()]
+    warnings = [*samples.warnings, *checks.image_range(layers, original, samples, outputs)]
+    del model, original  # what follows needs the room
+    answers, ends = {}, {}
+    for key, path in paths.items():
+        progress(f"running {path.name}")
+        with open_model(path) as session:
+            answers[key] = record(session, held_out, scratch / f"answers {path.name}")
+            ends[path.name] = (list(session.inputs), list(session.outputs))
     scores = {
         key: compare(
             outputs, stored, tasks, samples.labels, options.limits, is_float=key[1] == "float32"
@@ -272,7 +279,7 @@ def _work(
         if form == "onnx" and ("tflite", precision) in answers
     }
     progress("timing")
-    times = latencies(sessions, next(held_out.batches(options.batch)))
+    times = _times(paths, next(held_out.batches(options.batch)))
     files = tuple(
         FileResult(
             name=path.name,
@@ -287,17 +294,32 @@ def _work(
         )
         for key, path in paths.items()
     )
-    warnings = [*samples.warnings, *(checks.twins_apart(files) if conversion.alike else ())]
-    layers = [type(layer).__name__ for layer in model._flatten_layers()]
-    warnings += checks.image_range(layers, original, samples, outputs)
+    warnings += checks.twins_apart(files) if conversion.alike else ()
     if conversion.graph is not None:
         seen = ranges_over(conversion.graph, replace(held_out, count=min(_SEEN, len(held_out))))
         warnings += checks.outside_range(conversion.ranges, seen)
-    ends = {
-        paths[key].name: (list(session.inputs), list(session.outputs))
-        for key, session in sessions.items()
-    }
     return _Found(files, twins, ends, conversion, tuple(warnings))
+
+
+def _times(paths: Mapping[Target, Path], inputs: Mapping[str, Array]) -> dict[Target, float]:
+    """The milliseconds of one call of each file, side by side; of large files, a format at a time."""
+    together = sum(path.stat().st_size for path in paths.values()) < _LARGE
+    times: dict[Target, float] = {}
+    for formats in [FORMATS] if together else [(form,) for form in FORMATS]:
+        with contextlib.ExitStack() as opened:
+            sessions = {
+                key: opened.enter_context(open_model(path))
+                for key, path in paths.items()
+                if key[0] in formats
+            }
+            times |= latencies(sessions, inputs)
+    return times
+
+
+def _how_to_look(model: Any, output: Path) -> str:
+    if isinstance(model, (str, Path)):
+        return f"edgekit validate {model} {output} --data ..."
+    return f"edgekit.validate(model, {str(output)!r}, data)"
 
 
 def _report(
@@ -324,7 +346,7 @@ def _report(
             *found.conversion.notes,
             *slower_in_words(found.files),
             *(
-                [f"edgekit validate {model} {output} --data ... says which layers stray, and why"]
+                [f"{_how_to_look(model, output)} says which layers stray, and why"]
                 if shippable and any(file.verdict == "fails" for file in found.files)
                 else []
             ),

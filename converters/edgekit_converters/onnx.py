@@ -12,7 +12,7 @@ from edgekit_converters.base import CALIBRATED, Array, ConversionError, Interfac
 from edgekit_converters.cells import GATES
 from edgekit_converters.onnx_cells import recurrent, sealed
 from edgekit_converters.onnx_edit import GraphEditor
-from edgekit_converters.onnx_graph import OnnxGraph
+from edgekit_converters.onnx_graph import OnnxGraph, loop_bodies
 from edgekit_converters.qdq import quantize_like
 from edgekit_converters.qdq_writer import QuantizationWriter
 from edgekit_converters.quantization import Constant, read_quantization
@@ -112,6 +112,7 @@ def _quantize_weights(model: Any, target: Path) -> None:
             weight_type=QuantType.QUInt8,
             per_channel=True,
             nodes_to_exclude=[node.name for node in cells],
+            extra_options={"EnableSubgraph": True},  # the loops that are left
         )
     except (ValueError, RuntimeError) as error:
         raise ConversionError(
@@ -124,9 +125,11 @@ def _quantize_weights(model: Any, target: Path) -> None:
         made = writer.constant(name, integers, Constant(integers, scales, 0, 1), 1)
         return sealed(writer.graph, made)
 
-    if cells:
+    if cells or loop_bodies(model.graph):
         quantized = onnx.load(str(target))
         _replace_weights(quantized, quantize)
+        for number, body in enumerate(loop_bodies(quantized.graph), 1):
+            GraphEditor(body).number(number)
         onnx.save(quantized, str(target))
 
 

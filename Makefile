@@ -40,7 +40,7 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-matrix: setup ## every model in every format and precision, into docs/matrix.md (25 minutes)
+matrix: setup ## every model in every format and precision, into docs/matrix.md (half an hour)
 	PYTHONPATH=tests $(BIN)/python tests/matrix.py docs/matrix.md
 
 bench: setup ## the comparisons that the README quotes

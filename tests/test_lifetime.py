@@ -221,3 +221,36 @@ def test_the_child_ends_with_the_program(converted: Path) -> None:
     )
     assert (done.stdout, done.stderr) == ("opened\n", "")
     assert time.monotonic() - start < 30
+
+
+MANY_IMAGES = """
+import numpy as np, sys
+import keras
+from edgekit_runtimes import open_model
+layers = keras.layers
+convolutions = [layers.Conv2D(8, 3, padding="same") for _ in range(8)]
+model = keras.Sequential([layers.Input((128, 128, 3)), *convolutions, layers.Flatten(),
+                          layers.Dense(2)])
+model.save(sys.argv[1])
+
+def peak():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if "VmHWM" in line)
+
+x = np.random.default_rng(0).random((256, 128, 128, 3), np.float32)
+with open_model(sys.argv[1]) as session:
+    alone = session.run(x[:1])
+    before = peak()
+    all_of_them = session.run(x)
+    print((peak() - before) // 1000)
+np.testing.assert_allclose(all_of_them[:1], alone, atol=1e-5)
+"""
+
+
+@needs_proc
+def test_keras_does_not_hold_every_layer_of_a_large_batch(tmp_path: Path) -> None:
+    """A call keeps what every layer gives, here 4 MB a sample, until it ends."""
+    done = subprocess.run(
+        [sys.executable, "-c", MANY_IMAGES, tmp_path / "model.keras"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert int(done.stdout.split()[-1]) < 400, "MB, where the whole batch would take 1,000"

@@ -117,6 +117,18 @@ def test_openvino_runs_the_same_files(lstm: Any, name: str, form: str) -> None:
     np.testing.assert_allclose(*answers, atol=2 / 256)
 
 
+@pytest.mark.parametrize("device", ["cpu", "openvino"])
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_the_work_of_the_operator_is_counted_as_what_it_is(
+    lstm: Any, precision: str, device: str
+) -> None:
+    _, folder = lstm
+    with edgekit.open_model(folder / f"model_{precision}.onnx", device=device) as model:
+        placed = model.placement
+    assert placed.macs == 24 * (256 * 32 + 256 * 64) + 64
+    assert placed.int8_macs < 0.01, "it computes in float, whatever its weights are stored as"
+
+
 def test_a_loop_takes_integers_at_the_ends_of_the_file(tmp_path: Path) -> None:
     report = convert(zoo.gru, tmp_path, precision=["int8"], io="int8")
     assert all(file.worst_score.sqnr_db > 25 for file in report.files)

@@ -56,13 +56,11 @@ class Graph:
         """The node that computes a tensor."""
         return next((node for node in self.nodes if tensor in node.outputs), None)
 
-    def weights(self, node: Node) -> tuple[int, ...]:
-        """The shape of a node's second input, where that is constant, quantized or not."""
-        if len(node.inputs) < 2:
-            return ()
-        tensor = node.inputs[1]
+    def weights(self, node: Node, position: int = 1) -> tuple[int, ...]:
+        """The shape of a node's second input, or another, where it is constant, quantized or not."""
+        tensor = node.inputs[position] if len(node.inputs) > position else ""
         while tensor not in self.constants and (made := self.maker(tensor)) and made.inputs:
-            if made.kind != "DequantizeLinear":
+            if made.kind not in ("DequantizeLinear", "Cast", "Max"):
                 return ()
             tensor = made.inputs[0]
         return self.constants.get(tensor, ())

@@ -183,8 +183,9 @@ def _macs(graph: Graph, name: str, kind: str, event: Mapping[str, Any]) -> int:
     if kind in _PRODUCTS:
         return prod(out) * (inputs[0][1][-1] if inputs[0][1] else 1)
     if kind in _RECURRENT:  # each step multiplies every sample by both weights
-        steps, batch, _ = inputs[0][1]
-        return steps * batch * (prod(inputs[1][1]) + prod(inputs[2][1]))
+        cell = next((n for n in graph.nodes if n.name == name), None)
+        both = [graph.weights(cell, position) for position in (1, 2)] if cell else []
+        return prod(inputs[0][1][:2]) * sum(prod(shape) for shape in both if shape)
     node = _convolution(graph, name.removesuffix(_BLOCKED).removeprefix(_RECAST))
     weights = graph.weights(node) if node else ()
     if kind in _CONVOLUTIONS and weights:  # (out, in / groups, height, width)

@@ -10,12 +10,11 @@ import numpy as np
 
 from edgekit_converters.base import CALIBRATED, Array, ConversionError, InterfaceType, Precision
 from edgekit_converters.cells import GATES
-from edgekit_converters.onnx_cells import recurrent, sealed
+from edgekit_converters.onnx_cells import from_integers, recurrent
 from edgekit_converters.onnx_edit import GraphEditor
 from edgekit_converters.onnx_graph import OnnxGraph, loop_bodies
 from edgekit_converters.qdq import quantize_like
-from edgekit_converters.qdq_writer import QuantizationWriter
-from edgekit_converters.quantization import Constant, read_quantization
+from edgekit_converters.quantization import read_quantization
 
 _PAGE = 4096  # a weight that begins with one can be mapped into memory
 _BLOCK = 64_000_000  # bytes of a weight that are put in order at a time
@@ -91,9 +90,9 @@ def _halved(model: Any) -> Any:
         copy.deepcopy(model), keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, *GATES]
     )
 
-    def halve(writer: QuantizationWriter, name: str, value: Array) -> str:
-        whole = writer.graph.constant(f"{name}_half", value.astype(np.float16))
-        return writer.graph.node("Cast", [whole], attributes={"to": onnx.TensorProto.FLOAT})
+    def halve(graph: GraphEditor, name: str, value: Array) -> str:
+        whole = graph.constant(f"{name}_half", value.astype(np.float16))
+        return graph.node("Cast", [whole], attributes={"to": onnx.TensorProto.FLOAT})
 
     _replace_weights(halved, halve)
     return halved
@@ -119,11 +118,10 @@ def _quantize_weights(model: Any, target: Path) -> None:
             f"dynamic: ONNX Runtime cannot quantize this graph: {error}"
         ) from error
 
-    def quantize(writer: QuantizationWriter, name: str, value: Array) -> str:
+    def quantize(graph: GraphEditor, name: str, value: Array) -> str:
         scales = np.maximum(np.abs(value).max(axis=(0, 2)), 1e-12).astype(np.float32) / 127
         integers = np.round(value / scales[:, np.newaxis]).astype(np.int8)
-        made = writer.constant(name, integers, Constant(integers, scales, 0, 1), 1)
-        return sealed(writer.graph, made)
+        return from_integers(graph, name, integers, scales)
 
     if cells or loop_bodies(model.graph):
         quantized = onnx.load(str(target))
@@ -133,20 +131,18 @@ def _quantize_weights(model: Any, target: Path) -> None:
         onnx.save(quantized, str(target))
 
 
-def _replace_weights(
-    model: Any, replacement: Callable[[QuantizationWriter, str, Array], str]
-) -> None:
+def _replace_weights(model: Any, replacement: Callable[[GraphEditor, str, Array], str]) -> None:
     """Stores the weights of recurrent operators otherwise: they compute in float32 alone."""
     from onnx import numpy_helper
 
-    writer = QuantizationWriter(GraphEditor(model.graph), "float")
+    graph = GraphEditor(model.graph)
     values = {i.name: i for i in model.graph.initializer}
     made: dict[str, str] = {}
     for node in recurrent(model.graph):
         for position in (1, 2):
             name = node.input[position]
             if name not in made:
-                made[name] = replacement(writer, name, numpy_helper.to_array(values[name]))
+                made[name] = replacement(graph, name, numpy_helper.to_array(values[name]))
             node.input[position] = made[name]
     if made:
-        writer.graph.finish()
+        graph.finish()

@@ -35,13 +35,21 @@ def recurrent(graph: Any) -> list[Any]:
     return [node for node in graph.node if node.op_type in GATES]
 
 
-def sealed(graph: GraphEditor, weight: str) -> str:
-    """A dequantized weight behind a Max that changes nothing.
+def from_integers(graph: GraphEditor, name: str, values: Array, scales: Array) -> str:
+    """A weight of a recurrent operator, from signed integers and a scale for each row of its gates.
 
-    OpenVINO (2026.3) makes an integer LSTM of one whose operands it sees dequantized, with wrong
-    answers, and does not open such a GRU. Through a Max it does not look.
+    Written as a Cast and a Mul, which ONNX Runtime computes once, as it opens the file; a
+    DequantizeLinear it would compute in each call. The Max behind them changes nothing: OpenVINO
+    (2026.3) makes an integer LSTM of one whose operands it sees dequantized, with wrong answers, and
+    does not open such a GRU; through a Max it does not look.
     """
-    return graph.node("Max", [weight, graph.shared(np.array(np.finfo(np.float32).min))])
+    from onnx import TensorProto
+
+    whole = graph.constant(f"{name}_q", np.ascontiguousarray(values))
+    real = graph.node("Cast", [whole], attributes={"to": TensorProto.FLOAT})
+    rows = scales.astype(np.float32).reshape(1, -1, 1)
+    scaled = graph.node("Mul", [real, graph.shared(rows)])
+    return graph.node("Max", [scaled, graph.shared(np.array(np.finfo(np.float32).min))])
 
 
 def _turns(cell: Cell, name: str) -> tuple[tuple[str, tuple[int, ...]], ...]:

@@ -18,7 +18,7 @@ import numpy as np
 from edgekit_converters import flatbuffer
 from edgekit_converters.base import Array, ConversionError, InterfaceType
 from edgekit_converters.lifting import LAYOUT, Weight
-from edgekit_converters.onnx_cells import recurrent, sealed
+from edgekit_converters.onnx_cells import from_integers, recurrent
 from edgekit_converters.onnx_edit import GraphEditor
 from edgekit_converters.onnx_graph import OnnxGraph, loop_bodies
 from edgekit_converters.qdq_writer import QuantizationWriter
@@ -78,8 +78,7 @@ def _quantize_cells(
 ) -> None:
     """Gives recurrent operators the integer weights of the loops that they were.
 
-    They compute in float, as ONNX has none for integers; the weights in a loop become float one by
-    one as they are read.
+    They compute in float: ONNX has none for integers.
     """
     constants = {
         name: constant
@@ -92,8 +91,12 @@ def _quantize_cells(
         for position, port in enumerate(node.input):
             weight = weights.get(port)
             if weight is not None and weight.tensor in constants:
-                made = _constant(writer, port, weight, constants[weight.tensor])
-                node.input[position] = sealed(writer.graph, made)
+                constant = constants[weight.tensor]
+                scales = constant.scales
+                if len(scales) > 1:
+                    scales = scales[_channels(weight, constant)[1]]
+                values = weight.turn(constant.values)
+                node.input[position] = from_integers(writer.graph, port, values, scales)
 
 
 def _quantize(

@@ -60,7 +60,7 @@ class Graph:
         """The shape of a node's second input, or another, where it is constant, quantized or not."""
         tensor = node.inputs[position] if len(node.inputs) > position else ""
         while tensor not in self.constants and (made := self.maker(tensor)) and made.inputs:
-            if made.kind not in ("DequantizeLinear", "Cast", "Max"):
+            if made.kind not in ("DequantizeLinear", "Cast", "Mul", "Max"):
                 return ()
             tensor = made.inputs[0]
         return self.constants.get(tensor, ())

@@ -90,8 +90,8 @@ def _halved(model: Any) -> Any:
         copy.deepcopy(model), keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, *GATES]
     )
 
-    def halve(graph: GraphEditor, name: str, value: Array) -> str:
-        whole = graph.constant(f"{name}_half", value.astype(np.float16))
+    def halve(graph: GraphEditor, value: Array) -> str:
+        whole = graph.shared(value.astype(np.float16))
         return graph.node("Cast", [whole], attributes={"to": onnx.TensorProto.FLOAT})
 
     _replace_weights(halved, halve)
@@ -118,10 +118,10 @@ def _quantize_weights(model: Any, target: Path) -> None:
             f"dynamic: ONNX Runtime cannot quantize this graph: {error}"
         ) from error
 
-    def quantize(graph: GraphEditor, name: str, value: Array) -> str:
+    def quantize(graph: GraphEditor, value: Array) -> str:
         scales = np.maximum(np.abs(value).max(axis=(0, 2)), 1e-12).astype(np.float32) / 127
         integers = np.round(value / scales[:, np.newaxis]).astype(np.int8)
-        return from_integers(graph, name, integers, scales)
+        return from_integers(graph, integers, scales)
 
     if cells or loop_bodies(model.graph):
         quantized = onnx.load(str(target))
@@ -131,7 +131,7 @@ def _quantize_weights(model: Any, target: Path) -> None:
         onnx.save(quantized, str(target))
 
 
-def _replace_weights(model: Any, replacement: Callable[[GraphEditor, str, Array], str]) -> None:
+def _replace_weights(model: Any, replacement: Callable[[GraphEditor, Array], str]) -> None:
     """Stores the weights of recurrent operators otherwise: they compute in float32 alone."""
     from onnx import numpy_helper
 
@@ -142,7 +142,7 @@ def _replace_weights(model: Any, replacement: Callable[[GraphEditor, str, Array]
         for position in (1, 2):
             name = node.input[position]
             if name not in made:
-                made[name] = replacement(graph, name, numpy_helper.to_array(values[name]))
+                made[name] = replacement(graph, numpy_helper.to_array(values[name]))
             node.input[position] = made[name]
     if made:
         graph.finish()

@@ -35,7 +35,7 @@ def recurrent(graph: Any) -> list[Any]:
     return [node for node in graph.node if node.op_type in GATES]
 
 
-def from_integers(graph: GraphEditor, name: str, values: Array, scales: Array) -> str:
+def from_integers(graph: GraphEditor, values: Array, scales: Array) -> str:
     """A weight of a recurrent operator, from signed integers and a scale for each row of its gates.
 
     Written as a Cast and a Mul, which ONNX Runtime computes once, as it opens the file; a
@@ -45,8 +45,9 @@ def from_integers(graph: GraphEditor, name: str, values: Array, scales: Array) -
     """
     from onnx import TensorProto
 
-    whole = graph.constant(f"{name}_q", np.ascontiguousarray(values))
-    real = graph.node("Cast", [whole], attributes={"to": TensorProto.FLOAT})
+    real = graph.node(
+        "Cast", [graph.shared(np.ascontiguousarray(values))], attributes={"to": TensorProto.FLOAT}
+    )
     rows = scales.astype(np.float32).reshape(1, -1, 1)
     scaled = graph.node("Mul", [real, graph.shared(rows)])
     return graph.node("Max", [scaled, graph.shared(np.array(np.finfo(np.float32).min))])

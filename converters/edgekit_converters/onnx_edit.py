@@ -42,7 +42,7 @@ class GraphEditor:
         return name
 
     def shared(self, value: Array) -> str:
-        """Adds a small initializer under a number; an equal one is used again.
+        """Adds an initializer under a number; an equal one is used again.
 
         In a small model, names outweigh the weights.
         """

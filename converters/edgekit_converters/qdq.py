@@ -96,7 +96,7 @@ def _quantize_cells(
                 if len(scales) > 1:
                     scales = scales[_channels(weight, constant)[1]]
                 values = weight.turn(constant.values)
-                node.input[position] = from_integers(writer.graph, port, values, scales)
+                node.input[position] = from_integers(writer.graph, values, scales)
 
 
 def _quantize(

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -326,7 +327,11 @@ def test_an_interrupted_run_leaves_what_was_there(digits: Path, tmp_path: Path) 
     (output / "model_int8.tflite").write_bytes(b"precious")
     command = [sys.executable, "-m", "edgekit", "convert", str(digits / "cnn.keras"), "--verbose",
                "--data", str(digits / "calib.npz"), "-o", str(output)]  # fmt: skip
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True,
+        # A test run that was put into the background ignores interrupts, and so would its child.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     assert process.stderr is not None
     while "float graph" not in process.stderr.readline():
         assert process.poll() is None

@@ -143,6 +143,8 @@ def recurrent_row(name: str, found: dict[str, Any]) -> list[str]:
 
 def trained_row(name: str, found: dict[str, Any]) -> list[str]:
     """A trained recurrent model: what int8 does to its accuracy."""
+    if "error" in found:
+        return [name, found["error"].replace("|", "/"), *[""] * (len(TRAINED_HEADS) - 2)]
     whole = found["files"]["float32 tflite"]
     return [
         name,

@@ -1,7 +1,7 @@
 """Loops that are an RNN, a GRU or an LSTM, told by what they compute.
 
 TFLite has a WHILE for every recurrent layer. ONNX has an operator for each of these three, which
-runs ten times as fast as a Loop and which more devices know. How the converter lays out a loop's
+runs several times as fast as a Loop and which more devices know. How the converter lays out a loop's
 body changes from version to version and layer to layer, so a body is not compared with a pattern:
 its weights are put into the operator's own formula, and if the loop then gives the same numbers
 from a random state and a random sequence, it is that operator.

@@ -91,12 +91,8 @@ def _quantize_cells(
         for position, port in enumerate(node.input):
             weight = weights.get(port)
             if weight is not None and weight.tensor in constants:
-                constant = constants[weight.tensor]
-                scales = constant.scales
-                if len(scales) > 1:
-                    scales = scales[_channels(weight, constant)[1]]
-                values = weight.turn(constant.values)
-                node.input[position] = from_integers(writer.graph, values, scales)
+                turned, _ = _turned(weight, constants[weight.tensor])
+                node.input[position] = from_integers(writer.graph, turned.values, turned.scales)
 
 
 def _quantize(
@@ -239,18 +235,19 @@ def _place_constant(
     for position, port in enumerate(node.input):
         weight = weights.get(port)
         if weight is not None and tensor in (weight.tensor, *weight.equals):
-            node.input[position] = _constant(writer, port, weight, constant)
+            turned, axis = _turned(weight, constant)
+            node.input[position] = writer.constant(port, turned.values, turned, axis)
             return True
     return False
 
 
-def _constant(writer: QuantizationWriter, name: str, weight: Weight, constant: Constant) -> str:
-    """The real value of a TFLite constant, turned as the float one was."""
-    values, axis = weight.turn(constant.values), None
-    if len(constant.scales) > 1:
+def _turned(weight: Weight, constant: Constant) -> tuple[Constant, int | None]:
+    """A TFLite constant after the layout changes of the float one, and the axis of its scales."""
+    values, scales, axis = weight.turn(constant.values), constant.scales, None
+    if len(scales) > 1:
         axis, order = _channels(weight, constant)
-        constant = replace(constant, scales=constant.scales[order])
-    return writer.constant(name, values, constant, axis)
+        scales = scales[order]
+    return replace(constant, values=values, scales=scales), axis
 
 
 def _channels(weight: Weight, constant: Constant) -> tuple[int, Array]:

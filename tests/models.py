@@ -52,6 +52,7 @@ def save_digits(folder: Path) -> Path:
     """Trained digit models and samples that training has not seen, in a folder."""
     import keras
 
+    keras.backend.clear_session()  # so that layers' names are the same whatever ran before
     images, labels = digits()
     seen = slice(0, 697)
     for name, make in (("cnn", digits_cnn), ("mlp", digits_mlp), ("lstm", digits_lstm)):

@@ -41,7 +41,7 @@ format: setup
 	$(BIN)/ruff format .
 
 matrix: setup ## every model in every format and precision, into docs/matrix.md (half an hour)
-	PYTHONPATH=tests $(BIN)/python tests/matrix.py docs/matrix.md
+	PYTHONPATH=tests $(BIN)/python tests/support/matrix.py docs/matrix.md
 
 bench: setup ## the comparisons that the README quotes
 	$(BIN)/pytest -m benchmark -q

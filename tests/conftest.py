@@ -16,7 +16,7 @@ MLPERF_TINY = Path(__file__).parents[2] / "shared" / "mlperf_tiny"
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of trained digit models (cnn, mlp, lstm) with calib, eval and rows.npz."""
-    from models import save_digits
+    from support.models import save_digits
 
     return save_digits(tmp_path_factory.mktemp("digits"))
 

@@ -15,13 +15,12 @@ from edgekit_converters.base import (
     Samples,
     SourceError,
 )
-from edgekit_converters.calibration import ranges_over
 from edgekit_converters.conversion import Conversion, convert
 from edgekit_converters.marking import mark
-from edgekit_converters.onnx import data_file
-from edgekit_converters.onnx_graph import DEFAULT_OPSET
+from edgekit_converters.onnx.graph import DEFAULT_OPSET
+from edgekit_converters.onnx.write import data_file
 from edgekit_converters.source import check_source, load_model
-from edgekit_converters.worker import WorkerError, run_in_worker
+from edgekit_converters.tflite.calibration import ranges_over
 
 __all__ = [
     "CALIBRATED",
@@ -36,12 +35,10 @@ __all__ = [
     "Sample",
     "Samples",
     "SourceError",
-    "WorkerError",
     "check_source",
     "convert",
     "data_file",
     "load_model",
     "mark",
     "ranges_over",
-    "run_in_worker",
 ]

@@ -13,14 +13,14 @@ from edgekit_converters.base import (
     Precision,
     Samples,
 )
-from edgekit_converters.calibration import Ranges, ranges_over
-from edgekit_converters.graph import is_too_large, weight_bytes, write_float_graph
-from edgekit_converters.onnx import write_onnx
-from edgekit_converters.onnx_cells import recurrent
-from edgekit_converters.onnx_graph import DEFAULT_OPSET, OnnxGraph, loop_bodies, to_onnx
-from edgekit_converters.preprocessing import preprocessing
-from edgekit_converters.recurrent import has_loop
-from edgekit_converters.tflite import write_tflite
+from edgekit_converters.onnx.graph import DEFAULT_OPSET, OnnxGraph, loop_bodies, to_onnx
+from edgekit_converters.onnx.recurrent import recurrent
+from edgekit_converters.onnx.write import write_onnx
+from edgekit_converters.tflite.calibration import Ranges, ranges_over
+from edgekit_converters.tflite.float_graph import is_too_large, weight_bytes, write_float_graph
+from edgekit_converters.tflite.loops import has_loop
+from edgekit_converters.tflite.preprocessing import preprocessing
+from edgekit_converters.tflite.write import write_tflite
 
 Target = tuple[Format, Precision]
 Progress = Callable[[str], None]

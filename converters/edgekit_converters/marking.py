@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from edgekit_converters import flatbuffer
+from edgekit_converters.tflite import flatbuffer
 
 
 def mark(path: Path, words: str) -> None:

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from edgekit_runtimes import compiled, micro, openvino, ort
+from edgekit_runtimes import litert_accelerators, micro, openvino, ort
 from edgekit_runtimes.base import Engine, Missing, RuntimeMissing
 from edgekit_runtimes.keras import open_keras
 from edgekit_runtimes.litert import open_litert
@@ -156,8 +156,8 @@ DEVICES: tuple[Device, ...] = (
         "gpu",
         "LiteRT",
         _TFLITE,
-        compiled.open_gpu,
-        compiled.gpu_missing,
+        litert_accelerators.open_gpu,
+        litert_accelerators.gpu_missing,
         f"{_EXTRA.format('litert')} and the driver of the graphics card",
         "tested on a software adapter",
     ),
@@ -237,8 +237,8 @@ DEVICES: tuple[Device, ...] = (
         "npu",
         "LiteRT",
         _TFLITE,
-        compiled.open_intel_npu,
-        compiled.intel_npu,
+        litert_accelerators.open_intel_npu,
+        litert_accelerators.intel_npu,
         f"{_EXTRA.format('litert,openvino')} and Intel's NPU driver",
         UNTESTED,
     ),
@@ -257,8 +257,8 @@ DEVICES: tuple[Device, ...] = (
         "npu",
         "LiteRT",
         _TFLITE,
-        compiled.open_npu_on_cpu,
-        compiled.intel_plugin,
+        litert_accelerators.open_npu_on_cpu,
+        litert_accelerators.intel_plugin,
         _EXTRA.format("litert,openvino"),
         "LiteRT's path to an NPU, ending at the CPU",
         imitates=True,

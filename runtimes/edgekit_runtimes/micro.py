@@ -28,7 +28,7 @@ def open_micro(path: Path, threads: int = 1) -> Engine:
     """
     if missing := micro_missing():
         raise missing
-    from edgekit_runtimes.child import open_in_child
+    from edgekit_runtimes.subprocess_engine import open_in_child
 
     return open_in_child(_open, path, threads, emulated=True)
 

@@ -18,9 +18,9 @@ from edgekit_runtimes.base import (
     RuntimeMissing,
     TensorSpec,
 )
+from edgekit_runtimes.captured_output import quiet
 from edgekit_runtimes.placement import Operator, Placement, macs
 from edgekit_runtimes.processor import exact_int8
-from edgekit_runtimes.quiet import quiet
 
 _NUMPY_OF = {"f32": "float32", "f16": "float16", "f64": "float64", "boolean": "bool"}
 _NUMPY_OF |= {f"{s}{n}": f"{'u' if s == 'u' else ''}int{n}" for s in "iu" for n in (8, 16, 32, 64)}

@@ -18,9 +18,9 @@ from edgekit_runtimes.base import (
     RuntimeMissing,
     TensorSpec,
 )
+from edgekit_runtimes.captured_output import quiet
 from edgekit_runtimes.onnx_file import QUANTIZATION_KEY, quantization
 from edgekit_runtimes.placement import Placement
-from edgekit_runtimes.quiet import quiet
 
 _registered: set[str] = set()  # of this process: a library can be registered once
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")

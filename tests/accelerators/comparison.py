@@ -83,8 +83,8 @@ def main(page: Path) -> None:
     import edgekit
 
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    from models import digits_lstm, save_digits, train
-    from zoo import with_statistics
+    from support.models import digits_lstm, save_digits, train
+    from support.zoo import with_statistics
 
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)

@@ -181,7 +181,7 @@ def recurrent(digits: Path) -> Path:
 def test_a_crash_of_litert_is_a_refusal(software_gpu: None, digits: Path, tmp_path: Path) -> None:
     """An unrolled int8 LSTM, split between GPU and CPU, takes LiteRT's process down."""
     import keras
-    from models import digits_lstm
+    from support.models import digits_lstm
 
     import edgekit
 

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edgekit.limits import Limits
-from edgekit.metrics import find_metric
-from edgekit.scoring import compare
-from edgekit.storage import Store
-from edgekit.tasks import Task, find_tasks, scores, truth
+from edgekit.accuracy.limits import Limits
+from edgekit.accuracy.metrics import find_metric
+from edgekit.accuracy.scores import compare
+from edgekit.accuracy.tasks import Task, find_tasks, scores, truth
+from edgekit.data.store import Store
 
 pytestmark = pytest.mark.benchmark
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import edgekit
-from edgekit.rows import Array
+from edgekit.data.samples import Array
 from edgekit_converters import load_model
 
 pytestmark = pytest.mark.benchmark

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.storage import Store, Stored
+from edgekit.data.store import Store, Stored
 
 pytestmark = pytest.mark.benchmark
 
@@ -36,7 +36,7 @@ def test_calibration_memory(tmp_path: Path, tell: Callable[[str], None]) -> None
 
     import keras
 
-    from edgekit_converters.graph import write_float_graph
+    from edgekit_converters.tflite.float_graph import write_float_graph
 
     inputs = keras.Input((96, 96, 3), name="input_layer")
     model = keras.applications.MobileNetV2(input_tensor=inputs, alpha=0.35, weights=None)

@@ -35,7 +35,7 @@ def medians(calls: Calls, rounds: int) -> dict[str, float]:
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of a model of some 10 microseconds: MLPerf Tiny's autoencoder, or one like it."""
     import keras
-    from zoo import with_statistics
+    from support.zoo import with_statistics
 
     source: Any = Path(__file__).parents[3] / "shared" / "mlperf_tiny" / "ad01.h5"
     if not source.exists():
@@ -57,7 +57,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def slower(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of a model of some 400 microseconds: MobileNet V1 0.25 at 96x96, MLPerf Tiny's size."""
     import keras
-    from zoo import with_statistics
+    from support.zoo import with_statistics
 
     keras.utils.set_random_seed(0)
     folder = tmp_path_factory.mktemp("slower")
@@ -153,7 +153,7 @@ def test_map_keeps_two_cores_busy(slower: Path, file: str, tell: Callable[[str],
 
 def models(digits: Path, quick: Path, slower: Path, folder: Path) -> Iterator[tuple[str, Path]]:
     import keras
-    from zoo import with_statistics
+    from support.zoo import with_statistics
 
     yield "autoencoder", quick
     yield "MobileNet 0.25", slower

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import edgekit
-from edgekit.report import Report
+from edgekit.report.result import Report
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CLASSES = ["<script>document.title='run'</script>", "a & b", *map(str, range(2, 10))]
@@ -78,7 +78,7 @@ def pages(
     browser: Any, digits: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Written]:
     """Pages of reports as different as they come, by name; none without a browser to show them."""
-    from edgekit.page import write_page
+    from edgekit.report.html import write_page
 
     folder = tmp_path_factory.mktemp("pages")
     evaluated = np.load(digits / "eval.npz")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.page import write_page
+from edgekit.report.html import write_page
 from edgekit_runtimes import RuntimeMissing
 
 pytestmark = pytest.mark.page

@@ -3,16 +3,16 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgekit.deploy import convert as convert
-    from edgekit.images import Images as Images
-    from edgekit.limits import Limits as Limits
-    from edgekit.report import FileResult as FileResult
-    from edgekit.report import Report as Report
-    from edgekit.rows import DataError as DataError
-    from edgekit.scoring import Score as Score
-    from edgekit.timing import Timing as Timing
-    from edgekit.timing import bench as bench
-    from edgekit.validation import validate as validate
+    from edgekit.accuracy.limits import Limits as Limits
+    from edgekit.accuracy.scores import Score as Score
+    from edgekit.data.images import Images as Images
+    from edgekit.data.samples import DataError as DataError
+    from edgekit.inference.benchmark import Timing as Timing
+    from edgekit.inference.benchmark import bench as bench
+    from edgekit.report.result import FileResult as FileResult
+    from edgekit.report.result import Report as Report
+    from edgekit.workflows.convert import convert as convert
+    from edgekit.workflows.validate import validate as validate
     from edgekit_converters import ConversionError as ConversionError
     from edgekit_runtimes import DeviceUnavailable as DeviceUnavailable
     from edgekit_runtimes import ModelError as ModelError
@@ -23,21 +23,21 @@ __version__ = "0.1.0"
 
 # Loaded when they are first asked for: NumPy alone would double the time of `edgekit --help`.
 _HOMES = {
-    "Timing": "edgekit.timing",
-    "bench": "edgekit.timing",
+    "Timing": "edgekit.inference.benchmark",
+    "bench": "edgekit.inference.benchmark",
     "ConversionError": "edgekit_converters",
-    "DataError": "edgekit.rows",
+    "DataError": "edgekit.data.samples",
     "DeviceUnavailable": "edgekit_runtimes",
-    "FileResult": "edgekit.report",
-    "Images": "edgekit.images",
-    "Limits": "edgekit.limits",
+    "FileResult": "edgekit.report.result",
+    "Images": "edgekit.data.images",
+    "Limits": "edgekit.accuracy.limits",
     "ModelError": "edgekit_runtimes",
-    "Report": "edgekit.report",
+    "Report": "edgekit.report.result",
     "RuntimeMissing": "edgekit_runtimes",
-    "Score": "edgekit.scoring",
-    "convert": "edgekit.deploy",
+    "Score": "edgekit.accuracy.scores",
+    "convert": "edgekit.workflows.convert",
     "open_model": "edgekit_runtimes",
-    "validate": "edgekit.validation",
+    "validate": "edgekit.workflows.validate",
 }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgekit.rows import DataError, nearest
+from edgekit.data.samples import DataError, nearest
 
 FILE = "edgekit.toml"
 

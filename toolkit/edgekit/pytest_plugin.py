@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from edgekit.baseline import Entries
-    from edgekit.report import FileResult, Report
+    from edgekit.report.baseline import Entries
+    from edgekit.report.result import FileResult, Report
 
 _BASELINE = "edgekit-baseline.json"
 _MARK = "edgekit"
@@ -102,7 +102,7 @@ class Gate:
         self._note(report)
         told = self._broken(report, strict)
         if not self._state.update:
-            from edgekit.baseline import falls, is_known
+            from edgekit.report.baseline import falls, is_known
 
             fallen = list(falls(self._test, report, self._state.baseline))
             if fallen and not any(file.layers for file in report.files):
@@ -114,7 +114,7 @@ class Gate:
                 "\n".join([_heading(report), *(f"  {t}" for t in told), *_blame(report)]), False
             )
         if self._state.update:
-            from edgekit.baseline import entries
+            from edgekit.report.baseline import entries
 
             self._state.new |= entries(self._test, report)
         return report
@@ -128,7 +128,7 @@ class Gate:
             ModelError,
             validate,
         )
-        from edgekit.limits import read_limits
+        from edgekit.accuracy.limits import read_limits
 
         left = dict(asked)
         try:
@@ -205,7 +205,7 @@ class _State:
         """Read when it is first asked for."""
         if self._baseline is None:
             from edgekit import DataError
-            from edgekit.baseline import read_baseline
+            from edgekit.report.baseline import read_baseline
 
             try:
                 self._baseline = read_baseline(self.path)
@@ -253,7 +253,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(name="edgekit")
 def gate(request: pytest.FixtureRequest) -> Gate:
     """Holds model files against their original: ``edgekit.assert_matches(...)``."""
-    from edgekit.rows import DataError
+    from edgekit.data.samples import DataError
 
     root = request.config.rootpath
     try:
@@ -276,7 +276,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput[_MARK] = json.dumps([state.new, state.lacking])
     elif state.new:
-        from edgekit.baseline import write_baseline
+        from edgekit.report.baseline import write_baseline
 
         write_baseline(state.path, state.new)
 
@@ -308,8 +308,8 @@ def _defaults(request: pytest.FixtureRequest, root: Path) -> dict[str, Any]:
     """What the marker and the project say."""
     import inspect
 
+    from edgekit.data.samples import DataError, nearest
     from edgekit.project import FILE, read_project
-    from edgekit.rows import DataError, nearest
 
     known = [name for name in inspect.signature(Gate.assert_matches).parameters if name != "self"]
     told = read_project(root / FILE).validate
@@ -345,7 +345,7 @@ def _blame(report: "Report") -> list[str]:
 
 
 def _layers(file: "FileResult") -> str:
-    from edgekit.layers import worst_layers
+    from edgekit.diagnosis.layers import worst_layers
 
     return "; ".join(
         f"{layer.name} {layer.adds:.0%}" + (f" ({layer.cause})" if layer.cause else "")

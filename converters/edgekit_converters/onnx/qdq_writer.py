@@ -1,0 +1,108 @@
+"""Scales and integers written into an ONNX graph, as QuantizeLinear and DequantizeLinear.
+
+Everything is unsigned: a TFLite int8 value q is the uint8 value q + 128, at the same scale.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from edgekit_converters.base import Array, InterfaceType
+from edgekit_converters.onnx.edit import GraphEditor
+from edgekit_converters.tflite.quantization import Constant, Scale
+
+METADATA_KEY = "edgekit.quantization"
+"""Where the file keeps the scales of integer inputs and outputs: ONNX has no place of its own."""
+
+_MICROSOFT = "com.microsoft"
+"""Whose QuantizeLinear takes 16 bits; ONNX's own does from opset 21 on, and tf2onnx ends with 18."""
+
+
+class QuantizationWriter:
+    """Writes scales and integers into the graph, the same ones only once."""
+
+    def __init__(self, graph: GraphEditor, interface: InterfaceType) -> None:
+        self.graph, self.interface = graph, interface
+        self.pairs: dict[tuple[str, Scale], str] = {}
+        self.ends: dict[str, dict[str, float]] = {}
+        self.wide = False
+
+    def pair(self, value: str, scale: Scale) -> str:
+        """The value after a Quantize and a Dequantize."""
+        if (value, scale) not in self.pairs:
+            numbers, kind = self._numbers(scale), _zero_point(scale).dtype
+            whole = value
+            if self.interface == "int8" and value in self.graph.inputs:
+                self._retype(next(i for i in self.graph.graph.input if i.name == value), scale)
+            else:
+                whole = self._add("QuantizeLinear", [value, *numbers], "", kind)
+            self.pairs[value, scale] = self._add("DequantizeLinear", [whole, *numbers], "", kind)
+        return self.pairs[value, scale]
+
+    def end(self, output: Any, scale: Scale) -> None:
+        """Quantizes an output of the graph, which keeps its name."""
+        name, inner = output.name, f"{output.name}_unquantized"
+        self.graph.rename(name, inner)
+        numbers, kind = self._numbers(scale), _zero_point(scale).dtype
+        if self.interface == "int8":
+            self._retype(output, scale)
+            self._add("QuantizeLinear", [inner, *numbers], name, kind)
+        else:
+            whole = self._add("QuantizeLinear", [inner, *numbers], "", kind)
+            self._add("DequantizeLinear", [whole, *numbers], name, kind)
+
+    def constant(self, name: str, values: Array, constant: Constant, axis: int | None) -> str:
+        """The real value of an integer constant."""
+        if values.dtype == np.int64:  # the bias of a 16-bit layer: wider than ONNX can quantize
+            return name
+        scales, zero = constant.scales, constant.zero_point
+        if values.dtype == np.int8:
+            values, zero = (values.astype(np.int16) + 128).astype(np.uint8), zero + 128
+        if axis is None:
+            scales = scales.reshape(-1)[0]
+        whole = self.graph.constant(f"{name}_q", np.ascontiguousarray(values))
+        scale = self.graph.shared(np.asarray(scales, np.float32))
+        zeros = self.graph.shared(np.full(np.shape(scales), zero, values.dtype))
+        attributes = {} if axis is None else {"axis": axis}
+        return self._add("DequantizeLinear", [whole, scale, zeros], "", values.dtype, attributes)
+
+    def describe(self, model: Any) -> None:
+        """Records what the file needs beyond its graph."""
+        from onnx import helper
+
+        if self.wide and all(o.domain != _MICROSOFT for o in model.opset_import):
+            model.opset_import.append(helper.make_opsetid(_MICROSOFT, 1))
+        if self.ends:
+            helper.set_model_props(model, {METADATA_KEY: json.dumps(self.ends)})
+
+    def _numbers(self, scale: Scale) -> tuple[str, str]:
+        number = np.array(scale.scale, np.float32)
+        return self.graph.shared(number), self.graph.shared(_zero_point(scale))
+
+    def _retype(self, port: Any, scale: Scale) -> None:
+        from onnx import helper
+
+        zero = _zero_point(scale)
+        port.type.tensor_type.elem_type = helper.np_dtype_to_tensor_dtype(zero.dtype)
+        self.ends[port.name] = {"scale": scale.scale, "zero_point": int(zero)}
+
+    def _add(
+        self,
+        kind: str,
+        inputs: list[str],
+        output: str,
+        kind_of: np.dtype[Any],
+        attributes: dict[str, int] | None = None,
+    ) -> str:
+        wide = kind_of == np.int16
+        self.wide = self.wide or wide
+        return self.graph.node(
+            kind, inputs, output, domain=_MICROSOFT if wide else "", attributes=attributes
+        )
+
+
+def _zero_point(scale: Scale) -> Array:
+    if scale.bits == 16:
+        return np.array(scale.zero_point, np.int16)
+    return np.array(scale.zero_point + 128, np.uint8)

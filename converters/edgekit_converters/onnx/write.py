@@ -1,0 +1,148 @@
+"""ONNX files in every precision, made from the float twin of the TFLite file."""
+
+import copy
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit_converters.base import CALIBRATED, Array, ConversionError, InterfaceType, Precision
+from edgekit_converters.onnx.edit import GraphEditor
+from edgekit_converters.onnx.graph import OnnxGraph, loop_bodies
+from edgekit_converters.onnx.qdq import quantize_like
+from edgekit_converters.onnx.recurrent import from_integers, recurrent
+from edgekit_converters.onnx.recurrent_match import GATES
+from edgekit_converters.tflite.quantization import read_quantization
+
+_PAGE = 4096  # a weight that begins with one can be mapped into memory
+_BLOCK = 64_000_000  # bytes of a weight that are put in order at a time
+
+
+def write_onnx(
+    source: OnnxGraph,
+    target: Path,
+    precision: Precision,
+    *,
+    graph: Path | None = None,
+    quantized: Path | None = None,
+    interface: InterfaceType = "float",
+) -> None:
+    """Writes the float twin as ONNX in ``precision``.
+
+    Args:
+        source: from ``to_onnx``.
+        target: the file to write.
+        precision: see ``Precision``.
+        graph: the float TFLite file that ``source`` is the twin of, where calibrated.
+        quantized: the TFLite file of this precision, whose scales and integers are taken over.
+        interface: see ``quantize_like``.
+
+    Raises:
+        ConversionError: the model cannot be had in this precision.
+    """
+    if precision == "float32":
+        _save(source.model, target, source.held)
+    elif precision == "float16":
+        _save(_halved(source.model), target)
+    elif precision == "dynamic":
+        _quantize_weights(source.model, target)
+    else:
+        assert precision in CALIBRATED and graph is not None and quantized is not None
+        _save(quantize_like(source, read_quantization(graph, quantized), interface), target)
+
+
+def data_file(target: Path) -> Path:
+    """The file beside an ONNX file that holds its weights, where they are too large to be in it."""
+    return target.with_name(f"{target.name}.data")
+
+
+def _save(model: Any, target: Path, held: Mapping[str, Array] | None = None) -> None:
+    """Saves the model, and the values that it does not hold beside it."""
+    import onnx
+    from onnx.external_data_helper import set_external_data
+
+    if held:
+        model = copy.deepcopy(model)
+        with data_file(target).open("wb") as file:
+            for tensor in model.graph.initializer:
+                if (value := held.get(tensor.name)) is None:
+                    continue
+                file.seek(-file.tell() % _PAGE, os.SEEK_CUR)
+                offset = file.tell()
+                for rows in np.array_split(value, max(1, value.nbytes // _BLOCK)):
+                    file.write(np.ascontiguousarray(rows).data)
+                tensor.raw_data = b""  # set_external_data asks for some
+                set_external_data(tensor, data_file(target).name, offset, value.nbytes)
+                tensor.ClearField("raw_data")
+    onnx.save(model, str(target))
+    if held:
+        onnx.checker.check_model(str(target))
+
+
+def _halved(model: Any) -> Any:
+    import onnx
+    from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
+
+    # Real inputs and outputs stay float32: half is how the inside is stored, not what a user gives.
+    halved = convert_float_to_float16(
+        copy.deepcopy(model), keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, *GATES]
+    )
+
+    def halve(graph: GraphEditor, value: Array) -> str:
+        whole = graph.shared(value.astype(np.float16))
+        return graph.node("Cast", [whole], attributes={"to": onnx.TensorProto.FLOAT})
+
+    _replace_weights(halved, halve)
+    return halved
+
+
+def _quantize_weights(model: Any, target: Path) -> None:
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    cells = recurrent(model.graph)
+    try:
+        # Unsigned weights: signed ones saturate on x86 without VNNI (see qdq).
+        quantize_dynamic(
+            copy.deepcopy(model),
+            str(target),
+            weight_type=QuantType.QUInt8,
+            per_channel=True,
+            nodes_to_exclude=[node.name for node in cells],
+            extra_options={"EnableSubgraph": True},  # the loops that are left
+        )
+    except (ValueError, RuntimeError) as error:
+        raise ConversionError(
+            f"dynamic: ONNX Runtime cannot quantize this graph: {error}"
+        ) from error
+
+    def quantize(graph: GraphEditor, value: Array) -> str:
+        scales = np.maximum(np.abs(value).max(axis=(0, 2)), 1e-12).astype(np.float32) / 127
+        integers = np.round(value / scales[:, np.newaxis]).astype(np.int8)
+        return from_integers(graph, integers, scales)
+
+    if cells or loop_bodies(model.graph):
+        quantized = onnx.load(str(target))
+        _replace_weights(quantized, quantize)
+        for number, body in enumerate(loop_bodies(quantized.graph), 1):
+            GraphEditor(body).number(number)
+        onnx.save(quantized, str(target))
+
+
+def _replace_weights(model: Any, replacement: Callable[[GraphEditor, Array], str]) -> None:
+    """Stores the weights of recurrent operators otherwise: they compute in float32 alone."""
+    from onnx import numpy_helper
+
+    graph = GraphEditor(model.graph)
+    values = {i.name: i for i in model.graph.initializer}
+    made: dict[str, str] = {}
+    for node in recurrent(model.graph):
+        for position in (1, 2):
+            name = node.input[position]
+            if name not in made:
+                made[name] = replacement(graph, numpy_helper.to_array(values[name]))
+            node.input[position] = made[name]
+    if made:
+        graph.finish()

@@ -1,0 +1,1 @@
+"""TFLite: the float graph, its calibration, and files in every precision."""

@@ -1,0 +1,131 @@
+"""Recurrent layers: what is inside their loops, and running it again step by step.
+
+TFLite writes a recurrent layer as a WHILE with two graphs of its own, a condition and a body. In
+int8 the body's matrix products, which hold the weights, are computed in integers; its gates and its
+state stay real. No tool calibrates inside a loop, so each one is run again here, from what the main
+graph gave it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit_converters.base import Array
+from edgekit_converters.tflite import flatbuffer
+
+_PRODUCTS = (3, 4, 9, 67)  # CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, TRANSPOSE_CONV
+_WITH_GRAPHS = (flatbuffer.WHILE, 118)  # 118 is IF
+_MOST_STEPS = 100_000  # against a loop whose condition never turns false
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A WHILE of the main graph: its operands there, and the numbers of its two graphs."""
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    condition: int
+    body: int
+
+
+def loops(model: Any) -> list[Loop]:
+    """The loops of a TFLite file's main graph; without those that hold a loop or an IF themselves."""
+    found = []
+    for operator in model.subgraphs[0].operators:
+        if flatbuffer.opcode(model, operator) == flatbuffer.WHILE:
+            options = operator.builtinOptions
+            loop = Loop(
+                tuple(operator.inputs),
+                tuple(operator.outputs),
+                options.condSubgraphIndex,
+                options.bodySubgraphIndex,
+            )
+            body = model.subgraphs[loop.body]
+            if not any(flatbuffer.opcode(model, op) in _WITH_GRAPHS for op in body.operators):
+                found.append(loop)
+    return found
+
+
+def has_loop(graph: Path) -> bool:
+    """Whether a TFLite file runs a WHILE, as recurrent layers become."""
+    model = flatbuffer.read(graph)
+    return any(
+        flatbuffer.opcode(model, operator) == flatbuffer.WHILE
+        for operator in model.subgraphs[0].operators
+    )
+
+
+def products(model: Any, loop: Loop) -> list[Any]:
+    """The operators of a loop's body that multiply by weights."""
+    body = model.subgraphs[loop.body]
+    return [
+        operator
+        for operator in body.operators
+        if flatbuffer.opcode(model, operator) in _PRODUCTS
+        and flatbuffer.constant(model, body.tensors[operator.inputs[1]]) is not None
+    ]
+
+
+class Replay:
+    """A loop that can be run again, with a look at what its matrix products read and give."""
+
+    def __init__(self, graph: Path, loop: Loop) -> None:
+        model = flatbuffer.read(graph)
+        body = model.subgraphs[loop.body]
+        self.inputs = loop.inputs
+        self._watched = {
+            int(index): flatbuffer.name(body.tensors[index])
+            for operator in products(model, loop)
+            for index in (operator.inputs[0], operator.outputs[0])
+        }
+        self._condition, self._body = (
+            _Graph(graph, number) for number in (loop.condition, loop.body)
+        )
+
+    def run(
+        self, state: Sequence[Array], see: Callable[[str, Array], None] = lambda name, value: None
+    ) -> Sequence[Array]:
+        """Runs the loop from ``state``, the values of its operands, and shows ``see`` each step.
+
+        Returns the state in which it ends.
+        """
+        for _ in range(_MOST_STEPS):
+            if not self._condition(state)[0].item():
+                break
+            state = self._body(state)
+            for index, name in self._watched.items():
+                see(name, self._body.interpreter.get_tensor(index))
+        return state
+
+
+class _Graph:
+    """One of a file's graphs, as a function of arrays."""
+
+    def __init__(self, file: Path, number: int) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        model = flatbuffer.read(file)
+        model.subgraphs, model.signatureDefs = [model.subgraphs[number]], []
+        self.interpreter = Interpreter(
+            model_content=bytes(flatbuffer.packed(model)),
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            experimental_preserve_all_tensors=True,
+        )
+        self._inputs = [d["index"] for d in self.interpreter.get_input_details()]
+        self._outputs = [d["index"] for d in self.interpreter.get_output_details()]
+        self._shapes: list[tuple[int, ...]] = []
+
+    def __call__(self, arguments: Sequence[Array]) -> list[Array]:
+        shapes = [np.shape(argument) for argument in arguments]
+        if shapes != self._shapes:  # the file may say a scalar's where TensorFlow did not know
+            for index, shape in zip(self._inputs, shapes, strict=True):
+                self.interpreter.resize_tensor_input(index, shape)
+            self.interpreter.allocate_tensors()
+            self._shapes = shapes
+        for index, argument in zip(self._inputs, arguments, strict=True):
+            self.interpreter.set_tensor(index, argument)
+        self.interpreter.invoke()
+        return [self.interpreter.get_tensor(index) for index in self._outputs]

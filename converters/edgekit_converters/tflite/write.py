@@ -1,0 +1,131 @@
+"""TFLite files in every precision, made from the float graph by LiteRT Quantizer.
+
+What is fed to it is our own table of ranges: its own calibration keeps a moving average of the
+extremes, which costs up to 10 dB.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit_converters.base import CALIBRATED, ConversionError, InterfaceType, Precision
+from edgekit_converters.tflite import flatbuffer
+from edgekit_converters.tflite.calibration import Ranges
+from edgekit_converters.tflite.loops import loops, products
+from edgekit_converters.tflite.preprocessing import preprocessing
+
+
+def write_tflite(
+    graph: Path,
+    target: Path,
+    precision: Precision,
+    ranges: Ranges | None = None,
+    interface: InterfaceType = "float",
+) -> None:
+    """Writes the float graph as TFLite in ``precision``.
+
+    Args:
+        graph: the float TFLite file.
+        target: the file to write.
+        precision: see ``Precision``.
+        ranges: by tensor name; needed where the precision is calibrated.
+        interface: whether a calibrated file takes and gives real numbers or its own integers.
+
+    Raises:
+        ConversionError: an operator cannot be had in this precision.
+    """
+    if precision == "float32":
+        target.write_bytes(graph.read_bytes())
+        return
+    if precision in CALIBRATED and not ranges:
+        raise ConversionError(f"{precision} needs ranges, and ranges need samples.")
+    from litert_quantizer import quantizer
+
+    made = quantizer.Quantizer(str(graph))
+    made.load_quantization_recipe(_recipe(graph, precision, interface))
+    statistics = {
+        name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
+        for name, (low, high) in (ranges or {}).items()
+    }
+    try:
+        result = made.quantize(
+            statistics if precision in CALIBRATED else None, enable_progress_report=False
+        )
+    except (ValueError, RuntimeError, KeyError, IndexError) as error:
+        raise ConversionError(
+            f"{precision}: LiteRT Quantizer refuses this graph: {str(error).splitlines()[0]}"
+        ) from error
+    assert result.quantized_model is not None
+    target.write_bytes(bytes(result.quantized_model))
+    model = flatbuffer.read(target)
+    flatbuffer.number_loops(model)
+    if precision in CALIBRATED:
+        _mend(graph, model)
+    flatbuffer.write(model, target)
+
+
+def _recipe(graph: Path, precision: Precision, interface: InterfaceType) -> Any:
+    """The quantizer's instructions; a later one overrules an earlier one."""
+    from litert_quantizer import qtyping, recipe_manager
+    from litert_quantizer.algorithm_manager import AlgorithmName
+
+    operation = qtyping.TFLOperationName
+    recipes = recipe_manager.RecipeManager()
+
+    def keep_real(scope: str, kind: Any = operation.ALL_SUPPORTED) -> None:
+        recipes.add_quantization_config(scope, kind, algorithm_key=AlgorithmName.NO_QUANTIZE)
+
+    if precision == "float16":
+        recipes.add_weight_only_config(
+            ".*", operation.ALL_SUPPORTED, 16, algorithm_key=AlgorithmName.FLOAT_CASTING
+        )
+    elif precision == "dynamic":
+        recipes.add_dynamic_config(".*", operation.ALL_SUPPORTED, 8)
+    else:
+        bits = 16 if precision == "int16x8" else 8
+        recipes.add_static_config(".*", operation.ALL_SUPPORTED, bits, 8)
+        if interface == "float":
+            keep_real(".*", operation.INPUT)
+            keep_real(".*", operation.OUTPUT)
+            for name in preprocessing(graph):
+                keep_real(_scope([name]))
+        model = flatbuffer.read(graph)
+        for inside in model.subgraphs[1:]:
+            keep_real(f"^{re.escape(flatbuffer.name(inside))}/")
+        for loop in loops(model):
+            tensors = model.subgraphs[loop.body].tensors
+            for product in products(model, loop):
+                names = [flatbuffer.name(tensors[index]) for index in product.outputs]
+                recipes.add_static_config(_scope(names), operation.ALL_SUPPORTED, bits, 8)
+    return recipes.get_quantization_recipe()
+
+
+def _scope(outputs: list[str]) -> str:
+    """The expression that finds an operator: in the names of its outputs, each before a semicolon."""
+    return f"^{re.escape(''.join(f'{name};' for name in outputs))}$"
+
+
+def _mend(graph: Path, model: Any) -> None:
+    """Gives the ends their names back, and unused outputs the type of those beside them.
+
+    The quantizer calls a real output ``name_dequant``, and leaves an output that nobody reads (the
+    first forget gate of an unrolled LSTM) in float, which XNNPACK refuses to run.
+    """
+    floats = flatbuffer.read(graph).subgraphs[0]
+    names = [
+        [flatbuffer.name(floats.tensors[i]) for i in ends]
+        for ends in (floats.inputs, floats.outputs)
+    ]
+    main = model.subgraphs[0]
+    read = {i for op in main.operators for i in op.inputs} | set(main.outputs)
+    for operator in main.operators:
+        if flatbuffer.opcode(model, operator) == flatbuffer.WHILE:
+            continue  # whose outputs have nothing in common
+        used = [main.tensors[i] for i in operator.outputs if i in read]
+        for index in set(operator.outputs) - read:
+            if used:
+                main.tensors[index].type = used[0].type
+                main.tensors[index].quantization = used[0].quantization
+    flatbuffer.rename_ends(model, *names)

@@ -1,0 +1,173 @@
+"""``open_model``: from a path and a word for a device to an open session."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from edgekit_runtimes.base import (
+    DeviceUnavailable,
+    ModelError,
+    NotDelegated,
+    RuntimeMissing,
+)
+from edgekit_runtimes.devices import DEVICES, Device, is_delegate
+from edgekit_runtimes.litert import open_litert
+from edgekit_runtimes.session import Session
+
+_WORDS = ("cpu", "gpu", "npu")
+
+
+def open_model(
+    path: str | Path,
+    *,
+    device: str = "cpu",
+    threads: int | None = None,
+    strict: bool = False,
+    min_delegated: float | None = None,
+    raw: bool = False,
+) -> Session:
+    """Opens a model file, or the best file of a folder that ``edgekit convert`` made.
+
+    Args:
+        path: ``.tflite``, ``.onnx``, ``.keras`` or ``.h5``; or such a folder, of whose files those
+            take part that are proven to hold.
+        device: ``cpu``, ``gpu`` or ``npu``: the first of that kind that is ready; a device by its
+            exact name (``edgekit devices`` lists them); the path of a LiteRT delegate's library; or
+            ``auto``: the fastest of this machine's devices and thread counts that gives right
+            answers, measured once and remembered.
+        threads: how many processors one call may use. Without it, one, or what ``auto`` finds best.
+        strict: refuse unless the device itself runs every operator. (Whatever runs on the processor
+            runs on ``cpu``; ``xnnpack`` is stricter.)
+        min_delegated: refuse unless it runs this part of them, 0 to 1.
+        raw: take and give the integers of a file that has them at its ends, unchanged.
+
+    Raises:
+        ModelError: there is no such file, or its runtime cannot open it.
+        ValueError: ``threads`` or ``min_delegated`` is no such number.
+        RuntimeMissing: what opens such files is not installed; the message has the line that does.
+        DeviceUnavailable: the device is not there, or runs nothing of the model.
+        NotDelegated: the device would run less of the model than was asked for.
+    """
+    path = Path(path)
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads={threads}: at least 1.")
+    if min_delegated is not None and not 0 <= min_delegated <= 1:
+        raise ValueError(f"min_delegated={min_delegated}: a share of 0 to 1.")
+    least = 1.0 if strict else min_delegated
+    open_one = partial(_open, least=least, by_name=device not in (*_WORDS, "auto"), raw=raw)
+    if not path.exists():
+        raise ModelError(f"{path}: there is no such file or folder.")
+    if path.is_dir() or device == "auto":
+        from edgekit_runtimes import (
+            autoselect,  # its imports would double the start of every script
+        )
+
+        return autoselect.open_fastest(
+            path,
+            partial(_candidates, device),
+            open_one,
+            threads,
+            question=f"{device} {least} {raw}",
+        )
+    reasons: list[DeviceUnavailable] = []
+    for candidate in _candidates(device, path):
+        try:
+            return open_one(path, candidate, threads or 1)
+        except NotDelegated:
+            raise
+        except DeviceUnavailable as error:
+            if device not in _WORDS:
+                raise
+            reasons.append(error)
+    raise DeviceUnavailable("; ".join(map(str, reasons)))
+
+
+def _open(
+    path: Path, device: Device, threads: int, *, least: float | None, by_name: bool, raw: bool
+) -> Session:
+    """A session on one device, refused where that runs less than ``least`` of the model.
+
+    Whoever asks for the processor as such has nothing to fall back to: what XNNPACK leaves to
+    LiteRT's own kernels counts only where XNNPACK was asked for by name.
+    """
+    opened = _identity(path)
+
+    def unchanged() -> bool:
+        return _identity(path) == opened
+
+    alone = device.kind != "cpu" or device.imitates or device.name == "keras"
+    session = Session(
+        str(path),
+        device.open(path, threads),
+        device=device.name,
+        threads=threads,
+        raw=raw,
+        another=None if alone else partial(device.open, path, threads),
+        unchanged=unchanged,
+    )
+    matters = by_name or device.kind != "cpu"
+    if least is not None and matters and session.placement.delegated_share < least:
+        placement = session.placement
+        session.close()
+        raise NotDelegated(
+            f"{path}: asked for {least:.0%} of the operators on {device.name}. {placement}.",
+            placement,
+        )
+    return session
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """What tells a file from another that has taken its place."""
+    try:
+        told = path.stat()
+    except OSError:
+        return None
+    return told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns
+
+
+def _candidates(device: str, path: Path) -> Sequence[Device]:
+    """The devices that a word means for a file, best first.
+
+    Raises:
+        ModelError: no device opens such files.
+        RuntimeMissing, DeviceUnavailable: none of them is ready here.
+    """
+    suitable = [d for d in DEVICES if path.suffix in d.suffixes]
+    if not suitable:
+        endings = dict.fromkeys(s for d in DEVICES for s in d.suffixes)
+        raise ModelError(f"{path}: a model ends in {', '.join(endings)}.")
+    if is_delegate(device):
+        if path.suffix != ".tflite":
+            raise DeviceUnavailable(f"{path}: {device} is a delegate of LiteRT, for .tflite files.")
+        return [
+            Device(
+                device,
+                "npu",
+                "LiteRT",
+                (".tflite",),
+                partial(open_litert, delegate=device),
+                lambda: None,
+                "",
+            )
+        ]
+    if device == "auto":
+        wanted = [d for d in suitable if not d.imitates]
+    elif device in _WORDS:
+        wanted = [d for d in suitable if d.kind == device and not d.imitates]
+    else:
+        wanted = [d for d in suitable if d.name == device]
+        if not wanted:
+            names = ", ".join(d.name for d in suitable)
+            raise DeviceUnavailable(
+                f"{path}: no device {device!r} opens {path.suffix} files. There are: auto, cpu, gpu, "
+                f"npu, {names}."
+            )
+    ready = [d for d in wanted if d.missing() is None]
+    if ready:
+        return ready
+    lacking = [(d, d.missing()) for d in wanted]
+    first, missing = lacking[0]
+    if len(wanted) == 1 or first.kind == "cpu":
+        raise type(missing or RuntimeMissing())(f"{path}: {first.name}: {missing}: {first.add}")
+    told = ". ".join(f"{d.name}: {missing}: {d.add}" for d, missing in lacking)
+    raise DeviceUnavailable(f"{path}: no {device} is ready here. {told}")

@@ -1,0 +1,1 @@
+"""Models, broken files and reports that tests share."""

@@ -1,0 +1,384 @@
+"""What a drop's interval covers, and what a verdict says."""
+
+import warnings
+from math import inf, nan
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
+from statsmodels.stats.proportion import proportion_confint
+
+from edgekit.accuracy.statistics import (
+    Interval,
+    Verdict,
+    bootstrap_interval,
+    drop_interval,
+    judge,
+    mcnemar,
+    needed,
+    needed_pairs,
+    share_interval,
+    worst,
+)
+
+Array = npt.NDArray[Any]
+
+
+@pytest.mark.parametrize(
+    ("lost", "won", "count", "low", "high", "digits"),
+    [
+        # The example of ci.prop.ps in Bonett's own R package, statpsych.
+        (26, 4, 48, 0.2548067, 0.6251933, 7),
+        # Fagerland, Lydersen and Laake (2014), table V: airways before and after a transplantation.
+        (1, 7, 21, -0.508, -0.013, 3),
+        # The tests of the R package contingencytables, on Cavo et al. (2012).
+        (6, 16, 161, -0.1195, -0.0032, 4),
+        # By hand: (3/102) -+ 1.959964 sqrt((9/102 - (3/102)^2) / 102) = 0.029412 -+ 0.057363.
+        (5, 2, 100, -0.027951, 0.086774, 6),
+    ],
+)
+def test_the_interval_is_the_published_one(
+    lost: int, won: int, count: int, low: float, high: float, digits: int
+) -> None:
+    assert tuple(round(end, digits) for end in drop_interval(lost, won, count)) == (low, high)
+
+
+@pytest.mark.parametrize(("lost", "won", "count"), [(5, 2, 100), (0, 9, 40), (30, 30, 1000)])
+def test_the_other_way_round_the_interval_is_mirrored(lost: int, won: int, count: int) -> None:
+    low, high = drop_interval(lost, won, count)
+
+    assert drop_interval(won, lost, count) == pytest.approx((-high, -low))
+
+
+@pytest.mark.parametrize(
+    ("lost", "won", "count", "expected"),
+    [
+        (0, 0, 0, (-1.0, 1.0)),
+        (1, 0, 1, (-0.733536, 1.0)),  # 1/3 -+ 1.959964 sqrt((1 - 1/9) / 3), cut at 1
+        (0, 1, 1, (-1.0, 0.733536)),
+    ],
+)
+def test_the_interval_stays_between_minus_one_and_one(
+    lost: int, won: int, count: int, expected: tuple[float, float]
+) -> None:
+    assert drop_interval(lost, won, count) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("p_lost", "p_won", "count"),
+    [
+        (0.03, 0.02, 1000),
+        (0.02, 0.01, 1000),
+        (0.02, 0.0, 1000),
+        (0.04, 0.01, 300),
+        (0.10, 0.05, 200),
+        (0.30, 0.10, 50),
+    ],
+)
+def test_the_interval_covers_the_true_drop_in_95_of_100_pairs_of_models(
+    p_lost: float, p_won: float, count: int
+) -> None:
+    shares = [p_lost, p_won, 1 - p_lost - p_won]
+    pairs = np.random.default_rng(0).multinomial(count, shares, size=4000)
+    intervals = [drop_interval(int(lost), int(won), count) for lost, won, _ in pairs]
+    covered = np.mean([low <= p_lost - p_won <= high for low, high in intervals])
+
+    assert 0.93 <= covered <= 0.98
+
+
+@pytest.mark.parametrize(
+    ("lost", "won", "count", "limit", "verdict"),
+    [
+        (5, 20, 1000, 0.01, "holds"),  # -2.6% .. -0.5%
+        (5, 2, 1000, 0.01, "holds"),  # -0.3% .. 0.9%
+        (5, 2, 1000, 0.008, "not proven"),
+        (40, 5, 1000, 0.01, "fails"),  # 2.2% .. 4.8%
+        (20, 5, 1000, 0.01, "not proven"),  # 0.5% .. 2.5%
+        (20, 5, 1000, 0.03, "holds"),
+        (3, 0, 20, 0.01, "not proven"),
+    ],
+)
+def test_a_verdict_needs_the_whole_interval_on_one_side_of_the_limit(
+    lost: int, won: int, count: int, limit: float, verdict: Verdict
+) -> None:
+    assert judge(drop_interval(lost, won, count), limit) == verdict
+
+
+def test_a_limit_at_either_end_of_the_interval_is_decided() -> None:
+    low, high = interval = drop_interval(20, 5, 1000)
+
+    assert judge(interval, high) == "holds"
+    assert judge(interval, np.nextafter(high, 0)) == "not proven"
+    assert judge(interval, low) == "not proven"
+    assert judge(interval, np.nextafter(low, 0)) == "fails"
+
+
+@pytest.mark.parametrize(
+    ("count", "verdict"),
+    # Without a change the interval is -+ 1.959964 sqrt(2) / (count + 2): within 1% from 276 on.
+    [(4, "not proven"), (100, "not proven"), (275, "not proven"), (276, "holds"), (1000, "holds")],
+)
+def test_no_change_at_all_proves_something_on_enough_samples_only(
+    count: int, verdict: Verdict
+) -> None:
+    assert judge(drop_interval(0, 0, count), 0.01) == verdict
+
+
+# A share, and the test of a change.
+
+
+@pytest.mark.parametrize(
+    ("count", "of", "low", "high"),
+    [  # Newcombe (1998), Statistics in Medicine 17, table I, method 3: Wilson's
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0000, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_the_interval_of_a_share_is_the_published_one(
+    count: int, of: int, low: float, high: float
+) -> None:
+    assert share_interval(count, of) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize(("count", "of"), [(0, 1), (1, 1), (3, 7), (997, 1000), (20_000, 20_000)])
+def test_the_interval_of_a_share_is_statsmodels(count: int, of: int) -> None:
+    assert share_interval(count, of) == pytest.approx(
+        proportion_confint(count, of, method="wilson"), abs=1e-12
+    )
+
+
+def test_of_no_samples_nothing_is_known() -> None:
+    assert share_interval(0, 0) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("lost", "won", "p_value", "digits"),
+    [
+        # Fagerland, Lydersen and Laake (2013), BMC Medical Research Methodology 13:91, the exact
+        # conditional test: airways before and after a transplantation, and Cavo et al. (2012).
+        (1, 7, 0.0703, 4),
+        (6, 16, 0.0525, 4),
+        # statsmodels' own documentation of mcnemar.
+        (59, 6, 0.0, 8),
+        (0, 0, 1.0, 8),
+        (3, 3, 1.0, 8),
+    ],
+)
+def test_mcnemars_test_is_the_published_one(
+    lost: int, won: int, p_value: float, digits: int
+) -> None:
+    assert round(mcnemar(lost, won), digits) == p_value
+
+
+@pytest.mark.parametrize(("lost", "won"), [(1, 0), (0, 5), (12, 30), (40, 7), (500, 460)])
+def test_mcnemars_test_is_that_of_others(lost: int, won: int) -> None:
+    theirs = statsmodels_mcnemar([[900, lost], [won, 300]], exact=True).pvalue
+
+    assert mcnemar(lost, won) == pytest.approx(theirs)
+    assert mcnemar(lost, won) == pytest.approx(stats.binomtest(won, lost + won).pvalue)
+
+
+# The bootstrap.
+
+
+def mean(rows: Array) -> float:
+    return float(rows[:, 0].mean())
+
+
+@pytest.mark.parametrize("count", [40, 400, 2500])
+def test_the_bootstrap_of_a_mean_is_scipys_and_near_students(count: int) -> None:
+    random = np.random.default_rng(1)
+    rows = random.normal(5, 2, (count, 1))
+
+    found = bootstrap_interval(mean, rows)
+
+    width = found[1] - found[0]
+    theirs = stats.bootstrap((rows[:, 0],), np.mean, rng=random, method="BCa").confidence_interval
+    students = stats.t.interval(0.95, count - 1, rows.mean(), rows.std(ddof=1) / np.sqrt(count))
+    assert found == pytest.approx(tuple(theirs), abs=0.08 * width)
+    assert found == pytest.approx(students, abs=0.08 * width)
+
+
+@pytest.mark.parametrize("count", [8, 25])
+def test_of_few_samples_the_bootstrap_is_as_wide_as_students_interval(count: int) -> None:
+    """SciPy's own, as any percentile bootstrap, is narrower by the root of (n - 1) / n and more."""
+    ours, students, theirs = [], [], []
+    random = np.random.default_rng(2)
+    for _ in range(40):
+        rows = random.normal(size=(count, 1))
+        ends = bootstrap_interval(mean, rows, resamples=600)
+        ours.append(ends[1] - ends[0])
+        ends = stats.t.interval(0.95, count - 1, rows.mean(), rows.std(ddof=1) / np.sqrt(count))
+        students.append(ends[1] - ends[0])
+        plain = stats.bootstrap((rows[:, 0],), np.mean, n_resamples=600, rng=random)
+        theirs.append(plain.confidence_interval.high - plain.confidence_interval.low)
+
+    assert np.mean(ours) == pytest.approx(np.mean(students), rel=0.06)
+    assert np.mean(theirs) < 0.97 * np.mean(students)
+
+
+def test_both_models_are_drawn_together() -> None:
+    """What makes a sample hard for both models cancels: unpaired, the interval is 200 times as wide."""
+    random = np.random.default_rng(3)
+    hard = random.normal(0, 10, 200)
+    rows = np.column_stack([hard, hard + random.normal(0.5, 0.05, 200)])
+
+    low, high = bootstrap_interval(lambda r: float((r[:, 1] - r[:, 0]).mean()), rows)
+
+    assert 0.48 < low < high < 0.52
+
+
+def test_the_draws_are_always_the_same() -> None:
+    rows = np.random.default_rng(4).normal(size=(50, 1))
+
+    assert bootstrap_interval(mean, rows) == bootstrap_interval(mean, rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "value", "expected"),
+    [
+        (np.ones((50, 1)), mean, (1.0, 1.0)),
+        (np.zeros((2, 1)), mean, (0.0, 0.0)),
+        (np.ones((1, 1)), mean, (-inf, inf)),
+        (np.ones((0, 1)), mean, (-inf, inf)),
+        (np.ones((50, 1)), lambda r: inf, (inf, inf)),
+        (np.ones((50, 1)), lambda r: -inf, (-inf, -inf)),
+        (np.ones((50, 1)), lambda r: nan, (-inf, inf)),
+        (np.array([[0.0], [1.0]]), mean, (0.0, 1.0)),
+    ],
+)
+def test_what_does_not_vary_has_a_point_for_an_interval_and_no_warning(
+    rows: Array, value: Any, expected: Interval
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert bootstrap_interval(value, rows) == expected
+
+
+def test_draws_without_one_of_the_classes_are_left_out() -> None:
+    random = np.random.default_rng(5)
+    truth = np.r_[np.ones(3), np.zeros(30)]
+    scores = truth + random.normal(0, 1, 33)
+
+    def area(rows: Array) -> float:
+        return float(roc_auc_score(*rows.T)) if 0 < rows[:, 0].sum() < len(rows) else nan
+
+    low, high = bootstrap_interval(area, np.column_stack([truth, scores]), resamples=200)
+
+    assert 0 <= low < area(np.column_stack([truth, scores])) <= high <= 1
+
+
+@pytest.mark.parametrize(("count", "skewed"), [(30, False), (100, True)])
+def test_the_bootstrap_covers_the_truth_in_95_of_100_draws(count: int, skewed: bool) -> None:
+    """200 draws, of which 95% is 190 -+ 6; `make bench` has more, of real metrics."""
+    random = np.random.default_rng(6)
+    hits = 0
+    for _ in range(200):
+        rows = random.exponential(1, (count, 1)) if skewed else random.normal(1, 1, (count, 1))
+        low, high = bootstrap_interval(mean, rows, resamples=300)
+        hits += low <= 1 <= high
+
+    assert 0.905 <= hits / 200 <= 0.985
+
+
+# The verdict at its ends, and how many samples it takes.
+
+
+@pytest.mark.parametrize(
+    ("interval", "limit", "verdict"),
+    [
+        ((0.0, 0.01), 0.01, "holds"),
+        ((0.01, 0.01), 0.01, "holds"),
+        ((0.01, 0.02), 0.01, "not proven"),
+        ((0.011, 0.02), 0.01, "fails"),
+        ((-inf, inf), 0.01, "not proven"),
+        ((-inf, 0.0), 0.01, "holds"),
+        ((inf, inf), 0.01, "fails"),
+        ((-inf, -inf), 0.01, "holds"),
+        ((nan, nan), 0.01, "fails"),
+        ((0.0, nan), 0.01, "not proven"),
+        ((nan, 0.02), 0.01, "fails"),
+    ],
+)
+def test_a_verdict_at_its_ends(interval: Interval, limit: float, verdict: Verdict) -> None:
+    assert judge(interval, limit) == verdict
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        (["holds", "not proven", "fails"], "fails"),
+        (["holds", "not proven"], "not proven"),
+        (["holds", "holds"], "holds"),
+        ([], "holds"),
+    ],
+)
+def test_the_worst_verdict_counts(verdicts: list[Verdict], expected: Verdict) -> None:
+    assert worst(verdicts) == expected
+
+
+@pytest.mark.parametrize(
+    ("lost", "won", "count", "limit"),
+    [(4, 2, 200, 0.03), (6, 2, 100, 0.02), (1, 0, 100, 0.03), (0, 0, 100, 0.01), (20, 5, 1000, 0.01),
+     (3, 3, 60, 0.02), (0, 2, 50, 0.01)],
+)  # fmt: skip
+def test_with_as_many_samples_as_are_asked_for_most_draws_are_decided_and_with_a_third_few(
+    lost: int, won: int, count: int, limit: float
+) -> None:
+    assert judge(drop_interval(lost, won, count), limit) == "not proven"
+    wanted = needed_pairs(lost, won, count, limit)
+    assert wanted is not None and wanted > count
+
+    def decided(size: int) -> float:
+        shares = [lost / count, won / count, 1 - (lost + won) / count]
+        draws = np.random.default_rng(0).multinomial(size, shares, 2000)
+        return float(
+            np.mean([judge(drop_interval(*d[:2], size), limit) != "not proven" for d in draws])
+        )
+
+    assert decided(wanted) >= 0.65  # four of five, but for whole numbers
+    assert decided(wanted // 3) <= 0.75
+
+
+@pytest.mark.parametrize(("drop", "limit"), [(0.0, 0.3), (0.1, 0.3), (0.6, 0.3)])
+def test_the_same_of_figures_that_are_no_shares(drop: float, limit: float) -> None:
+    random = np.random.default_rng(7)
+    rows = stats.zscore(random.normal(size=(40, 1))) + drop
+    interval = bootstrap_interval(mean, rows)
+    wanted = needed(40, drop, interval, limit)
+    assert wanted is not None and wanted > 40
+
+    def decided(size: int) -> float:
+        """Of data like those seen; the interval of so many samples is the normal one."""
+        means = random.normal(drop, 1 / np.sqrt(size), 1000)
+        margin = 1.96 / np.sqrt(size)
+        return float(
+            np.mean([judge((m - margin, m + margin), limit) != "not proven" for m in means])
+        )
+
+    assert decided(wanted) >= 0.65  # four of five, but for whole numbers
+    assert decided(wanted // 3) <= 0.6
+
+
+@pytest.mark.parametrize(
+    ("drop", "interval", "limit"),
+    [
+        (0.01, (0.0, 0.02), 0.01),  # at the limit itself
+        (0.5, (-inf, inf), 0.01),
+        (0.0100001, (0.0, 0.02), 0.01),  # ten million would not do
+    ],
+)
+def test_too_near_the_limit_no_number_of_samples_is_named(
+    drop: float, interval: Interval, limit: float
+) -> None:
+    assert needed(100, drop, interval, limit) is None
+
+
+def test_at_the_limit_itself_no_number_of_pairs_is_named() -> None:
+    assert needed_pairs(2, 0, 200, 0.01) is None

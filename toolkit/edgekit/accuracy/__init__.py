@@ -1,0 +1,1 @@
+"""Metrics, intervals, limits and verdicts: numbers in, numbers out; no file and no model."""

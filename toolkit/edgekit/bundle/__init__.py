@@ -1,0 +1,1 @@
+"""The folder that ships: its manifest, and files that are put in place whole."""

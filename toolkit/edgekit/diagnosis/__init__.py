@@ -1,0 +1,1 @@
+"""Why a file differs from its original: layers, error sources, inputs, samples."""

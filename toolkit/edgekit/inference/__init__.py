@@ -1,0 +1,1 @@
+"""Models run on samples: outputs, latency, predictions."""

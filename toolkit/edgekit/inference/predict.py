@@ -1,0 +1,118 @@
+"""``edgekit run``: what a model file says of a few samples."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit.bundle.folder import read_manifest
+from edgekit.data.images import Images
+from edgekit.data.open import check_data, open_rows
+from edgekit.data.samples import Array, DataError
+from edgekit_runtimes import open_model
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One sample's outputs, and the label it came with."""
+
+    number: int
+    outputs: dict[str, list[tuple[str, float]]]
+    """By output name: the highest classes with their values, or each value with its position."""
+    label: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"sample": self.number, "label": self.label, "outputs": self.outputs}
+
+    def __str__(self) -> str:
+        said = "; ".join(
+            (f"{name}: " if len(self.outputs) > 1 else "")
+            + ", ".join(
+                f"{what}: {value:.4g}" if what else f"{value:.4g}" for what, value in values
+            )
+            for name, values in self.outputs.items()
+        )
+        return f"{self.number:>5}  {said}" + (
+            "" if self.label is None else f"   (label {self.label})"
+        )
+
+
+def predictions(
+    path: Path,
+    data: Any,
+    *,
+    top: int = 3,
+    count: int = 10,
+    device: str = "cpu",
+    threads: int | None = None,
+    scale: str | None = None,
+) -> Iterator[Prediction]:
+    """Runs a model file on the first samples.
+
+    Args:
+        path: a ``.tflite``, ``.onnx`` or ``.keras`` file, or a folder that ``convert`` made. A
+            manifest beside it gives class names and the scale of images.
+        data: samples, of any kind that ``edgekit.data.open.open_rows`` takes.
+        top: how many classes of each output to tell.
+        count: how many samples.
+        device: as for ``open_model``.
+        threads: as for ``open_model``.
+        scale: of image pixels; by default, what the model was converted with.
+    """
+    check_data(data)
+    manifest, images = _beside(path, scale)
+    names = manifest.get("labels") or []
+    with open_model(path, device=device, threads=threads) as model:
+        rows = open_rows(data, model.inputs, images)
+        names = names or list(rows.label_names)
+        for number, (sample, label) in islice(rows.read(lambda i: True), count):
+            outputs = model.run({name: array[np.newaxis] for name, array in sample.items()})
+            yield Prediction(
+                number,
+                {name: _highest(array[0], top, names) for name, array in outputs.items()},
+                None
+                if label is None
+                else _name(int(label), names)
+                if np.size(label) == 1
+                else str(label),
+            )
+
+
+def first_batch(path: Path, data: Any) -> dict[str, Array]:
+    """The first samples of ``data`` as one batch of the model's own size, by input name.
+
+    Raises:
+        DataError: there are too few of them.
+    """
+    check_data(data)
+    _, images = _beside(path, None)
+    with open_model(path) as model:
+        size = model.inputs[0].shape[0] or 1
+        rows = open_rows(data, model.inputs, images)
+        samples = [sample for _, (sample, _) in islice(rows.read(lambda i: True), size)]
+    if len(samples) < size:
+        raise DataError(f"{data}: {len(samples)} samples, and {path} takes {size} at once.")
+    return {name: np.stack([s[name] for s in samples]) for name in samples[0]}
+
+
+def _beside(path: Path, scale: str | None) -> tuple[dict[str, Any], Images]:
+    """The manifest of the file's folder, and how it makes arrays of images."""
+    manifest = read_manifest(path if path.is_dir() else path.parent)
+    return manifest, Images(scale or (manifest.get("images") or {}).get("scale", "0..1"))
+
+
+def _highest(values: Array, top: int, names: list[str]) -> list[tuple[str, float]]:
+    flat = values.reshape(-1)
+    if flat.size == 1:
+        return [("", float(flat[0]))]
+    if values.ndim > 1:  # a mask, a sequence: its first values, by position
+        return [(str(i), float(v)) for i, v in enumerate(flat[:top])]
+    return [(_name(int(i), names), float(flat[i])) for i in np.argsort(-flat, kind="stable")[:top]]
+
+
+def _name(number: int, names: list[str]) -> str:
+    return names[number] if 0 <= number < len(names) else str(number)

@@ -1,0 +1,1 @@
+"""Reports, and the forms in which people and build servers read them."""

@@ -1,0 +1,324 @@
+"""What a validation ran: every model's outputs on the same samples, and what was seen beside them.
+
+It can be saved, and judged again by other limits without running anything.
+"""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit.accuracy.limits import Limits
+from edgekit.accuracy.scores import Score, compare
+from edgekit.accuracy.tasks import Labels, find_tasks
+from edgekit.bundle.atomic import replacing
+from edgekit.data.samples import Array, DataError
+from edgekit.data.store import Store, Stored, read_npy
+from edgekit.diagnosis.changed_samples import gather
+from edgekit.diagnosis.layers import LayerResult
+from edgekit.report.result import FileResult, Report, Sources, slower_in_words
+
+SCHEMA = 1
+_FAR_OFF = 10.0  # dB: an error of a third of the signal
+_NOTE, _LABELS = "note.json", "labels"
+_ARRAYS = ("original", "files", "labels")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One file on one device."""
+
+    name: str
+    bytes: int
+    format: str
+    precision: str
+    device: str
+    judged_as_float: bool
+    """A float32 file on the processor: it must match but for rounding."""
+    answers: Stored
+    latency_ms: float | None = None
+    sources: Sources | None = None
+    layers: tuple[LayerResult, ...] = ()
+    faults: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A run's outputs, and what they were made of."""
+
+    model: str
+    model_bytes: int
+    original: Stored
+    files: tuple[Ran, ...]
+    labels: Labels
+    numbers: tuple[int, ...]
+    """The samples' numbers in the data."""
+    label_names: tuple[str, ...]
+    data: str
+    shippable: bool
+    warnings: tuple[str, ...]
+    environment: dict[str, Any]
+    pictures: dict[int, str] = field(default_factory=dict)
+    """Samples as data URIs, by row."""
+
+
+def judge_recording(
+    recording: Recording, limits: Limits, *, metrics: Sequence[str] = (), worst: int = 10
+) -> Report:
+    """Holds every file's outputs against limits.
+
+    Args:
+        recording: what ran.
+        limits: how far a file may stray.
+        metrics: to measure besides the tasks' own.
+        worst: how many samples to show.
+
+    Raises:
+        DataError: a metric or a limit fits none of the outputs.
+    """
+    tasks = find_tasks(recording.original, recording.labels)
+    results = []
+    for ran in recording.files:
+        scores = compare(
+            recording.original,
+            ran.answers,
+            tasks,
+            recording.labels,
+            limits,
+            metrics=metrics,
+            is_float=ran.judged_as_float,
+        )
+        evidence = tuple(
+            gather(
+                name,
+                task,
+                recording.original,
+                ran.answers,
+                recording.labels,
+                recording.numbers,
+                recording.label_names,
+                worst=worst,
+            )
+            for name, task in tasks.items()
+        )
+        results.append(
+            FileResult(
+                name=ran.name,
+                bytes=ran.bytes,
+                scores=scores,
+                format=ran.format,
+                precision=ran.precision,
+                latency_ms=ran.latency_ms,
+                latency_ratio=_ratio(ran, recording.files),
+                device=ran.device,
+                sources=ran.sources,
+                layers=ran.layers,
+                evidence=evidence,
+                faults=ran.faults,
+                warnings=(*ran.warnings, *_broken(ran, scores)),
+            )
+        )
+    return Report(
+        model=recording.model,
+        model_bytes=recording.model_bytes,
+        files=tuple(results),
+        data=recording.data,
+        calibrated_on=0,
+        judged_on=len(recording.original),
+        shippable=recording.shippable,
+        warnings=recording.warnings,
+        notes=tuple(slower_in_words(results)),
+        environment=recording.environment,
+        pictures=recording.pictures,
+        fingerprint=_fingerprint(recording),
+    )
+
+
+def _broken(ran: Ran, scores: Sequence[Score]) -> Iterator[str]:
+    """Outputs that are far off although the answers agree: on other samples they might not."""
+    for score in scores:
+        if score.verdict != "fails" and score.task != "values" and score.sqnr_db < _FAR_OFF:
+            yield (
+                f"{ran.name}: output {score.output!r} strays {score.sqnr_db:.1f} dB, although the answers "
+                "agree: that is more than quantization does. --per-layer says where it comes from"
+            )
+
+
+def save_recording(recording: Recording, path: Path) -> None:
+    """Writes a recording: as ``.npz``, an array for each output and a note; or all as ``.json``.
+
+    Raises:
+        DataError: the name ends otherwise.
+    """
+    check_saved(path)
+    note = {
+        "schema": SCHEMA,
+        **{f.name: getattr(recording, f.name) for f in fields(recording) if f.name not in _ARRAYS},
+        "files": [
+            {f.name: _plain(getattr(ran, f.name)) for f in fields(ran) if f.name != "answers"}
+            for ran in recording.files
+        ],
+    }
+    stores = {"original": recording.original}
+    stores |= {f"file {i}": ran.answers for i, ran in enumerate(recording.files)}
+    with replacing(path) as unfinished:
+        if path.suffix == ".npz":
+            with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+                archive.writestr(_NOTE, json.dumps(note, indent=1))
+                for name, labels in _labels_by_name(recording.labels).items():
+                    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                        np.lib.format.write_array(member, labels, allow_pickle=False)
+                for store, stored in stores.items():
+                    for name in stored.shapes:
+                        with archive.open(f"{store}/{name}.npy", "w", force_zip64=True) as member:
+                            stored.write_npy(name, member)
+        else:
+            arrays = {name: _listed(a) for name, a in _labels_by_name(recording.labels).items()}
+            for store, stored in stores.items():
+                whole = next(stored.batches(len(stored)))
+                arrays |= {f"{store}/{name}": _listed(a) for name, a in whole.items()}
+            unfinished.write_text(json.dumps({**note, "arrays": arrays}))
+
+
+def load_recording(path: Path, scratch: Path) -> Recording:
+    """Reads what ``save_recording`` wrote.
+
+    Args:
+        path: the file.
+        scratch: a folder for the arrays, which the caller removes.
+
+    Raises:
+        DataError: it is no such file.
+    """
+    check_saved(path)
+    if not path.is_file():
+        raise DataError(
+            f"{path}: there is no such file. `edgekit validate --save {path}` writes it."
+        )
+    try:
+        if path.suffix == ".npz":
+            with zipfile.ZipFile(path) as archive:
+                note = json.loads(archive.read(_NOTE))
+                _check_schema(path, note)
+                names = [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
+                labels = {
+                    name: np.lib.format.read_array(archive.open(f"{name}.npy"), allow_pickle=False)
+                    for name in names
+                    if name.partition("/")[0] == _LABELS
+                }
+                stores = {}
+                for store in ("original", *(f"file {i}" for i in range(len(note["files"])))):
+                    members = {
+                        name.partition("/")[2]: archive.open(f"{name}.npy")
+                        for name in names
+                        if name.partition("/")[0] == store
+                    }
+                    stores[store] = read_npy(members, scratch / store)
+        else:
+            note = json.loads(path.read_text())
+            _check_schema(path, note)
+            arrays = {name: _array(listed) for name, listed in note.pop("arrays").items()}
+            labels = {n: a for n, a in arrays.items() if n.partition("/")[0] == _LABELS}
+            stores = {}
+            for store in ("original", *(f"file {i}" for i in range(len(note["files"])))):
+                made = Store(scratch / store)
+                made.add(
+                    {n.partition("/")[2]: a for n, a in arrays.items() if n.startswith(f"{store}/")}
+                )
+                stores[store] = made.close()
+        files = tuple(
+            Ran(
+                **{
+                    **_tuples(told),
+                    "answers": stores[f"file {i}"],
+                    "sources": Sources(**told["sources"]) if told["sources"] else None,
+                    "layers": tuple(LayerResult(**_tuples(layer)) for layer in told["layers"]),
+                }
+            )
+            for i, told in enumerate(note.pop("files"))
+        )
+        del note["schema"]
+        pictures = {int(row): picture for row, picture in note.pop("pictures").items()}
+        return Recording(
+            **_tuples(note),
+            pictures=pictures,
+            original=stores["original"],
+            files=files,
+            labels=labels.get(_LABELS, {n.partition("/")[2]: a for n, a in labels.items()} or None),
+        )
+    except DataError:
+        raise
+    except Exception as error:  # whatever zip, JSON or NumPy raise at what is none of ours
+        raise DataError(
+            f"{path}: these are no results that `edgekit validate --save` wrote ({error})."
+        ) from error
+
+
+def check_saved(path: Path) -> None:
+    """Refuses a name that is not of saved results.
+
+    Raises:
+        DataError: it ends in neither ``.npz`` nor ``.json``.
+    """
+    if path.suffix not in (".npz", ".json"):
+        raise DataError(f"{path}: results are saved as .npz or .json.")
+
+
+def _check_schema(path: Path, note: Mapping[str, Any]) -> None:
+    if note.get("schema") != SCHEMA:
+        raise DataError(
+            f"{path}: results of schema {note.get('schema')}, and this edgekit reads {SCHEMA}. Run "
+            "`edgekit validate --save` again."
+        )
+
+
+def _fingerprint(recording: Recording) -> str:
+    """What tells these samples from others: their numbers, and their labels."""
+    digest = hashlib.sha256(repr(recording.numbers).encode())
+    for name, labels in sorted(_labels_by_name(recording.labels).items()):
+        digest.update(name.encode() + np.ascontiguousarray(labels).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _labels_by_name(labels: Labels) -> dict[str, Array]:
+    if labels is None:
+        return {}
+    if isinstance(labels, Mapping):
+        return {f"{_LABELS}/{name}": own for name, own in labels.items()}
+    return {_LABELS: labels}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+
+
+def _tuples(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in told.items()}
+
+
+def _listed(array: Array) -> dict[str, Any]:
+    return {"dtype": array.dtype.name, "values": array.tolist()}
+
+
+def _array(listed: Mapping[str, Any]) -> Array:
+    return np.asarray(listed["values"], listed["dtype"])
+
+
+def _ratio(ran: Ran, files: Sequence[Ran]) -> float | None:
+    """The file's latency against that of the float32 file of the same format, where both are there."""
+    for other in files:
+        whole = other.precision == "float32" and (other.format, other.device) == (
+            ran.format,
+            ran.device,
+        )
+        if whole and ran.latency_ms and other.latency_ms:
+            return ran.latency_ms / other.latency_ms
+    return None

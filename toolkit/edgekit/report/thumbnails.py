@@ -1,0 +1,54 @@
+"""Samples that are images, as pictures that a page can hold."""
+
+import base64
+import io
+from collections.abc import Iterable
+
+import numpy as np
+
+from edgekit.data.samples import Array
+from edgekit.data.store import Stored
+
+_LEAST, _MOST = 4, 160  # pixels of a side
+
+
+def pictures(samples: Stored, rows: Iterable[int]) -> dict[int, str]:
+    """Samples as data URIs of PNG files, by row; none where the inputs are no images.
+
+    An input is an image where it alone has height, width and 1, 3 or 4 channels. Values of 0..1 and of
+    0..255 are shown as they are, others from their least to their greatest.
+    """
+    images = [name for name, shape in samples.shapes.items() if _is_image(shape)]
+    wanted = set(rows)
+    if len(images) != 1 or not wanted:
+        return {}
+    try:
+        from PIL import Image
+    except ImportError:  # the page does without
+        return {}
+    found = {}
+    for row, sample in enumerate(samples):
+        if row in wanted:
+            image = Image.fromarray(_pixels(sample[images[0]]))
+            image.thumbnail((_MOST, _MOST))
+            buffer = io.BytesIO()
+            image.save(buffer, "PNG", optimize=True)
+            found[row] = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+        if len(found) == len(wanted):
+            break
+    return found
+
+
+def _is_image(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 3 and min(shape[:2]) >= _LEAST and shape[2] in (1, 3, 4)
+
+
+def _pixels(values: Array) -> Array:
+    low, high = float(values.min()), float(values.max())
+    if low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    elif low >= 0 and high <= 255:
+        low, high = 0.0, 255.0
+    scaled = (values.astype(np.float64) - low) / ((high - low) or 1) * 255
+    pixels: Array = np.rint(scaled).astype(np.uint8)
+    return pixels[..., 0] if pixels.shape[-1] == 1 else pixels

@@ -1,0 +1,1 @@
+"""What a person asks for, from end to end: convert, validate, demo."""

@@ -1,0 +1,173 @@
+"""Work in a child process: a crash in native code is an error message, not the end.
+
+The child is a fresh Python that imports this module and the function's own; nothing of the
+caller's ``__main__`` runs in it. All it prints, on whatever level, goes to a log file.
+"""
+
+import contextlib
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from edgekit_converters.base import ConversionError
+
+T = TypeVar("T")
+
+
+class WorkerError(ConversionError):
+    """The child process died, or took too long; the message names the step."""
+
+
+def run_in_worker(
+    function: Callable[..., T],
+    *arguments: Any,
+    log: Path,
+    timeout: float | None = None,
+    progress: Callable[[str], None] = lambda step: None,
+    answer: Callable[[Any], Any] = lambda question: None,
+) -> T:
+    """Runs ``function(*arguments, progress=..., ask=...)`` in a child and returns what it returns.
+
+    Args:
+        function: importable by its name. It calls ``progress(step)`` as a step begins, and
+            ``ask(question)`` for what only the caller's process has.
+        arguments: picklable.
+        log: the file that takes everything the child prints.
+        timeout: seconds for the whole call; None waits for ever.
+        progress: is called here, with the step that begins there.
+        answer: is called here, with what is asked there; what it returns goes back.
+
+    Raises:
+        WorkerError: the child died or ran out of time.
+        Exception: what the function raised, as it raised it.
+    """
+    with log.open("ab") as noise:
+        child = subprocess.Popen(
+            [sys.executable, "-c", "from edgekit.workflows.worker import serve; serve()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=noise,
+            env={**os.environ, **_QUIET, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            start_new_session=True,  # an interrupt at the terminal is ours to handle
+        )
+    timed_out = threading.Event()
+
+    def expire() -> None:
+        timed_out.set()
+        child.kill()
+
+    timer = threading.Timer(timeout, expire) if timeout else None
+    step = "starting"
+    try:
+        if timer:
+            timer.start()
+        assert child.stdin is not None and child.stdout is not None
+        with contextlib.suppress(BrokenPipeError):  # a child that died at once is told below
+            _send(child.stdin, (function, arguments))
+        while (message := _receive(child.stdout)) is not None:
+            kind, content = message
+            if kind == "step":
+                step = content
+                progress(step)
+            elif kind == "question":
+                with contextlib.suppress(BrokenPipeError):
+                    _send(child.stdin, answer(content))
+            elif kind == "done":
+                return content  # type: ignore[no-any-return]
+            else:
+                raise content
+        child.wait()
+        if timed_out.is_set():
+            raise WorkerError(
+                f"{step}: not done after {timeout:g} seconds, and stopped. --timeout gives it longer."
+            )
+        raise WorkerError(f"{step}: {_cause(child.returncode)}.")
+    finally:
+        if timer:
+            timer.cancel()
+        child.kill()
+        child.wait()
+        for pipe in (child.stdin, child.stdout):
+            with contextlib.suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]
+
+
+# Read by TensorFlow and oneDNN when they load; a GPU is of no use to a conversion.
+_QUIET = {
+    "TF_CPP_MIN_LOG_LEVEL": "1",
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+def _send(pipe: IO[bytes], content: Any) -> None:
+    pipe.write(pickle.dumps(content))  # whole or not at all
+    pipe.flush()
+
+
+def _receive(pipe: IO[bytes]) -> tuple[str, Any] | None:
+    try:
+        return pickle.load(pipe)  # type: ignore[no-any-return]
+    except (EOFError, pickle.UnpicklingError):
+        return None
+
+
+def _cause(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "the process was killed, most likely because memory ran out"
+    if code < 0:
+        return f"native code crashed ({signal.Signals(-code).name})"
+    return f"the process ended with status {code}"
+
+
+def serve() -> None:
+    """The child: takes one call from stdin and answers on what was stdout."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever native code prints goes to the log
+    calls = os.fdopen(os.dup(0), "rb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # who reads the keyboard finds nobody there
+    replies: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def listen() -> None:
+        with contextlib.suppress(EOFError, pickle.UnpicklingError):
+            while True:
+                replies.put(pickle.load(calls))
+        os._exit(1)  # the pipe ends when the parent does
+
+    def send(kind: str, content: Any) -> None:
+        _send(answers, (kind, content))
+
+    def ask(question: Any) -> Any:
+        send("question", question)
+        return replies.get()
+
+    try:
+        function, arguments = pickle.load(calls)
+        threading.Thread(target=listen, daemon=True).start()
+        result = function(*arguments, progress=lambda step: send("step", step), ask=ask)
+        send("done", result)
+    except BaseException as error:
+        import traceback
+
+        traceback.print_exc()
+        send("error", _portable(error))
+    finally:
+        os._exit(0)  # libraries that crash as they are unloaded have nothing left to say
+
+
+def _portable(error: BaseException) -> BaseException:
+    if not isinstance(error, Exception):  # sys.exit() in there must not end the caller
+        return WorkerError(f"{type(error).__name__}: {error}")
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # an exception of a third party that does not survive the trip
+        return WorkerError(f"{type(error).__name__}: {error}")
+    return error

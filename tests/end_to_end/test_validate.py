@@ -507,8 +507,9 @@ import numpy as np
 from edgekit.data.open import open_rows
 from edgekit.diagnosis.changed_samples import gather
 from edgekit.accuracy.limits import read_limits
-from edgekit.accuracy.scores import compare, record
-from edgekit.data.store import set_aside
+from edgekit.accuracy.scores import compare
+from edgekit.inference.record import record
+from edgekit.data.split import set_aside
 from edgekit.accuracy.tasks import find_tasks
 from edgekit_runtimes import open_model
 

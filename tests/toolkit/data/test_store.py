@@ -13,7 +13,8 @@ import pytest
 
 from edgekit.data.open import open_rows
 from edgekit.data.samples import DataError, Rows
-from edgekit.data.store import Samples, Stored, set_aside
+from edgekit.data.split import Samples, set_aside
+from edgekit.data.store import Stored
 from edgekit_runtimes import TensorSpec
 
 Array = npt.NDArray[Any]
@@ -231,7 +232,7 @@ MEASURE = """
 import sys
 from pathlib import Path
 from edgekit.data.open import open_rows
-from edgekit.data.store import set_aside
+from edgekit.data.split import set_aside
 from edgekit_runtimes import TensorSpec
 
 def peak():

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import inf, isfinite
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,7 @@ from edgekit.accuracy.statistics import Interval, Verdict, worst
 from edgekit.accuracy.tasks import Labels, Task, labels_of, scores, truth
 from edgekit.accuracy.verdicts import Judgement, hold, not_numbers
 from edgekit.data.samples import Array, DataError
-from edgekit.data.store import Store, Stored
-from edgekit.inference.tensor_names import Renamed
-from edgekit_runtimes import Session
+from edgekit.data.store import Stored
 
 _BATCH = 32
 _MANY = 20  # classes, from which on the five best are of interest
@@ -88,18 +85,6 @@ class Score:
     def measure(self, metric: str) -> Measure | None:
         """The figure of a metric, where it was taken."""
         return next((m for m in self.measures if m.metric == metric), None)
-
-
-def record(session: Session | Renamed, samples: Stored, folder: Path) -> Stored:
-    """Runs every sample, on all processors, and keeps the outputs on disk."""
-    store = Store(folder)
-    if session.device == "keras":  # spreads a batch over the processors itself
-        for batch in samples.batches(_BATCH):
-            store.add(session.run(batch))
-    else:
-        for answer in session.map(samples):
-            store.add({name: array[np.newaxis] for name, array in answer.items()})
-    return store.close()
 
 
 def compare(

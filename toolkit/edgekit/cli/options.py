@@ -1,9 +1,13 @@
 """The command's parameter types, and the options that its commands share."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+PROJECT = "edgekit.toml"
+"""What convert and validate would need flags for, in the folder where they are typed."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -119,3 +123,26 @@ def shared_options(command: F) -> F:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+device_option = click.option(
+    "--device",
+    metavar="DEVICE",
+    default="cpu",
+    show_default=True,
+    help="cpu, gpu, npu, auto (the fastest), or a name that `edgekit devices` lists.",
+)
+
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Processors for one call. [default: 1, or what auto finds]",
+)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+file_argument = click.argument("model", type=click.Path(exists=True, path_type=Path))

@@ -1,17 +1,16 @@
 """Whose error it is: the conversion's, the quantization's, or the runtime's."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 
 import numpy as np
 
 from edgekit.accuracy.metrics import METRICS
-from edgekit.accuracy.scores import record
 from edgekit.data.store import Stored
+from edgekit.inference.record import record
 from edgekit.inference.tensor_names import renamed
-from edgekit.report.result import Sources
 from edgekit_runtimes import DeviceUnavailable, ModelError, Session, onnx_file, open_model
 from edgekit_runtimes.processor import exact_int8
 
@@ -19,6 +18,18 @@ _SAMPLES = 64  # of the file as it is written, which is slow
 _REFERENCE = "reference"
 _APART = 6.0  # dB: four times the noise
 _SMALL = 40.0  # dB, beyond which a runtime's rounding is nobody's concern
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a file's error comes from: signal to noise in dB, inf for none, None where nobody knows."""
+
+    conversion_db: float | None = None
+    """The float file of the same format against the original."""
+    quantization_db: float | None = None
+    """The file, computed as it is written, against that float file."""
+    runtime_db: float | None = None
+    """The file on its device against itself, computed as it is written."""
 
 
 class Separation:

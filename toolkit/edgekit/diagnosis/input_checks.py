@@ -11,9 +11,9 @@ import numpy as np
 from edgekit.accuracy.tasks import answers, find_tasks, labels_of, truth
 from edgekit.bundle.folder import read_manifest
 from edgekit.data.samples import Array
-from edgekit.data.store import Samples, Stored
+from edgekit.data.split import Samples
+from edgekit.data.store import Stored
 from edgekit.inference.tensor_names import input_names
-from edgekit.report.result import FileResult
 from edgekit_runtimes import ModelError, Session, TensorSpec, open_model
 from edgekit_runtimes.layers import open_layers
 from edgekit_runtimes.precision import precision_of
@@ -21,7 +21,6 @@ from edgekit_runtimes.precision import precision_of
 Ranges = Mapping[str, tuple[Any, Any]]
 
 _PREPROCESSING = {"Rescaling", "Normalization"}
-_APART = 1.5  # dB
 _BYTES = 16  # a maximum above it is that of bytes; up to 1, that of scaled ones
 _OUTSIDE = 0.01  # of an input's values; stray ones are no mistake in the pipeline
 _SMALL_PART = 1 / 8  # of a range
@@ -89,18 +88,6 @@ def input_ranges(path: Path, samples: Stored) -> Iterator[str]:
                 f"{told}, a small part of the {held[0]:.3g}..{held[1]:.3g} that {path.name} was "
                 f"calibrated on: {steps:.0f} of its 256 steps. {other}"
             )
-
-
-def twins_apart(files: Sequence[FileResult]) -> Iterator[str]:
-    """Files of one precision and two formats of which one strays farther than the other."""
-    for file in files:
-        for other in files:
-            apart = file.worst_score.sqnr_db - other.worst_score.sqnr_db
-            if file.precision == other.precision == "int8" and apart > _APART:
-                yield (
-                    f"{other.name} strays {apart:.0f} dB farther from the original than {file.name}, "
-                    "made with the same numbers: one of the two runtimes computes them otherwise"
-                )
 
 
 def image_range(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from math import ceil, floor, isfinite, log1p, log10
 
 from edgekit.accuracy.verdicts import Judgement
+from edgekit.diagnosis.error_sources import Sources
 from edgekit.diagnosis.layers import LayerResult, worst_layers
-from edgekit.report.result import Sources
 
 _TICKS = 5
 _FAR = 8.0  # spans beyond the rest, from which on a failing file's dot is an arrow at the edge

@@ -9,21 +9,10 @@ from typing import Any
 from edgekit.accuracy.scores import Score
 from edgekit.accuracy.statistics import Verdict, worst
 from edgekit.diagnosis.changed_samples import Evidence
+from edgekit.diagnosis.error_sources import Sources
 from edgekit.diagnosis.layers import LayerResult
 
 _SLOWER = 1.1  # below it, a busy machine's noise
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Where a file's error comes from: signal to noise in dB, inf for none, None where nobody knows."""
-
-    conversion_db: float | None = None
-    """The float file of the same format against the original."""
-    quantization_db: float | None = None
-    """The file, computed as it is written, against that float file."""
-    runtime_db: float | None = None
-    """The file on its device against itself, computed as it is written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,28 +3,23 @@
 It can be saved, and judged again by other limits without running anything.
 """
 
-import hashlib
 import json
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgekit.accuracy.limits import Limits
-from edgekit.accuracy.scores import Score, compare
-from edgekit.accuracy.tasks import Labels, find_tasks
+from edgekit.accuracy.tasks import Labels
 from edgekit.bundle.atomic import replacing
 from edgekit.data.samples import Array, DataError
 from edgekit.data.store import Store, Stored, read_npy
-from edgekit.diagnosis.changed_samples import gather
+from edgekit.diagnosis.error_sources import Sources
 from edgekit.diagnosis.layers import LayerResult
-from edgekit.report.result import FileResult, Report, Sources, slower_in_words
 
 SCHEMA = 1
-_FAR_OFF = 10.0  # dB: an error of a third of the signal
 _NOTE, _LABELS = "note.json", "labels"
 _ARRAYS = ("original", "files", "labels")
 
@@ -66,88 +61,6 @@ class Recording:
     environment: dict[str, Any]
     pictures: dict[int, str] = field(default_factory=dict)
     """Samples as data URIs, by row."""
-
-
-def judge_recording(
-    recording: Recording, limits: Limits, *, metrics: Sequence[str] = (), worst: int = 10
-) -> Report:
-    """Holds every file's outputs against limits.
-
-    Args:
-        recording: what ran.
-        limits: how far a file may stray.
-        metrics: to measure besides the tasks' own.
-        worst: how many samples to show.
-
-    Raises:
-        DataError: a metric or a limit fits none of the outputs.
-    """
-    tasks = find_tasks(recording.original, recording.labels)
-    results = []
-    for ran in recording.files:
-        scores = compare(
-            recording.original,
-            ran.answers,
-            tasks,
-            recording.labels,
-            limits,
-            metrics=metrics,
-            is_float=ran.judged_as_float,
-        )
-        evidence = tuple(
-            gather(
-                name,
-                task,
-                recording.original,
-                ran.answers,
-                recording.labels,
-                recording.numbers,
-                recording.label_names,
-                worst=worst,
-            )
-            for name, task in tasks.items()
-        )
-        results.append(
-            FileResult(
-                name=ran.name,
-                bytes=ran.bytes,
-                scores=scores,
-                format=ran.format,
-                precision=ran.precision,
-                latency_ms=ran.latency_ms,
-                latency_ratio=_ratio(ran, recording.files),
-                device=ran.device,
-                sources=ran.sources,
-                layers=ran.layers,
-                evidence=evidence,
-                faults=ran.faults,
-                warnings=(*ran.warnings, *_broken(ran, scores)),
-            )
-        )
-    return Report(
-        model=recording.model,
-        model_bytes=recording.model_bytes,
-        files=tuple(results),
-        data=recording.data,
-        calibrated_on=0,
-        judged_on=len(recording.original),
-        shippable=recording.shippable,
-        warnings=recording.warnings,
-        notes=tuple(slower_in_words(results)),
-        environment=recording.environment,
-        pictures=recording.pictures,
-        fingerprint=_fingerprint(recording),
-    )
-
-
-def _broken(ran: Ran, scores: Sequence[Score]) -> Iterator[str]:
-    """Outputs that are far off although the answers agree: on other samples they might not."""
-    for score in scores:
-        if score.verdict != "fails" and score.task != "values" and score.sqnr_db < _FAR_OFF:
-            yield (
-                f"{ran.name}: output {score.output!r} strays {score.sqnr_db:.1f} dB, although the answers "
-                "agree: that is more than quantization does. --per-layer says where it comes from"
-            )
 
 
 def save_recording(recording: Recording, path: Path) -> None:
@@ -278,14 +191,6 @@ def _check_schema(path: Path, note: Mapping[str, Any]) -> None:
         )
 
 
-def _fingerprint(recording: Recording) -> str:
-    """What tells these samples from others: their numbers, and their labels."""
-    digest = hashlib.sha256(repr(recording.numbers).encode())
-    for name, labels in sorted(_labels_by_name(recording.labels).items()):
-        digest.update(name.encode() + np.ascontiguousarray(labels).tobytes())
-    return digest.hexdigest()[:16]
-
-
 def _labels_by_name(labels: Labels) -> dict[str, Array]:
     if labels is None:
         return {}
@@ -310,15 +215,3 @@ def _listed(array: Array) -> dict[str, Any]:
 
 def _array(listed: Mapping[str, Any]) -> Array:
     return np.asarray(listed["values"], listed["dtype"])
-
-
-def _ratio(ran: Ran, files: Sequence[Ran]) -> float | None:
-    """The file's latency against that of the float32 file of the same format, where both are there."""
-    for other in files:
-        whole = other.precision == "float32" and (other.format, other.device) == (
-            ran.format,
-            ran.device,
-        )
-        if whole and ran.latency_ms and other.latency_ms:
-            return ran.latency_ms / other.latency_ms
-    return None

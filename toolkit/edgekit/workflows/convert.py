@@ -2,23 +2,32 @@
 
 import contextlib
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from edgekit.accuracy.limits import Limits
-from edgekit.accuracy.scores import Score, compare, record
+from edgekit.accuracy.scores import Score, compare
 from edgekit.accuracy.tasks import find_tasks
 from edgekit.bundle.environment import processor, versions
-from edgekit.bundle.folder import FAILED_LOG, LOG, MANIFEST, publish, sha256, workplace, write_json
+from edgekit.bundle.folder import (
+    FAILED_LOG,
+    LOG,
+    MANIFEST,
+    publish,
+    sha256,
+    workplace,
+    write_json,
+)
 from edgekit.bundle.manifest import manifest
 from edgekit.data.images import Images
 from edgekit.data.open import RANDOM, check_data, open_rows
 from edgekit.data.samples import Array, DataError
-from edgekit.data.store import DEFAULT_CALIBRATION, Samples, set_aside
+from edgekit.data.split import DEFAULT_CALIBRATION, Samples, set_aside
 from edgekit.diagnosis import input_checks
-from edgekit.inference.benchmark import latencies
+from edgekit.inference.latency import latencies
+from edgekit.inference.record import record
 from edgekit.report.result import FileResult, Report, slower_in_words
 from edgekit.workflows.worker import run_in_worker
 from edgekit_converters import (
@@ -38,7 +47,13 @@ from edgekit_converters import (
     ranges_over,
 )
 from edgekit_converters import convert as convert_model
-from edgekit_runtimes import ModelError, RuntimeMissing, TensorSpec, keras_session, open_model
+from edgekit_runtimes import (
+    ModelError,
+    RuntimeMissing,
+    TensorSpec,
+    keras_session,
+    open_model,
+)
 
 Progress = Callable[[str], None]
 Target = tuple[Format, Precision]
@@ -294,7 +309,7 @@ def _work(
         )
         for key, path in paths.items()
     )
-    warnings += input_checks.twins_apart(files) if conversion.alike else ()
+    warnings += twins_apart(files) if conversion.alike else ()
     if conversion.graph is not None:
         seen = ranges_over(conversion.graph, replace(held_out, count=min(_SEEN, len(held_out))))
         warnings += input_checks.outside_range(conversion.ranges, seen)
@@ -371,3 +386,18 @@ def _size(path: Path) -> int:
     if path.is_dir():
         return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
     return path.stat().st_size if path.exists() else 0
+
+
+_APART = 1.5  # dB
+
+
+def twins_apart(files: Sequence[FileResult]) -> Iterator[str]:
+    """Files of one precision and two formats of which one strays farther than the other."""
+    for file in files:
+        for other in files:
+            apart = file.worst_score.sqnr_db - other.worst_score.sqnr_db
+            if file.precision == other.precision == "int8" and apart > _APART:
+                yield (
+                    f"{other.name} strays {apart:.0f} dB farther from the original than {file.name}, "
+                    "made with the same numbers: one of the two runtimes computes them otherwise"
+                )

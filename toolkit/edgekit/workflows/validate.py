@@ -10,28 +10,22 @@ from typing import Any
 
 from edgekit.accuracy.limits import Limits
 from edgekit.accuracy.metrics import find_metric
-from edgekit.accuracy.scores import record
 from edgekit.bundle.environment import processor, versions
 from edgekit.bundle.folder import MANIFEST, read_manifest, sha256
 from edgekit.data.images import Images
 from edgekit.data.open import RANDOM, check_data, open_rows
 from edgekit.data.samples import DataError
-from edgekit.data.store import MOST_HELD_OUT, Samples, set_aside
+from edgekit.data.split import MOST_HELD_OUT, Samples, set_aside
 from edgekit.diagnosis import input_checks
 from edgekit.diagnosis.error_sources import Separation
 from edgekit.diagnosis.layers import LayerResult, compare_layers
-from edgekit.inference.benchmark import latencies
+from edgekit.inference.latency import latencies
+from edgekit.inference.record import record
 from edgekit.inference.tensor_names import Renamed, renamed
 from edgekit.report.result import Report
-from edgekit.report.saved_outputs import (
-    Ran,
-    Recording,
-    check_saved,
-    judge_recording,
-    load_recording,
-    save_recording,
-)
+from edgekit.report.saved_outputs import Ran, Recording, check_saved, load_recording, save_recording
 from edgekit.report.thumbnails import pictures
+from edgekit.workflows.judge import judge_recording
 from edgekit.workflows.worker import run_in_worker
 from edgekit_converters import (
     ConversionError,

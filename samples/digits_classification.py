@@ -69,7 +69,7 @@ def main(output: Path, mnist: bool = False) -> None:
         report = edgekit.convert(model, held_out, output / name, precision=["float32", "int8"])
         for file in report.files:
             if file.precision == "int8":
-                score = file.worst_score
+                score = file.worst_result
                 print(
                     f"{name}/{file.name}: accuracy {score.accuracy:.1%} "
                     f"(float {score.original_accuracy:.1%}), {file.verdict}"

@@ -64,7 +64,7 @@ def main(output: Path) -> None:
     report = edgekit.convert(model, held_out, output, precision=["float32", "int8"], samples=100)
     for file in report.files:
         if file.precision == "int8":
-            score = file.worst_score
+            score = file.worst_result
             print(
                 f"{file.name}: accuracy {score.accuracy:.1%} "
                 f"(float {score.original_accuracy:.1%}), {file.verdict}"

@@ -70,8 +70,8 @@ def main(output: Path) -> None:
     for file in report.files:
         if file.precision == "int8":
             print(
-                f"{file.name}: agreement {file.worst_score.agreement:.1%} "
-                f"(float {floats[file.format].worst_score.agreement:.1%}), {file.verdict}"
+                f"{file.name}: agreement {file.worst_result.agreement:.1%} "
+                f"(float {floats[file.format].worst_result.agreement:.1%}), {file.verdict}"
             )
 
     china = Image.fromarray(load_sample_images().images[0]).resize((224, 224))

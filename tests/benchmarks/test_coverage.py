@@ -15,9 +15,9 @@ import pytest
 
 from edgekit.accuracy.limits import Limits
 from edgekit.accuracy.metrics import find_metric
-from edgekit.accuracy.scores import compare
+from edgekit.accuracy.results import compare
 from edgekit.accuracy.tasks import Task, find_tasks, scores, truth
-from edgekit.data.store import Store
+from edgekit.data.store import ArrayWriter
 
 pytestmark = pytest.mark.benchmark
 
@@ -129,13 +129,13 @@ def covered(
         labels, before, after = draw(random, count)
         stored = []
         for name, outputs in (("original", before), ("file", after)):
-            store = Store(folder / name)
+            store = ArrayWriter(folder / name)
             store.add({"y": outputs})
             stored.append(store.close())
         tasks = find_tasks(stored[0], labels)
         (score,) = compare(*stored, tasks, labels, Limits(), metrics=metrics)
         for metric, drop in drops.items():
-            measure = score.measure(metric)
+            measure = score.metric(metric)
             assert measure is not None and measure.interval is not None
             low, high = measure.interval
             hits[metric].append(low <= drop <= high)

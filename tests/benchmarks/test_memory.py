@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.data.store import Store, Stored
+from edgekit.data.store import ArrayWriter, StoredArrays
 
 pytestmark = pytest.mark.benchmark
 
@@ -23,8 +23,8 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM"
 """
 
 
-def stored(folder: Path, count: int) -> Stored:
-    store = Store(folder)
+def stored(folder: Path, count: int) -> StoredArrays:
+    store = ArrayWriter(folder)
     random = np.random.default_rng(0)
     for _ in range(count):
         store.add({"input_layer": random.random((1, 96, 96, 3), np.float32)})

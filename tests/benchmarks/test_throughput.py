@@ -25,7 +25,7 @@ import edgekit
 start = time.perf_counter()
 report = edgekit.validate(
     original, f"{folder}/out/model_int8.tflite", f"{folder}/data.npz", samples=samples)
-print(json.dumps([time.perf_counter() - start, report.judged_on]))
+print(json.dumps([time.perf_counter() - start, report.evaluated_on]))
 """
 
 
@@ -85,6 +85,6 @@ def _seconds(cores: int, samples: int, folder: Path, original: str) -> float:
         text=True,
         check=True,
     )
-    seconds, judged_on = json.loads(done.stdout.splitlines()[-1])
-    assert judged_on == samples
+    seconds, evaluated_on = json.loads(done.stdout.splitlines()[-1])
+    assert evaluated_on == samples
     return float(seconds)

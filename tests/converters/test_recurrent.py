@@ -48,10 +48,10 @@ def test_int8_is_some_third_of_the_float_file(lstm: Any) -> None:
 def test_int8_answers_like_the_original_in_both_formats(lstm: Any) -> None:
     report, _ = lstm
     assert report
-    scores = {file.name: file.worst_score.sqnr_db for file in report.files}
+    scores = {file.name: file.worst_result.sqnr_db for file in report.files}
     assert min(scores.values()) > 45, scores
     assert scores["model_int16x8.tflite"] > scores["model_int8.tflite"] + 10
-    assert report.twins["int8"][0].sqnr_db > 45
+    assert report.onnx_vs_tflite["int8"][0].sqnr_db > 45
 
 
 def test_the_report_says_what_is_in_integers_and_what_is_not(lstm: Any) -> None:
@@ -132,7 +132,7 @@ def test_the_work_of_the_operator_is_counted_as_what_it_is(
 
 def test_a_loop_takes_integers_at_the_ends_of_the_file(tmp_path: Path) -> None:
     report = convert(zoo.gru, tmp_path, precision=["int8"], io="int8")
-    assert all(file.worst_score.sqnr_db > 25 for file in report.files)
+    assert all(file.worst_result.sqnr_db > 25 for file in report.files)
     for form in FORMATS:
         with edgekit.open_model(tmp_path / f"model_int8.{form}") as model:
             assert model.inputs[0].dtype in ("int8", "uint8")
@@ -153,7 +153,7 @@ def test_the_samples_close_an_open_number_of_steps(tmp_path: Path) -> None:
     )
     x = np.random.default_rng(0).uniform(-1, 1, (120, 12, 4)).astype(np.float32)
     report = edgekit.convert(model, x, tmp_path, precision=["int8"])
-    assert all(file.worst_score.sqnr_db > 25 for file in report.files)
+    assert all(file.worst_result.sqnr_db > 25 for file in report.files)
 
 
 def test_a_layer_used_twice_and_one_with_a_mask(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_layer_used_twice_and_one_with_a_mask(tmp_path: Path) -> None:
     assert "in TFLite and ONNX" in loop
     found = sizes(report)
     for file in report.files:
-        assert file.worst_score.sqnr_db > (100 if file.precision == "float32" else 25)
+        assert file.worst_result.sqnr_db > (100 if file.precision == "float32" else 25)
         assert file.bytes <= found[file.format, "float32"]
 
 
@@ -238,7 +238,7 @@ def test_a_loop_that_onnx_has_an_operator_for_becomes_it(
     least = {"float32": 100, "float16": 50, "dynamic": 25, "int8": 18}
     for file in report.files:
         assert operators(tmp_path / file.name) == wanted
-        assert file.worst_score.sqnr_db > least[file.precision], file
+        assert file.worst_result.sqnr_db > least[file.precision], file
 
 
 def test_openvino_gives_the_same_answers_in_its_own_way_of_quantizing(tmp_path: Path) -> None:

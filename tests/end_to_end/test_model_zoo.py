@@ -22,7 +22,7 @@ def test_a_kind_of_model_converts_in_both_formats(name: str, tmp_path: Path) -> 
         source, zoo.samples(model), tmp_path, precision=["float32", "dynamic", "int8"]
     )
     assert len(report.files) == 6
-    scores = {(f.format, f.precision): f.worst_score.sqnr_db for f in report.files}
+    scores = {(f.format, f.precision): f.worst_result.sqnr_db for f in report.files}
     least = {"float32": 100.0, "dynamic": 30.0, "int8": 18.0}
     for (form, precision), score in scores.items():
         assert score > least[precision], (form, precision, score)

@@ -118,7 +118,7 @@ def check(printed: str, sample: Sample, folder: Path) -> None:
     ], printed
     for line in found:
         assert (folder / "out" / line["file"]).is_file()
-        assert line["verdict"] != "fails", line[0]
+        assert line["verdict"] != "fail", line[0]
         got, wanted = float(line["got"]), float(line["wanted"])
         if line["metric"] == "RMSE":
             assert wanted <= sample.bound, line[0]

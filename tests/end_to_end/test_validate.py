@@ -81,15 +81,18 @@ def judged(digits: Path, converted: Path, broken: Path) -> dict[str, FileResult]
 def test_a_good_int8_file_holds(form: str, judged: dict[str, FileResult]) -> None:
     file = judged[f"model_int8.{form}"]
 
-    assert file.verdict == "holds", str(file)
+    assert file.verdict == "pass", str(file)
     assert (file.precision, file.format, file.faults, file.warnings) == ("int8", form, (), ())
     assert file.layers == (), "nobody asked, and nothing fails"
-    (score,) = file.scores
+    (score,) = file.results
     assert score.accuracy is not None and score.accuracy > 0.95
-    assert file.sources is not None
-    assert file.sources.conversion_db is not None and file.sources.conversion_db > 100
-    assert file.sources.quantization_db is not None and 35 < file.sources.quantization_db < 60
-    assert file.sources.runtime_db is not None and file.sources.runtime_db > 40
+    assert file.error_sources is not None
+    assert file.error_sources.conversion_db is not None and file.error_sources.conversion_db > 100
+    assert (
+        file.error_sources.quantization_db is not None
+        and 35 < file.error_sources.quantization_db < 60
+    )
+    assert file.error_sources.runtime_db is not None and file.error_sources.runtime_db > 40
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -98,7 +101,7 @@ def test_a_broken_scale_fails_and_its_layer_is_named(
 ) -> None:
     file = judged[f"narrow.{form}"]
 
-    assert file.verdict == "fails", str(file)
+    assert file.verdict == "fail", str(file)
     assert any(
         cause.startswith(
             "batch_normalization_1/batchnorm/sub1: range too narrow: it holds 0..0.0395"
@@ -113,7 +116,7 @@ def test_a_broken_scale_of_weights_fails_and_its_layer_is_named(
 ) -> None:
     file = judged[f"weights.{form}"]
 
-    assert file.verdict == "fails", str(file)
+    assert file.verdict == "fail", str(file)
     named = [cause for cause in causes(file) if cause.startswith("conv2d_1_2/Squeeze1: ")]
     assert named and "scale" in named[0], causes(file)
 
@@ -124,7 +127,7 @@ def test_a_file_calibrated_on_bytes_fails_and_the_input_is_named(
 ) -> None:
     file = judged[f"bytes.{form}"]
 
-    assert file.verdict == "fails", str(file)
+    assert file.verdict == "fail", str(file)
     (warning,) = file.warnings
     assert warning.startswith("input 'image': the values span 0..1, a small part of the 0..255 ")
     assert "scaled otherwise (0..255, not 0..1)?" in warning
@@ -139,19 +142,19 @@ def test_signed_weights_in_onnx_runtime_fail_and_the_processor_is_named(
     """Though this file's accuracy is hardly less: another processor computes other answers."""
     file = judged[f"{kind}.onnx"]
 
-    assert file.verdict == "fails", str(file)
+    assert file.verdict == "fail", str(file)
     (fault,) = file.faults
     assert "this processor has no VNNI" in fault
     assert "saturate" in fault
-    assert file.sources is not None
-    assert file.sources.runtime_db is not None and file.sources.runtime_db < 30
+    assert file.error_sources is not None
+    assert file.error_sources.runtime_db is not None and file.error_sources.runtime_db < 30
 
 
 def test_files_that_fail_are_compared_layer_by_layer_also_without_their_float_file(
     judged: dict[str, FileResult],
 ) -> None:
     for name, file in judged.items():
-        assert bool(file.layers) == (file.verdict == "fails"), name
+        assert bool(file.layers) == (file.verdict == "fail"), name
         if file.layers:
             assert sum(layer.adds for layer in file.layers) == pytest.approx(1, abs=0.02), name
 
@@ -208,13 +211,13 @@ def test_a_fault_of_conversion_is_blamed_on_conversion_and_not_on_quantization(
 
     assert not report
     for file in report.files:
-        sources = file.sources
+        sources = file.error_sources
         assert sources is not None and sources.conversion_db is not None
         assert sources.conversion_db < 30, file.name
         if file.precision == "float32":
-            assert file.verdict == "fails", str(file)
-            assert "sqnr is " in file.scores[0].reason
-            assert "at least 60.0 dB" in file.scores[0].reason
+            assert file.verdict == "fail", str(file)
+            assert "sqnr is " in file.results[0].reason
+            assert "at least 60.0 dB" in file.results[0].reason
             assert sources.quantization_db is None
         else:
             assert sources.quantization_db is not None and sources.quantization_db > 35, file.name
@@ -231,12 +234,14 @@ def test_other_devices_are_rows_of_their_own(digits: Path, converted: Path) -> N
         limits=read_limits("2%"),
     )  # fmt: skip
 
-    assert report.verdict == "holds", str(report)
+    assert report.verdict == "pass", str(report)
     assert len({file.title for file in report.files}) == 6
     for file in report.files[1::2]:
         assert "openvino" in file.device.lower()
-        assert file.sources is not None
-        assert file.sources.runtime_db is not None and file.sources.runtime_db > 20, file.title
+        assert file.error_sources is not None
+        assert file.error_sources.runtime_db is not None and file.error_sources.runtime_db > 20, (
+            file.title
+        )
         assert file.latency_ms is not None
     assert [file.device for file in report.files[::2]] == ["", "", ""]
 
@@ -253,11 +258,11 @@ def test_a_folder_of_converts_is_all_its_files(digits: Path, converted: Path) ->
     listed = json.loads((converted / "manifest.json").read_text())["files"]
     assert [Path(f.name).name for f in report.files] == [entry["file"] for entry in listed]
     assert [f.precision for f in report.files] == [entry["precision"] for entry in listed]
-    assert report.judged_on == 60
+    assert report.evaluated_on == 60
     own = report.file("tflite", "float32")
-    assert own.verdict == "holds"
-    assert own.scores[0].sqnr_db == np.inf
-    assert report.verdict == "holds", str(report)
+    assert own.verdict == "pass"
+    assert own.results[0].sqnr_db == np.inf
+    assert report.verdict == "pass", str(report)
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -271,7 +276,7 @@ def test_a_float_file_is_an_original_as_well(form: str, converted: Path, digits:
         limits=read_limits("2%"),
     )
 
-    assert report.verdict == "holds", str(report)
+    assert report.verdict == "pass", str(report)
     assert all(len(file.layers) >= 6 for file in report.files)
 
 
@@ -301,13 +306,13 @@ def test_labels_of_each_output_are_told_by_their_names(digits: Path, tmp_path: P
 
     told = json.loads(result.stdout)
     for file in told["files"]:
-        digit, ink_score = sorted(file["scores"], key=lambda s: s["output"])
+        digit, ink_score = sorted(file["results"], key=lambda s: s["output"])
         assert (digit["output"], digit["task"]) == ("digit", "classes")
         assert (ink_score["output"], ink_score["task"]) == ("ink", "values")
-        assert "f1" in [m["metric"] for m in digit["measures"]]
-        assert "rmse" in [m["metric"] for m in ink_score["measures"]]
-        assert {"f1", "top1"} == {j["limit"]["metric"] for j in digit["judgements"]}
-        assert {"rmse", "r2"} == {j["limit"]["metric"] for j in ink_score["judgements"]}
+        assert "f1" in [m["metric"] for m in digit["metrics"]]
+        assert "rmse" in [m["metric"] for m in ink_score["metrics"]]
+        assert {"f1", "top1"} == {j["limit"]["metric"] for j in digit["limit_results"]}
+        assert {"rmse", "r2"} == {j["limit"]["metric"] for j in ink_score["limit_results"]}
 
 
 def foreign(path: Path, digits: Path) -> Path:
@@ -340,8 +345,8 @@ def test_a_file_of_another_converter_is_judged_under_its_own_names(
     )
 
     whole, broken = report.files
-    assert (whole.verdict, whole.precision) == ("holds", "int8"), str(whole)
-    assert (broken.verdict, broken.precision) == ("fails", "int8"), str(broken)
+    assert (whole.verdict, whole.precision) == ("pass", "int8"), str(whole)
+    assert (broken.verdict, broken.precision) == ("fail", "int8"), str(broken)
     assert any("scale" in cause or "range too narrow" in cause for cause in causes(broken))
 
 
@@ -377,10 +382,10 @@ def test_a_metric_of_ones_own_is_found_in_the_folder_and_limits_it(
     )  # fmt: skip
 
     assert result.exit_code == 0, result.output
-    (score,) = json.loads(result.stdout)["files"][0]["scores"]
-    (measure,) = (m for m in score["measures"] if m["metric"] == own)
+    (score,) = json.loads(result.stdout)["files"][0]["results"]
+    (measure,) = (m for m in score["metrics"] if m["metric"] == own)
     assert measure["drop"] == pytest.approx(measure["value"] - measure["original"])
-    assert own in [j["limit"]["metric"] for j in score["judgements"]]
+    assert own in [j["limit"]["metric"] for j in score["limit_results"]]
 
 
 def test_without_labels_answers_are_compared(digits: Path, converted: Path) -> None:
@@ -389,9 +394,9 @@ def test_without_labels_answers_are_compared(digits: Path, converted: Path) -> N
         converted / "model_float32.onnx", converted / "model_int8.onnx", images
     )
 
-    (score,) = report.files[0].scores
-    assert score.measures[0].metric == "agreement"
-    assert report.verdict == "holds", str(report)
+    (score,) = report.files[0].results
+    assert score.metrics[0].metric == "agreement"
+    assert report.verdict == "pass", str(report)
     with pytest.raises(DataError, match="f1 needs labels, and the samples have none"):
         edgekit.validate(
             converted / "model_float32.onnx",
@@ -474,7 +479,9 @@ def test_too_few_samples_fail_where_that_is_asked_for(digits: Path, converted: P
     ]  # fmt: skip
     result = command(*arguments)
     assert result.exit_code == 0
-    assert "not proven" in result.output and "samples would tell" in " ".join(result.output.split())
+    assert "inconclusive" in result.output and "samples would tell" in " ".join(
+        result.output.split()
+    )
     assert command(*arguments, "--strict").exit_code == 1
 
 
@@ -507,7 +514,7 @@ import numpy as np
 from edgekit.data.open import open_rows
 from edgekit.diagnosis.changed_samples import gather
 from edgekit.accuracy.limits import read_limits
-from edgekit.accuracy.scores import compare
+from edgekit.accuracy.results import compare
 from edgekit.inference.record import record
 from edgekit.data.split import set_aside
 from edgekit.accuracy.tasks import find_tasks
@@ -539,7 +546,7 @@ def test_memory_stays_flat_however_many_samples_judge(converted: Path, tmp_path:
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         peak, *told = done.stdout.split()
-        assert told == [str(count), "holds", str(count)]
+        assert told == [str(count), "pass", str(count)]
         peaks.append(float(peak))
 
     assert peaks[1] - peaks[0] < 25, peaks

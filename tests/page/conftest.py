@@ -92,8 +92,8 @@ def pages(
     x = np.random.default_rng(0).normal(size=(300, 6)).astype(np.float32)
     edgekit.convert(folder / "plain.keras", {"x": x}, folder / "plain", to=["tflite"])
     reports = {
-        "holds": edgekit.validate(cnn, folder / "good", samples, per_layer=True),
-        "fails": edgekit.validate(cnn, both, samples),
+        "pass": edgekit.validate(cnn, folder / "good", samples, per_layer=True),
+        "fail": edgekit.validate(cnn, both, samples),
         "unlabelled": edgekit.validate(cnn, folder / "good", {"image": images[:60]}),
         "plain": edgekit.validate(folder / "plain.keras", folder / "plain", {"x": x}),
         "random": edgekit.validate(cnn, folder / "good", "random"),

@@ -10,7 +10,7 @@ from edgekit.report.html import write_page
 from edgekit_runtimes import RuntimeMissing
 
 pytestmark = pytest.mark.page
-NAMES = ("holds", "fails", "unlabelled", "plain", "random")
+NAMES = ("pass", "fail", "unlabelled", "plain", "random")
 EVIL = "<script>document.title='run'</script><img src=https://example.org/a.png onerror=alert(1)>"
 
 # Text whose contrast with what lies behind it is too low, as WCAG AA has it.
@@ -80,7 +80,7 @@ def test_only_boxes_scroll_sideways(width, pages, show) -> None:
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("holds", "Holds"), ("fails", "Fails"), ("random", "Not judged: random data")],
+    [("pass", "Holds"), ("fail", "Fails"), ("random", "Not judged: random data")],
 )
 def test_the_verdict_is_in_sight_in_a_word_and_a_shape(name, words, pages, show) -> None:
     tab = show(pages[name].path, width=360, height=640, unfold=False)
@@ -94,16 +94,16 @@ def test_the_verdict_is_in_sight_in_a_word_and_a_shape(name, words, pages, show)
 
 
 def test_what_fails_is_told_first_with_its_cause(pages, show) -> None:
-    written = pages["fails"]
-    (bad,) = [file for file in written.report.files if file.verdict == "fails"]
+    written = pages["fail"]
+    (bad,) = [file for file in written.report.files if file.verdict == "fail"]
     tab = show(written.path, unfold=False)
 
     told = tab.locator("#why").locator("..").inner_text()
     assert Path(bad.name).name in told
-    assert bad.worst_score.reason in told
+    assert bad.worst_result.reason in told
     assert "Likely cause" in told
     sections = tab.locator("details.file")
-    assert "fails" in sections.first.locator("summary").first.inner_text()
+    assert "fail" in sections.first.locator("summary").first.inner_text()
     assert sections.first.get_attribute("open") is not None
     assert sections.last.get_attribute("open") is None
 
@@ -117,8 +117,8 @@ def test_every_file_and_every_limit_is_there(name, pages, show) -> None:
     judged = 0
     for file in report.files:
         assert Path(file.name).name in table
-        for score in file.scores:
-            judged += len(score.judgements)
+        for score in file.results:
+            judged += len(score.limit_results)
             if report.shippable:
                 assert score.reason in whole
     assert judged >= len(report.files)
@@ -143,11 +143,11 @@ def test_text_can_be_read_by_day_and_by_night(name, pages, show) -> None:
 
 def test_names_are_text(pages, show, tmp_path) -> None:
     """Of classes by a real conversion; of everything else by hand."""
-    tab = show(pages["holds"].path)
+    tab = show(pages["pass"].path)
     assert "<script>" in tab.locator(".rows").first.text_content()
     assert tab.title() != "run"
 
-    report = pages["fails"].report
+    report = pages["fail"].report
     layers = tuple(replace(layer, name=EVIL) for layer in report.files[-1].layers)
     files = (
         *report.files[:-1],
@@ -180,16 +180,16 @@ def test_nothing_is_empty(name, pages, show) -> None:
     assert tab.evaluate(EMPTY) == []
     assert ("What is taken for what" in there) == (name != "plain")
     layered = any(file.layers for file in pages[name].report.files)
-    assert layered or name not in ("holds", "fails")
+    assert layered or name not in ("pass", "fail")
     assert ("Layer by layer" in there) == layered
     assert ("The original" in tab.locator("figcaption").all_inner_texts()) == (
-        name in ("holds", "fails")
+        name in ("pass", "fail")
     )
     assert (tab.locator(".picture").count() > 0) == (name != "plain")
 
 
 def test_a_link_in_the_table_opens_the_file(pages, show) -> None:
-    tab = show(pages["holds"].path, unfold=False)
+    tab = show(pages["pass"].path, unfold=False)
     closed = tab.locator("details.file:not([open])").last
     body = closed.locator(".body").first.get_attribute("id")
     tab.click(f'a[href="#{body}"]')
@@ -198,7 +198,7 @@ def test_a_link_in_the_table_opens_the_file(pages, show) -> None:
 
 
 def test_paper_shows_what_is_folded(pages, show) -> None:
-    tab = show(pages["holds"].path, unfold=False, dark=True)
+    tab = show(pages["pass"].path, unfold=False, dark=True)
     tab.emulate_media(media="print")
 
     assert all(body.is_visible() for body in tab.locator("details.file .body").all())
@@ -208,7 +208,7 @@ def test_paper_shows_what_is_folded(pages, show) -> None:
 def test_a_page_needs_jinja2(pages, monkeypatch, tmp_path) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(RuntimeMissing, match=r"pip install 'edgekit-toolkit\[validate\]'"):
-        write_page(pages["holds"].report, tmp_path / "page.html")
+        write_page(pages["pass"].report, tmp_path / "page.html")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -55,7 +55,7 @@ def with_verdicts(converted: Path, folder: Path, **holds: str) -> Path:
     copytree(converted, folder)
     manifest = json.loads((folder / "manifest.json").read_text())
     for file in manifest["files"]:
-        file["verdict"] = holds.get(file["file"].replace(".", "_"), "fails")
+        file["verdict"] = holds.get(file["file"].replace(".", "_"), "fail")
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 
@@ -168,7 +168,7 @@ def test_a_manifest_that_cannot_be_read_is_told(tmp_path: Path, content: bytes) 
 def test_a_folder_of_which_nothing_holds_is_told_with_the_verdicts(
     converted: Path, tmp_path: Path
 ) -> None:
-    folder = with_verdicts(converted, tmp_path / "out", model_int8_onnx="not proven")
+    folder = with_verdicts(converted, tmp_path / "out", model_int8_onnx="inconclusive")
     with pytest.raises(
         ModelError, match=r"none .*model_int8\.tflite: fails, model_int8\.onnx: not proven"
     ):
@@ -176,7 +176,7 @@ def test_a_folder_of_which_nothing_holds_is_told_with_the_verdicts(
 
 
 def test_a_file_of_the_manifest_that_is_gone_is_told(converted: Path, tmp_path: Path) -> None:
-    folder = with_verdicts(converted, tmp_path / "out", model_int8_tflite="holds")
+    folder = with_verdicts(converted, tmp_path / "out", model_int8_tflite="pass")
     (folder / "model_int8.tflite").unlink()
     with pytest.raises(ModelError, match=r"model_int8\.tflite"):
         open_model(folder)
@@ -186,7 +186,7 @@ def test_a_file_of_the_manifest_that_is_gone_is_told(converted: Path, tmp_path: 
 def test_a_folder_gives_the_file_that_the_device_opens(
     converted: Path, tmp_path: Path, device: str, suffix: str
 ) -> None:
-    both = {"model_int8_tflite": "holds", "model_int8_onnx": "holds"}
+    both = {"model_int8_tflite": "pass", "model_int8_onnx": "pass"}
     folder = with_verdicts(converted, tmp_path / "out", **both)
     for threads in (None, 1):
         with open_model(folder, device=device, threads=threads) as model:

@@ -48,12 +48,12 @@ def row(name: str) -> dict[str, Any]:
         return {
             "files": {
                 f"{f.precision} {f.format}": {
-                    "sqnr_db": f.worst_score.sqnr_db,
+                    "sqnr_db": f.worst_result.sqnr_db,
                     "bytes": f.bytes,
                     "latency_ms": f.latency_ms,
-                    "accuracy": f.worst_score.accuracy,
-                    "original_accuracy": f.worst_score.original_accuracy,
-                    "agreement": f.worst_score.agreement,
+                    "accuracy": f.worst_result.accuracy,
+                    "original_accuracy": f.worst_result.original_accuracy,
+                    "agreement": f.worst_result.agreement,
                 }
                 for f in report.files
             },

@@ -211,7 +211,7 @@ def test_convert_and_validate_need_no_flags_and_flags_come_first(project: Path) 
     assert sorted(p.name for p in (project / "shipped").glob("*.*")) == [
         "edgekit.log", "manifest.json", "model_float32.tflite", "model_int8.tflite", "report.json",
     ]  # fmt: skip
-    assert json.loads(result.stdout)["files"][1]["scores"][0]["judgements"][0]["limit"][
+    assert json.loads(result.stdout)["files"][1]["results"][0]["limit_results"][0]["limit"][
         "value"
     ] == pytest.approx(0.03)
 
@@ -223,7 +223,7 @@ def test_convert_and_validate_need_no_flags_and_flags_come_first(project: Path) 
         "model_int8.tflite",
     ]
     assert Path(told["data"]).name == "eval.npz"
-    judged = told["files"][1]["scores"][0]["judgements"]
+    judged = told["files"][1]["results"][0]["limit_results"]
     assert [(j["limit"]["kind"], j["limit"]["metric"], j["limit"]["value"]) for j in judged] == [
         ("drop", "top1", 0.03), ("drop", "f1", 0.05), ("min", "top1", 0.8), ("min", "f1", 0.7),
     ]  # fmt: skip
@@ -238,8 +238,8 @@ def test_convert_and_validate_need_no_flags_and_flags_come_first(project: Path) 
     assert result.exit_code == 1, result.output
     told = json.loads(result.stdout)
     (file,) = told["files"]
-    assert (Path(told["data"]).name, told["judged_on"], file["layers"]) == ("calib.npz", 100, [])
-    floors = [j for j in file["scores"][0]["judgements"] if j["limit"]["kind"] == "min"]
+    assert (Path(told["data"]).name, told["evaluated_on"], file["layers"]) == ("calib.npz", 100, [])
+    floors = [j for j in file["results"][0]["limit_results"] if j["limit"]["kind"] == "min"]
     assert [j["limit"]["value"] for j in floors] == [0.9999], "flags take the file's place"
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgekit.accuracy.limits import Limits as Limits
-    from edgekit.accuracy.scores import Score as Score
+    from edgekit.accuracy.results import OutputResult as OutputResult
     from edgekit.data.images import Images as Images
     from edgekit.data.samples import DataError as DataError
     from edgekit.inference.benchmark import Timing as Timing
@@ -34,7 +34,7 @@ _HOMES = {
     "ModelError": "edgekit_runtimes",
     "Report": "edgekit.report.result",
     "RuntimeMissing": "edgekit_runtimes",
-    "Score": "edgekit.accuracy.scores",
+    "OutputResult": "edgekit.accuracy.results",
     "convert": "edgekit.workflows.convert",
     "open_model": "edgekit_runtimes",
     "validate": "edgekit.workflows.validate",

@@ -25,7 +25,7 @@ _MOST_LAYERS = 3
 Bound = float | str | Mapping[str, float | str] | Sequence[str]
 
 
-class NotProven(UserWarning):
+class Inconclusive(UserWarning):
     """A limit that the samples are too few to prove."""
 
 
@@ -168,8 +168,8 @@ class Gate:
     def _note(self, report: "Report") -> None:
         """Figures for JUnit XML's properties."""
         for file in report.files:
-            for score in file.scores:
-                for measure in score.measures:
+            for score in file.results:
+                for measure in score.metrics:
                     name = f"{file.title} {score.output} {measure.metric}"
                     self._properties.append((name, f"{measure.value:.6g}"))
             self._properties.append((f"{file.title} verdict", file.verdict))
@@ -178,16 +178,16 @@ class Gate:
         told = []
         for file in report.files:
             told += [f"{file.title}: {fault}" for fault in file.faults]
-            for score in file.scores:
-                output = f" ({score.output})" if len(file.scores) > 1 else ""
-                for judgement in score.judgements:
-                    words = f"{file.title}{output}: {judgement.reason}"
-                    if judgement.verdict == "fails":
+            for score in file.results:
+                output = f" ({score.output})" if len(file.results) > 1 else ""
+                for limit_result in score.limit_results:
+                    words = f"{file.title}{output}: {limit_result.reason}"
+                    if limit_result.verdict == "fail":
                         told.append(words)
-                    elif judgement.verdict == "not proven" and strict:
+                    elif limit_result.verdict == "inconclusive" and strict:
                         told.append(f"{words} (not proven, and strict)")
-                    elif judgement.verdict == "not proven":
-                        warnings.warn(f"not proven: {words}", NotProven, stacklevel=3)
+                    elif limit_result.verdict == "inconclusive":
+                        warnings.warn(f"not proven: {words}", Inconclusive, stacklevel=3)
         return told
 
 
@@ -332,7 +332,7 @@ def _defaults(request: pytest.FixtureRequest, root: Path) -> dict[str, Any]:
 
 
 def _heading(report: "Report") -> str:
-    return f"against {report.model}, on {report.judged_on:,} samples of {report.data}:"
+    return f"against {report.model}, on {report.evaluated_on:,} samples of {report.data}:"
 
 
 def _blame(report: "Report") -> list[str]:

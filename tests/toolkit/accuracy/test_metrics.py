@@ -15,30 +15,30 @@ from sklearn import metrics as reference
 
 from edgekit.accuracy.limits import Limits
 from edgekit.accuracy.metrics import METRICS, find_metric
-from edgekit.accuracy.scores import Measure, compare
+from edgekit.accuracy.results import MetricValue, compare
 from edgekit.accuracy.tasks import Task, find_tasks, scores, truth
 from edgekit.data.samples import DataError
-from edgekit.data.store import Store, Stored
+from edgekit.data.store import ArrayWriter, StoredArrays
 
 Array = npt.NDArray[Any]
 
 COUNT = 75  # of samples: more than two of the batches in which outputs are read
 
 
-def stored(folder: Path, **outputs: Array) -> Stored:
-    store = Store(folder)
+def stored(folder: Path, **outputs: Array) -> StoredArrays:
+    store = ArrayWriter(folder)
     store.add(outputs)
     return store.close()
 
 
 def measure(
     metric: str, labels: Array | None, before: Array, after: Array, folder: Path
-) -> Measure:
+) -> MetricValue:
     """A metric as ``compare`` takes it of an original's outputs and a file's."""
     original, candidate = stored(folder / "original", y=before), stored(folder / "file", y=after)
     tasks = find_tasks(original, labels)
     (score,) = compare(original, candidate, tasks, labels, Limits(), metrics=(metric,))
-    found = score.measure(metric)
+    found = score.metric(metric)
     assert found is not None
     return found
 

@@ -93,13 +93,13 @@ def test_the_interval_covers_the_true_drop_in_95_of_100_pairs_of_models(
 @pytest.mark.parametrize(
     ("lost", "won", "count", "limit", "verdict"),
     [
-        (5, 20, 1000, 0.01, "holds"),  # -2.6% .. -0.5%
-        (5, 2, 1000, 0.01, "holds"),  # -0.3% .. 0.9%
-        (5, 2, 1000, 0.008, "not proven"),
-        (40, 5, 1000, 0.01, "fails"),  # 2.2% .. 4.8%
-        (20, 5, 1000, 0.01, "not proven"),  # 0.5% .. 2.5%
-        (20, 5, 1000, 0.03, "holds"),
-        (3, 0, 20, 0.01, "not proven"),
+        (5, 20, 1000, 0.01, "pass"),  # -2.6% .. -0.5%
+        (5, 2, 1000, 0.01, "pass"),  # -0.3% .. 0.9%
+        (5, 2, 1000, 0.008, "inconclusive"),
+        (40, 5, 1000, 0.01, "fail"),  # 2.2% .. 4.8%
+        (20, 5, 1000, 0.01, "inconclusive"),  # 0.5% .. 2.5%
+        (20, 5, 1000, 0.03, "pass"),
+        (3, 0, 20, 0.01, "inconclusive"),
     ],
 )
 def test_a_verdict_needs_the_whole_interval_on_one_side_of_the_limit(
@@ -111,16 +111,22 @@ def test_a_verdict_needs_the_whole_interval_on_one_side_of_the_limit(
 def test_a_limit_at_either_end_of_the_interval_is_decided() -> None:
     low, high = interval = drop_interval(20, 5, 1000)
 
-    assert judge(interval, high) == "holds"
-    assert judge(interval, np.nextafter(high, 0)) == "not proven"
-    assert judge(interval, low) == "not proven"
-    assert judge(interval, np.nextafter(low, 0)) == "fails"
+    assert judge(interval, high) == "pass"
+    assert judge(interval, np.nextafter(high, 0)) == "inconclusive"
+    assert judge(interval, low) == "inconclusive"
+    assert judge(interval, np.nextafter(low, 0)) == "fail"
 
 
 @pytest.mark.parametrize(
     ("count", "verdict"),
     # Without a change the interval is -+ 1.959964 sqrt(2) / (count + 2): within 1% from 276 on.
-    [(4, "not proven"), (100, "not proven"), (275, "not proven"), (276, "holds"), (1000, "holds")],
+    [
+        (4, "inconclusive"),
+        (100, "inconclusive"),
+        (275, "inconclusive"),
+        (276, "pass"),
+        (1000, "pass"),
+    ],
 )
 def test_no_change_at_all_proves_something_on_enough_samples_only(
     count: int, verdict: Verdict
@@ -293,17 +299,17 @@ def test_the_bootstrap_covers_the_truth_in_95_of_100_draws(count: int, skewed: b
 @pytest.mark.parametrize(
     ("interval", "limit", "verdict"),
     [
-        ((0.0, 0.01), 0.01, "holds"),
-        ((0.01, 0.01), 0.01, "holds"),
-        ((0.01, 0.02), 0.01, "not proven"),
-        ((0.011, 0.02), 0.01, "fails"),
-        ((-inf, inf), 0.01, "not proven"),
-        ((-inf, 0.0), 0.01, "holds"),
-        ((inf, inf), 0.01, "fails"),
-        ((-inf, -inf), 0.01, "holds"),
-        ((nan, nan), 0.01, "fails"),
-        ((0.0, nan), 0.01, "not proven"),
-        ((nan, 0.02), 0.01, "fails"),
+        ((0.0, 0.01), 0.01, "pass"),
+        ((0.01, 0.01), 0.01, "pass"),
+        ((0.01, 0.02), 0.01, "inconclusive"),
+        ((0.011, 0.02), 0.01, "fail"),
+        ((-inf, inf), 0.01, "inconclusive"),
+        ((-inf, 0.0), 0.01, "pass"),
+        ((inf, inf), 0.01, "fail"),
+        ((-inf, -inf), 0.01, "pass"),
+        ((nan, nan), 0.01, "fail"),
+        ((0.0, nan), 0.01, "inconclusive"),
+        ((nan, 0.02), 0.01, "fail"),
     ],
 )
 def test_a_verdict_at_its_ends(interval: Interval, limit: float, verdict: Verdict) -> None:
@@ -313,10 +319,10 @@ def test_a_verdict_at_its_ends(interval: Interval, limit: float, verdict: Verdic
 @pytest.mark.parametrize(
     ("verdicts", "expected"),
     [
-        (["holds", "not proven", "fails"], "fails"),
-        (["holds", "not proven"], "not proven"),
-        (["holds", "holds"], "holds"),
-        ([], "holds"),
+        (["pass", "inconclusive", "fail"], "fail"),
+        (["pass", "inconclusive"], "inconclusive"),
+        (["pass", "pass"], "pass"),
+        ([], "pass"),
     ],
 )
 def test_the_worst_verdict_counts(verdicts: list[Verdict], expected: Verdict) -> None:
@@ -331,7 +337,7 @@ def test_the_worst_verdict_counts(verdicts: list[Verdict], expected: Verdict) ->
 def test_with_as_many_samples_as_are_asked_for_most_draws_are_decided_and_with_a_third_few(
     lost: int, won: int, count: int, limit: float
 ) -> None:
-    assert judge(drop_interval(lost, won, count), limit) == "not proven"
+    assert judge(drop_interval(lost, won, count), limit) == "inconclusive"
     wanted = needed_pairs(lost, won, count, limit)
     assert wanted is not None and wanted > count
 
@@ -339,7 +345,7 @@ def test_with_as_many_samples_as_are_asked_for_most_draws_are_decided_and_with_a
         shares = [lost / count, won / count, 1 - (lost + won) / count]
         draws = np.random.default_rng(0).multinomial(size, shares, 2000)
         return float(
-            np.mean([judge(drop_interval(*d[:2], size), limit) != "not proven" for d in draws])
+            np.mean([judge(drop_interval(*d[:2], size), limit) != "inconclusive" for d in draws])
         )
 
     assert decided(wanted) >= 0.65  # four of five, but for whole numbers
@@ -359,7 +365,7 @@ def test_the_same_of_figures_that_are_no_shares(drop: float, limit: float) -> No
         means = random.normal(drop, 1 / np.sqrt(size), 1000)
         margin = 1.96 / np.sqrt(size)
         return float(
-            np.mean([judge((m - margin, m + margin), limit) != "not proven" for m in means])
+            np.mean([judge((m - margin, m + margin), limit) != "inconclusive" for m in means])
         )
 
     assert decided(wanted) >= 0.65  # four of five, but for whole numbers

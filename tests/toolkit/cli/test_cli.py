@@ -38,7 +38,7 @@ def test_convert_prints_one_table_and_nothing_else(digits: Path, tmp_path: Path)
     assert done.stderr.strip() == ""
     for name in ("model_float32.tflite", "model_float32.onnx", "model_int8.tflite"):
         assert name in done.stdout
-    assert "holds" in done.stdout
+    assert "pass" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
@@ -66,7 +66,7 @@ def test_validate_judges_files(digits: Path, converted: Path) -> None:
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
     assert [Path(f["name"]).name for f in report["files"]] == [p.name for p in files]
-    assert report["judged_on"] == 400
+    assert report["evaluated_on"] == 400
 
 
 def test_validate_fails_a_file_of_another_model(

@@ -13,7 +13,7 @@ from PIL import Image
 
 from edgekit.data.images import Images
 from edgekit.data.open import check_data, open_rows
-from edgekit.data.samples import DataError, Row, Rows
+from edgekit.data.samples import DataError, Row, SampleSource
 from edgekit_runtimes import TensorSpec
 
 Array = npt.NDArray[Any]
@@ -25,7 +25,7 @@ SAMPLES = np.arange(30, dtype=np.float32).reshape(5, 3, 2)
 LABELS = np.array([3, 1, 4, 1, 5])
 
 
-def read(rows: Rows) -> list[Row]:
+def read(rows: SampleSource) -> list[Row]:
     return [row for _, row in rows.read(lambda number: True)]
 
 

@@ -1,4 +1,4 @@
-"""Rows set aside: none for two purposes, always the same, and never all in memory."""
+"""Samples set aside: none for two purposes, always the same, and never all in memory."""
 
 import subprocess
 import sys
@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pytest
 
 from edgekit.data.open import open_rows
-from edgekit.data.samples import DataError, Rows
-from edgekit.data.split import Samples, set_aside
-from edgekit.data.store import Stored
+from edgekit.data.samples import DataError, SampleSource
+from edgekit.data.split import SampleSplit, set_aside
+from edgekit.data.store import StoredArrays
 from edgekit_runtimes import TensorSpec
 
 Array = npt.NDArray[Any]
@@ -28,20 +28,20 @@ def numbered(count: int) -> Array:
     return np.stack([numbers, numbers / 2 + 0.25], axis=1)
 
 
-def in_memory(count: int) -> Rows:
+def in_memory(count: int) -> SampleSource:
     return open_rows((numbered(count), np.arange(count)), [X])
 
 
-def stream(count: int) -> Rows:
+def stream(count: int) -> SampleSource:
     return open_rows(lambda: iter(zip(numbered(count), np.arange(count), strict=True)), [X])
 
 
-def numbers(stored: Stored | None) -> list[int]:
+def numbers(stored: StoredArrays | None) -> list[int]:
     """Which rows were set aside."""
     return [] if stored is None else [int(row["x"][0]) for row in stored]
 
 
-def shares(samples: Samples) -> tuple[list[int], list[int]]:
+def shares(samples: SampleSplit) -> tuple[list[int], list[int]]:
     return numbers(samples.calibration), numbers(samples.held_out)
 
 

@@ -10,8 +10,8 @@ from scipy.special import softmax
 from sklearn.metrics import confusion_matrix
 
 from edgekit.accuracy.tasks import Labels, find_tasks
-from edgekit.data.store import Store, Stored
-from edgekit.diagnosis.changed_samples import Evidence, gather
+from edgekit.data.store import ArrayWriter, StoredArrays
+from edgekit.diagnosis.changed_samples import OutputDifferences, gather
 
 Array = npt.NDArray[Any]
 
@@ -19,8 +19,8 @@ COUNT = 75  # more than two of the batches in which outputs are read
 NAMES = ("cat", "dog", "owl")
 
 
-def stored(folder: Path, outputs: Array) -> Stored:
-    store = Store(folder)
+def stored(folder: Path, outputs: Array) -> StoredArrays:
+    store = ArrayWriter(folder)
     store.add({"y": outputs})
     return store.close()
 
@@ -28,7 +28,7 @@ def stored(folder: Path, outputs: Array) -> Stored:
 def evidence(
     before: Array, after: Array, labels: Labels, folder: Path, *, worst: int = 5,
     names: tuple[str, ...] = NAMES,
-) -> Evidence:  # fmt: skip
+) -> OutputDifferences:  # fmt: skip
     original, candidate = stored(folder / "o", before), stored(folder / "f", after)
     (task,) = find_tasks(original, labels).values()
     numbers = [100 + row for row in range(len(before))]
@@ -77,15 +77,15 @@ def test_the_samples_that_changed_are_first_then_the_largest_errors(tmp_path: Pa
     before, after, labels = classes()
     found = evidence(before, after, labels, tmp_path, worst=COUNT)
 
-    flipped = before.argmax(-1) != after.argmax(-1)
+    changed = before.argmax(-1) != after.argmax(-1)
     errors = np.abs(after - before).max(axis=1)
-    assert 0 < flipped.sum() < COUNT
-    assert found.flipped == flipped.sum()
-    expected = sorted(range(COUNT), key=lambda row: (not flipped[row], -errors[row]))
+    assert 0 < changed.sum() < COUNT
+    assert found.changed == changed.sum()
+    expected = sorted(range(COUNT), key=lambda row: (not changed[row], -errors[row]))
     assert [w.row for w in found.worst] == expected
     for w in found.worst:
         assert w.number == 100 + w.row
-        assert (w.flipped, w.error) == (flipped[w.row], pytest.approx(errors[w.row]))
+        assert (w.changed, w.error) == (changed[w.row], pytest.approx(errors[w.row]))
         assert w.label == NAMES[labels[w.row]]
         top = before[w.row].argmax()
         assert w.before == f"{NAMES[top]} {before[w.row, top]:.3g}"
@@ -133,10 +133,10 @@ def test_of_plain_values_the_errors_and_the_first_values_are_told(
     errors = np.abs(after - before).max(axis=1)
     first = found.worst[0]
     assert first.row == errors.argmax()
-    assert not first.flipped
+    assert not first.changed
     assert first.after == ", ".join(f"{v:.4g}" for v in after[first.row, :4]) + ", ..."
     assert bool(first.label) == labelled
-    assert (found.classes, found.before, found.after, found.flipped) == ((), (), (), 0)
+    assert (found.classes, found.before, found.after, found.changed) == ((), (), (), 0)
 
 
 def test_the_histogram_counts_every_error_once_and_none_stands_in_the_middle(
@@ -161,8 +161,8 @@ def test_of_equal_outputs_there_is_nothing_to_see(tmp_path: Path) -> None:
     before, _, labels = classes()
     found = evidence(before, before, labels, tmp_path)
 
-    assert found.flipped == 0
-    assert all(w.error == 0 and not w.flipped for w in found.worst)
+    assert found.changed == 0
+    assert all(w.error == 0 and not w.changed for w in found.worst)
     assert max(found.counts) == sum(found.counts) == before.size
 
 
@@ -205,7 +205,7 @@ def test_a_table_of_very_many_classes_is_left_out(tmp_path: Path) -> None:
     found = evidence(before, after, random.integers(0, 60, COUNT), tmp_path)
 
     assert (found.classes, found.before) == ((), ())
-    assert found.flipped == (before.argmax(-1) != after.argmax(-1)).sum()
+    assert found.changed == (before.argmax(-1) != after.argmax(-1)).sum()
 
 
 def test_a_mask_is_told_by_the_shares_of_its_classes(tmp_path: Path) -> None:
@@ -217,6 +217,6 @@ def test_a_mask_is_told_by_the_shares_of_its_classes(tmp_path: Path) -> None:
     found = evidence(before, after, masks, tmp_path, worst=1)
 
     (worst,) = found.worst
-    assert (worst.row, worst.flipped) == (0, True)
+    assert (worst.row, worst.changed) == (0, True)
     assert {*worst.before.split(", ")} == {"cat 50%", "owl 50%"}
     assert worst.after == "cat 75%, owl 25%"

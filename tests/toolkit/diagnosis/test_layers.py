@@ -11,7 +11,7 @@ from support.broken import onnx_quantized, onnx_scales, tflite_scales, with_outl
 
 import edgekit
 from edgekit.data.samples import Array, DataError
-from edgekit.data.store import Store, Stored
+from edgekit.data.store import ArrayWriter, StoredArrays
 from edgekit.diagnosis.layers import LayerResult, compare_layers, worst_layers
 from edgekit_runtimes import ModelError, open_model
 from edgekit_runtimes.layers import open_layers
@@ -21,14 +21,14 @@ FORMATS = ("tflite", "onnx")
 CONV = "conv2d_1_2/Squeeze1"  # the digits CNN's second convolution, its Relu included
 
 
-def stored(folder: Path, **arrays: Array) -> Stored:
-    store = Store(folder)
+def stored(folder: Path, **arrays: Array) -> StoredArrays:
+    store = ArrayWriter(folder)
     store.add(arrays)
     return store.close()
 
 
 @pytest.fixture(scope="module")
-def images(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Stored:
+def images(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> StoredArrays:
     """Digits that calibration has not seen."""
     return stored(tmp_path_factory.mktemp("i") / "s", image=np.load(digits / "eval.npz")["image"])
 
@@ -109,7 +109,7 @@ def test_a_good_file_has_no_cause_of_anything(
     model: str,
     form: str,
     models: dict[str, tuple[Path, dict[str, Array]]],
-    images: Stored,
+    images: StoredArrays,
 ) -> None:
     """One value of hundreds a little outside of its range is no reason for what a layer adds."""
     folder, _ = models[model]
@@ -120,7 +120,7 @@ def test_a_good_file_has_no_cause_of_anything(
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_float_file_is_its_own_equal_in_every_layer(
-    form: str, converted: Path, images: Stored
+    form: str, converted: Path, images: StoredArrays
 ) -> None:
     path = converted / f"model_float32.{form}"
     layers = compare_layers(path, path, images, count=4)
@@ -142,7 +142,7 @@ def test_a_float_file_is_its_own_equal_in_every_layer(
     ],
 )
 def test_files_of_other_precisions_are_compared_too(
-    precision: str, form: str, converted: Path, images: Stored
+    precision: str, form: str, converted: Path, images: StoredArrays
 ) -> None:
     layers = compare_layers(
         converted / f"model_float32.{form}", converted / f"model_{precision}.{form}", images
@@ -199,7 +199,7 @@ def scaled(converted: Path, form: str, named: str, factor: float, folder: Path) 
      (16, "range too wide: it holds 0..40.4, the values span 0..2.28, 14 of its 256 steps")],
 )  # fmt: skip
 def test_an_activations_wrong_scale_is_named_with_both_ranges(
-    factor: float, words: str, form: str, converted: Path, images: Stored, tmp_path: Path
+    factor: float, words: str, form: str, converted: Path, images: StoredArrays, tmp_path: Path
 ) -> None:
     path = scaled(converted, form, ACTIVATION[form], factor, tmp_path)
     layers = compare_layers(converted / f"model_float32.{form}", path, images)
@@ -216,7 +216,7 @@ def test_an_activations_wrong_scale_is_named_with_both_ranges(
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("factor", [1 / 4, 16])
 def test_before_a_pooling_that_passes_integers_on_it_is_named_as_well(
-    factor: float, form: str, converted: Path, images: Stored, tmp_path: Path
+    factor: float, form: str, converted: Path, images: StoredArrays, tmp_path: Path
 ) -> None:
     """In TFLite, pooling keeps the integers: it takes the wrong scale out again, and strays more."""
     path = scaled(converted, form, POOLED[form], factor, tmp_path)
@@ -236,7 +236,7 @@ def test_before_a_pooling_that_passes_integers_on_it_is_named_as_well(
 @pytest.mark.parametrize(("factor", "words"), [(2.0, ("2", "1.8")), (0.5, ("0.5",))])
 def test_a_wrong_scale_of_weights_is_named_with_its_factor(
     factor: float, words: tuple[str, ...], tensors: dict[str, str], layer: str, form: str,
-    converted: Path, images: Stored, tmp_path: Path,
+    converted: Path, images: StoredArrays, tmp_path: Path,
 ) -> None:  # fmt: skip
     path = scaled(converted, form, tensors[form], factor, tmp_path)
     layers = compare_layers(converted / f"model_float32.{form}", path, images)
@@ -258,7 +258,7 @@ def test_signed_weights_saturate_and_the_kernel_is_blamed_for_it(
     activations: str,
     digits: Path,
     models: dict[str, tuple[Path, dict[str, Array]]],
-    images: Stored,
+    images: StoredArrays,
     tmp_path: Path,
 ) -> None:
     """As ONNX Runtime's own tools write them; the session strays 15 dB from what the file says."""
@@ -279,7 +279,7 @@ def test_signed_weights_saturate_and_the_kernel_is_blamed_for_it(
 
 
 def test_one_channels_outlier_is_named_with_its_number(
-    digits: Path, images: Stored, tmp_path: Path
+    digits: Path, images: StoredArrays, tmp_path: Path
 ) -> None:
     model = with_outlier(keras.models.load_model(digits / "cnn.keras"))
     edgekit.convert(model, digits / "calib.npz", tmp_path)

@@ -11,22 +11,24 @@ import pytest
 from scipy.special import softmax
 
 from edgekit.accuracy.limits import read_limits
-from edgekit.accuracy.scores import Score, compare
+from edgekit.accuracy.results import OutputResult, compare
 from edgekit.accuracy.tasks import find_tasks
-from edgekit.data.store import Store, Stored
+from edgekit.data.store import ArrayWriter, StoredArrays
 from edgekit.report.junit import write_junit
 from edgekit.report.result import FileResult, Report
 
 Array = npt.NDArray[Any]
 
 
-def stored(folder: Path, **outputs: Array) -> Stored:
-    store = Store(folder)
+def stored(folder: Path, **outputs: Array) -> StoredArrays:
+    store = ArrayWriter(folder)
     store.add(outputs)
     return store.close()
 
 
-def scored(lost: int, count: int, folder: Path, output: str = "digit", **limits: str) -> Score:
+def scored(
+    lost: int, count: int, folder: Path, output: str = "digit", **limits: str
+) -> OutputResult:
     """A classifier's file that loses so many of the samples."""
     labels = np.arange(count) % 3
     before = softmax(5 * np.eye(3)[labels], axis=-1)
@@ -47,7 +49,7 @@ def report(*files: FileResult, **more: Any) -> Report:
     )  # fmt: skip
 
 
-def file(name: str, *scores: Score, **more: Any) -> FileResult:
+def file(name: str, *scores: OutputResult, **more: Any) -> FileResult:
     return FileResult(name, 10, scores, "tflite", "int8", **more)
 
 
@@ -93,7 +95,7 @@ def test_a_failure_says_why(three: Report, tmp_path: Path) -> None:
     root = read(three, tmp_path)
 
     (failure,) = root.findall("testsuite[@name='bad.tflite']/testcase/failure")
-    assert failure.attrib["type"] == "fails"
+    assert failure.attrib["type"] == "fail"
     assert failure.attrib["message"].startswith("top1 lost 15 points (100.0% to 85.0%), 95% ")
     (skipped,) = root.findall("testsuite[@name='few.tflite']/testcase/skipped")
     assert skipped.attrib["message"].startswith("not proven: top1 lost 1.67 points")
@@ -105,7 +107,7 @@ def test_what_is_not_proven_fails_where_that_is_asked_for(three: Report, tmp_pat
     root = read(three, tmp_path, strict=True)
 
     (failure,) = root.findall("testsuite[@name='few.tflite']/testcase/failure")
-    assert failure.attrib["type"] == "not proven"
+    assert failure.attrib["type"] == "inconclusive"
     assert not list(root.iter("skipped"))
 
 

@@ -66,17 +66,17 @@ def test_the_report_and_the_manifest_tell_what_is_there(converted: Path) -> None
     from edgekit.bundle.folder import sha256
 
     report, manifest = load(converted / "report.json"), load(converted / "manifest.json")
-    assert report["verdict"] == "holds"
+    assert report["verdict"] == "pass"
     assert {f["name"] for f in report["files"]} == {f["file"] for f in manifest["files"]}
     assert report["calibrated_on"] == 200
-    assert report["judged_on"] == 500
+    assert report["evaluated_on"] == 500
     for entry in manifest["files"]:
         path = converted / entry["file"]
         assert entry["sha256"] == sha256(path)
         assert entry["bytes"] == path.stat().st_size
         assert [i["name"] for i in entry["inputs"]] == ["image"]
         assert [o["name"] for o in entry["outputs"]] == ["digit"]
-        own = entry["scores"][0]["measures"][0]
+        own = entry["results"][0]["metrics"][0]
         assert own["metric"] == "top1"
         assert own["value"] > 0.9
         assert own["original"] > 0.9
@@ -136,8 +136,8 @@ def test_an_lstm_in_int8_is_a_good_file(digits: Path, tmp_path: Path) -> None:
     assert report
     assert any("keep their loop" in note for note in report.notes)
     for file in report.files:
-        assert file.worst_score.agreement is not None
-        assert file.worst_score.agreement > (0.999 if file.precision == "float32" else 0.93)
+        assert file.worst_result.agreement is not None
+        assert file.worst_result.agreement > (0.999 if file.precision == "float32" else 0.93)
 
 
 def test_samples_are_matched_by_name_in_any_order(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_saved_model_folder_converts(digits: Path, tmp_path: Path) -> None:
     model.export(str(tmp_path / "saved"), verbose=False)
     report = edgekit.convert(tmp_path / "saved", digits / "calib.npz", tmp_path / "out")
     assert report
-    assert report.files[0].worst_score.accuracy == report.files[0].worst_score.original_accuracy
+    assert report.files[0].worst_result.accuracy == report.files[0].worst_result.original_accuracy
 
 
 def test_a_keras_2_file_with_depthwise_groups_converts(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_a_function_may_make_the_model_and_the_samples(
     monkeypatch.chdir(tmp_path)
     report = edgekit.convert("mine:model", "mine:samples", "out")
     assert report
-    assert (report.calibrated_on, report.judged_on) == (40, 20)
+    assert (report.calibrated_on, report.evaluated_on) == (40, 20)
 
 
 def test_a_dense_layer_on_a_feature_map_keeps_its_bias(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_a_dense_layer_on_a_feature_map_keeps_its_bias(tmp_path: Path) -> None:
     dense = keras.layers.Dense(4, bias_initializer="random_normal", name="y")
     model = keras.Model(inputs, dense(keras.layers.Flatten()(keras.layers.ReLU()(inputs))))
     report = edgekit.convert(model, "random", tmp_path)
-    assert all(f.worst_score.sqnr_db > 25 for f in report.files)
+    assert all(f.worst_result.sqnr_db > 25 for f in report.files)
 
 
 @pytest.mark.parametrize(("io", "least"), [("float", 25.0), ("int8", -100.0)])
@@ -266,7 +266,7 @@ def test_features_of_different_widths_are_normalized_in_float(
     )
     assert any("normaliz" in note for note in report.notes), report.notes
     assert bool(report) is (io == "float")
-    assert all(f.worst_score.sqnr_db > least for f in report.files)
+    assert all(f.worst_result.sqnr_db > least for f in report.files)
 
 
 def test_an_embedding_is_no_preprocessing(tmp_path: Path) -> None:
@@ -317,8 +317,8 @@ def test_a_broken_limit_makes_the_report_false(digits: Path, tmp_path: Path) -> 
         limits=edgekit.Limits(max_disagreement=0.0001),
     )
     assert not report
-    assert report.files[0].verdict == "fails"
-    assert "answers changed" in report.files[0].worst_score.reason
+    assert report.files[0].verdict == "fail"
+    assert "answers changed" in report.files[0].worst_result.reason
 
 
 def test_an_interrupted_run_leaves_what_was_there(digits: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ _RESAMPLES, _OF_ONES_OWN = 2000, 200  # nobody knows what a function of one's ow
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Estimate:
     """A metric with the rows of both models."""
 
     name: str

@@ -13,7 +13,7 @@ import numpy as np
 from edgekit.data.samples import Array
 from edgekit_runtimes import RuntimeMissing
 
-Verdict = Literal["holds", "fails", "not proven"]
+Verdict = Literal["pass", "fail", "inconclusive"]
 Interval = tuple[float, float]
 
 _CONFIDENCE = 0.95
@@ -127,8 +127,8 @@ def judge(interval: Interval, limit: float) -> Verdict:
     """
     low, high = interval
     if high <= limit:
-        return "holds"
-    return "fails" if not low <= limit else "not proven"
+        return "pass"
+    return "fail" if not low <= limit else "inconclusive"
 
 
 def needed(count: int, drop: float, interval: Interval, limit: float) -> int | None:
@@ -172,7 +172,9 @@ def needed_pairs(lost: int, won: int, count: int, limit: float) -> int | None:
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
     """``fails`` before ``not proven`` before ``holds``."""
-    return "fails" if "fails" in verdicts else "not proven" if "not proven" in verdicts else "holds"
+    return (
+        "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
+    )
 
 
 def _unclipped(end: float) -> float:

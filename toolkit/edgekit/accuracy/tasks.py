@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from edgekit.data.samples import Array, DataError
-from edgekit.data.store import Stored
+from edgekit.data.store import StoredArrays
 
 Task = Literal["classes", "binary", "values"]
 """One of several classes, yes or no, or plain numbers."""
@@ -15,7 +15,7 @@ Labels = Array | Mapping[str, Array] | None
 """One label for each sample; by output name where outputs have labels of their own."""
 
 
-def find_tasks(original: Stored, labels: Labels) -> dict[str, Task]:
+def find_tasks(original: StoredArrays, labels: Labels) -> dict[str, Task]:
     """What each output tells, by the original's answers and the labels."""
     first = next(original.batches(64))
     tasks = {name: _find_task(array, labels_of(labels, name)) for name, array in first.items()}

@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 from math import inf, isnan
 
 from edgekit.accuracy import formatting
-from edgekit.accuracy.estimates import Figure
+from edgekit.accuracy.estimates import Estimate
 from edgekit.accuracy.limits import Limit
 from edgekit.accuracy.statistics import Interval, Verdict, judge, mcnemar, needed, needed_pairs
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class LimitResult:
     """One limit, and whether it holds."""
 
     limit: Limit
@@ -27,7 +27,7 @@ class Judgement:
     """About how many samples would tell, where these do not."""
 
 
-def hold(figure: Figure, limit: Limit) -> Judgement:
+def hold(figure: Estimate, limit: Limit) -> LimitResult:
     """Holds a figure against a limit on it."""
     if limit.kind == "drop":
         drop, original = figure.drop, figure.original
@@ -51,21 +51,21 @@ def hold(figure: Figure, limit: Limit) -> Judgement:
             changed = len(figure.after) - int(figure.after[:, 0].sum())
             missing = needed_pairs(changed, 0, len(figure.after), 1 - limit.value)
     if isnan(observed):
-        verdict, missing = "fails", None
+        verdict, missing = "fail", None
     p_value = mcnemar(*changes) if changes else None
     named = replace(limit, metric=figure.name)
-    found = Judgement(
+    found = LimitResult(
         named,
         observed,
         interval,
         verdict,
         p_value=p_value,
-        needed=missing if verdict == "not proven" else None,
+        needed=missing if verdict == "inconclusive" else None,
     )
-    return found if verdict == "holds" else replace(found, reason=_words(figure, found))
+    return found if verdict == "pass" else replace(found, reason=_words(figure, found))
 
 
-def _words(figure: Figure, found: Judgement) -> str:
+def _words(figure: Estimate, found: LimitResult) -> str:
     """Why a limit does not hold, with the figures."""
     limit, name, metric = found.limit, figure.name, figure.metric
     low, high = found.interval
@@ -96,7 +96,7 @@ def _words(figure: Figure, found: Judgement) -> str:
         text += f" (McNemar p {'< 0.0001' if small else f'= {found.p_value:.2g}'})"
     if found.needed:
         text += f"; about {_round(found.needed):,} samples would tell"
-    elif found.verdict == "not proven":
+    elif found.verdict == "inconclusive":
         text += "; too near the limit for any number of samples to tell"
     return text
 
@@ -107,12 +107,12 @@ def _round(count: int) -> int:
     return int(-(-count // unit) * unit)
 
 
-def not_numbers() -> Judgement:
+def not_finite() -> LimitResult:
     """Of a file that gives no numbers."""
-    return Judgement(
+    return LimitResult(
         Limit("min", -inf, "sqnr"),
         -inf,
         (-inf, -inf),
-        "fails",
+        "fail",
         "gives NaN or infinite values",
     )

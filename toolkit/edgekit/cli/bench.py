@@ -38,7 +38,9 @@ from edgekit.cli.options import (
     show_default=True,
     help="Numbers of threads to time each with.",
 )
-@click.option("--data", metavar="DATA", help="Samples, as for convert. [default: random numbers]")
+@click.option(
+    "--data", metavar="DATA", help="SampleSplit, as for convert. [default: random numbers]"
+)
 @click.option(
     "--seconds",
     type=click.FloatRange(0, min_open=True),

@@ -16,7 +16,7 @@ from edgekit.cli.options import (
 
 @click.command()
 @file_argument
-@click.option("--data", metavar="DATA", required=True, help="Samples, as for convert.")
+@click.option("--data", metavar="DATA", required=True, help="SampleSplit, as for convert.")
 @click.option(
     "--top",
     type=click.IntRange(1),

@@ -17,7 +17,7 @@ from edgekit.cli.options import PROJECT, Listed, shared_options
     metavar="[CANDIDATE]...",
     type=click.Path(exists=True),
 )
-@click.option("--data", metavar="DATA", help="Samples, as for convert; labels make it a test.")
+@click.option("--data", metavar="DATA", help="SampleSplit, as for convert; labels make it a test.")
 @click.option(
     "--samples",
     type=click.IntRange(1),

@@ -1,4 +1,4 @@
-"""Rows from ``.csv``: a line for each sample, columns called after the inputs."""
+"""Samples from ``.csv``: a line for each sample, columns called after the inputs."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit.data.samples import LABEL_NAMES, DataError, Row, Rows, Wanted, fit
+from edgekit.data.samples import LABEL_NAMES, DataError, Row, SampleSource, Wanted, fit
 from edgekit_runtimes import TensorSpec
 
 _LABELS = (*LABEL_NAMES, "target")
 
 
-def open_csv(path: Path, inputs: Sequence[TensorSpec]) -> Rows:
+def open_csv(path: Path, inputs: Sequence[TensorSpec]) -> SampleSource:
     """Columns ``name_0``, ``name_1``, ... for each input, or all of them for a single one."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:  # Excel writes a byte order mark
@@ -49,7 +49,7 @@ def open_csv(path: Path, inputs: Sequence[TensorSpec]) -> Rows:
                     raise DataError(f"{path}, line {reader.line_num}: {error}") from error
                 yield number, (sample, None if label is None else np.array(values[label]))
 
-    return Rows(read, count=count, source=str(path))
+    return SampleSource(read, count=count, source=str(path))
 
 
 def _columns(

@@ -1,4 +1,4 @@
-"""Rows from a folder of images, and what pixels become."""
+"""Samples from a folder of images, and what pixels become."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit.data.samples import Array, DataError, Row, Rows, Wanted, fit
+from edgekit.data.samples import Array, DataError, Row, SampleSource, Wanted, fit
 from edgekit_runtimes import TensorSpec
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm"}
@@ -27,7 +27,7 @@ class Images:
             raise DataError(f"scale {self.scale!r}: choose from {', '.join(SCALES)}.")
 
 
-def open_images(folder: Path, inputs: Sequence[TensorSpec], images: Images) -> Rows:
+def open_images(folder: Path, inputs: Sequence[TensorSpec], images: Images) -> SampleSource:
     """Image files, resized to the input; the folders that they are in are their classes."""
     if len(inputs) != 1 or len(inputs[0].shape) != 4:
         raise DataError(
@@ -52,7 +52,7 @@ def open_images(folder: Path, inputs: Sequence[TensorSpec], images: Images) -> R
             label = np.array(classes.index(top)) if top in classes else None
             yield number, ({spec.name: fit(load_image(path, spec, images), spec, str(path))}, label)
 
-    return Rows(read, count=len(found), label_names=tuple(classes), source=str(folder))
+    return SampleSource(read, count=len(found), label_names=tuple(classes), source=str(folder))
 
 
 def load_image(path: Path, spec: TensorSpec, images: Images) -> Array:

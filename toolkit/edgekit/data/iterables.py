@@ -1,4 +1,4 @@
-"""Rows from Python: arrays in memory, iterables, functions, calibration readers, random numbers."""
+"""Samples from Python: arrays in memory, iterables, functions, calibration readers, random numbers."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from edgekit.data.samples import (
     Array,
     DataError,
     Row,
-    Rows,
+    SampleSource,
     Wanted,
     fit,
     label_names,
@@ -21,8 +21,8 @@ from edgekit_runtimes import TensorSpec
 _RANDOM_ROWS = 300
 
 
-def array_rows(data: Any, inputs: Sequence[TensorSpec]) -> Rows:
-    """Rows from arrays in memory, batch axis first."""
+def array_rows(data: Any, inputs: Sequence[TensorSpec]) -> SampleSource:
+    """Samples from arrays in memory, batch axis first."""
     labels = None
     if isinstance(data, tuple):
         data, labels = data
@@ -49,11 +49,11 @@ def array_rows(data: Any, inputs: Sequence[TensorSpec]) -> Rows:
             sample = {s.name: fit(arrays[names[s.name]][i], s, "the arrays") for s in inputs}
             yield i, (sample, _at(labels, i))
 
-    return Rows(read, count=counts.copy().pop(), source="arrays")
+    return SampleSource(read, count=counts.copy().pop(), source="arrays")
 
 
-def stream_rows(data: Any, inputs: Sequence[TensorSpec], source: str) -> Rows:
-    """Rows from whatever can be iterated, batched or one by one: the number of axes tells."""
+def stream_rows(data: Any, inputs: Sequence[TensorSpec], source: str) -> SampleSource:
+    """Samples from whatever can be iterated, batched or one by one: the number of axes tells."""
 
     def read(wanted: Wanted) -> Iterator[tuple[int, Row]]:
         number = 0
@@ -75,10 +75,10 @@ def stream_rows(data: Any, inputs: Sequence[TensorSpec], source: str) -> Rows:
                     yield number, (sample, _at(label, i) if batched else label)
                 number += 1
 
-    return Rows(read, source=source)
+    return SampleSource(read, source=source)
 
 
-def random_rows(inputs: Sequence[TensorSpec]) -> Rows:
+def random_rows(inputs: Sequence[TensorSpec]) -> SampleSource:
     """Numbers that no camera ever saw: standard normal, or 0 and 1 where the input is integers."""
 
     def read(wanted: Wanted) -> Iterator[tuple[int, Row]]:
@@ -86,7 +86,7 @@ def random_rows(inputs: Sequence[TensorSpec]) -> Rows:
             random = np.random.default_rng(i)
             yield i, ({s.name: _random(random, s) for s in inputs}, None)
 
-    return Rows(read, count=_RANDOM_ROWS, source="random")
+    return SampleSource(read, count=_RANDOM_ROWS, source="random")
 
 
 def _at(labels: Any, i: int) -> Any:

@@ -1,4 +1,4 @@
-"""Rows from ``.npz`` and ``.npy``, of which one at a time is in memory.
+"""Samples from ``.npz`` and ``.npy``, of which one at a time is in memory.
 
 The format is the one of ``numpy.lib.format``.
 """
@@ -15,7 +15,7 @@ from edgekit.data.samples import (
     Array,
     DataError,
     Row,
-    Rows,
+    SampleSource,
     Wanted,
     fit,
     label_names,
@@ -25,7 +25,7 @@ from edgekit.data.samples import (
 from edgekit_runtimes import TensorSpec
 
 
-def open_npz(path: Path, inputs: Sequence[TensorSpec]) -> Rows:
+def open_npz(path: Path, inputs: Sequence[TensorSpec]) -> SampleSource:
     """Arrays by the names of the inputs, and labels under one of ``LABEL_NAMES`` or as ``y_OUTPUT``."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -53,10 +53,10 @@ def open_npz(path: Path, inputs: Sequence[TensorSpec]) -> Rows:
                 sample = {s.name: fit(arrays[names[s.name]], s, str(path)) for s in inputs}
                 yield number, (sample, label_of(labels, arrays))
 
-    return Rows(read, count=next(iter(sizes.values())), source=str(path))
+    return SampleSource(read, count=next(iter(sizes.values())), source=str(path))
 
 
-def open_npy(path: Path, inputs: Sequence[TensorSpec]) -> Rows:
+def open_npy(path: Path, inputs: Sequence[TensorSpec]) -> SampleSource:
     """The array of a single input."""
     if len(inputs) != 1:
         raise DataError(
@@ -76,7 +76,7 @@ def open_npy(path: Path, inputs: Sequence[TensorSpec]) -> Rows:
 
     if not shape:
         raise DataError(f"{path}: a lone number, where samples are wanted.")
-    return Rows(read, count=shape[0], source=str(path))
+    return SampleSource(read, count=shape[0], source=str(path))
 
 
 def _header(file: IO[bytes], source: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

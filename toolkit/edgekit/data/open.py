@@ -13,14 +13,16 @@ from edgekit.data.csv import open_csv
 from edgekit.data.images import Images, open_images
 from edgekit.data.iterables import array_rows, random_rows, stream_rows
 from edgekit.data.npz import open_npy, open_npz
-from edgekit.data.samples import DataError, Rows
+from edgekit.data.samples import DataError, SampleSource
 from edgekit_runtimes import TensorSpec
 
 RANDOM = "random"
 """What stands for data where there is none."""
 
 
-def open_rows(data: Any, inputs: Sequence[TensorSpec], images: Images | None = None) -> Rows:
+def open_rows(
+    data: Any, inputs: Sequence[TensorSpec], images: Images | None = None
+) -> SampleSource:
     """Opens data of any accepted kind for a model with these inputs.
 
     Args:
@@ -87,7 +89,7 @@ def _is_labelled(data: Any) -> bool:
     )
 
 
-_OPENERS: dict[str, Callable[[Path, Sequence[TensorSpec]], Rows]] = {
+_OPENERS: dict[str, Callable[[Path, Sequence[TensorSpec]], SampleSource]] = {
     ".npz": open_npz,
     ".npy": open_npy,
     ".csv": open_csv,
@@ -116,8 +118,8 @@ def check_file(path: Path) -> None:
         )
 
 
-def open_file(path: Path, inputs: Sequence[TensorSpec], images: Images) -> Rows:
-    """Rows from a file or a folder."""
+def open_file(path: Path, inputs: Sequence[TensorSpec], images: Images) -> SampleSource:
+    """Samples from a file or a folder."""
     check_file(path)
     if path.is_dir():
         return open_images(path, inputs, images)

@@ -1,4 +1,4 @@
-"""Rows: samples read one at a time, matched to a model's inputs by name.
+"""SampleSource: samples read one at a time, matched to a model's inputs by name.
 
 A row is one sample, without the batch axis, and its label where there is one.
 """
@@ -29,8 +29,8 @@ class DataError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows that can be read again and again."""
+class SampleSource:
+    """Samples that can be read again and again."""
 
     read: Callable[[Wanted], Iterator[tuple[int, Row]]]
     """Reads the wanted rows in order, each with its number."""

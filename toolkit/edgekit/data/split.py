@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.data.samples import Array, DataError, Rows
-from edgekit.data.store import Store, Stored
+from edgekit.data.samples import Array, DataError, SampleSource
+from edgekit.data.store import ArrayWriter, StoredArrays
 
 DEFAULT_CALIBRATION = 200
 """More helps little: from 24 to 200 samples EfficientNet gains 5 dB, beyond it under one."""
@@ -21,11 +21,11 @@ FEWEST = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Samples:
+class SampleSplit:
     """What a run works with: rows to calibrate on, and others to judge by."""
 
-    calibration: Stored | None
-    held_out: Stored
+    calibration: StoredArrays | None
+    held_out: StoredArrays
     labels: Array | Mapping[str, Array] | None
     """Of the held-out rows; by output name where outputs have labels of their own."""
     numbers: tuple[int, ...]
@@ -36,12 +36,12 @@ class Samples:
 
 
 def set_aside(
-    rows: Rows,
+    rows: SampleSource,
     folder: Path,
     *,
     calibration: int = DEFAULT_CALIBRATION,
     held_out: int = MOST_HELD_OUT,
-) -> Samples:
+) -> SampleSplit:
     """Reads the data once and sets rows aside, none of them for both purposes.
 
     Where the number of rows is known they are drawn at random (always the same ones), since data on
@@ -58,7 +58,7 @@ def set_aside(
         DataError: too few rows.
     """
     uses = _plan(rows, calibration, held_out)
-    stores = {use: Store(folder / use) for use in ("calibration", "held_out")}
+    stores = {use: ArrayWriter(folder / use) for use in ("calibration", "held_out")}
     labels: list[Any] = []
     numbers: list[int] = []
     flaws = {"nan": 0, "constant": 0, "seen": 0}
@@ -88,7 +88,7 @@ def set_aside(
             f"{' (' + str(flaws['nan']) + ' more are not numbers)' if flaws['nan'] else ''}; at least "
             f"{FEWEST} are needed, and 100 or more advised."
         )
-    return Samples(
+    return SampleSplit(
         stored["calibration"] if calibration else None,
         stored["held_out"],
         _together(labels) if len(labels) == have[0] else None,
@@ -105,7 +105,7 @@ def _together(labels: list[Any]) -> Array | dict[str, Array]:
     return np.array(labels)
 
 
-def _plan(rows: Rows, calibration: int, held_out: int) -> Any:
+def _plan(rows: SampleSource, calibration: int, held_out: int) -> Any:
     """A function from a row's number to its use, or None for a row that is not read."""
     if not calibration:
         chosen = _draw(rows.count, held_out)

@@ -1,4 +1,4 @@
-"""Rows set aside on disk: calibration samples, held-out samples, and answers to them.
+"""Samples set aside on disk: calibration samples, held-out samples, and answers to them.
 
 Every pass over the data reads these files, so that memory holds one batch, however many samples
 there are, and a source that can be read only once is read once.
@@ -16,8 +16,8 @@ from edgekit.data.samples import Array, DataError
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """Rows in files of a folder: one file for each array name."""
+class StoredArrays:
+    """Samples in files of a folder: one file for each array name."""
 
     folder: Path
     count: int
@@ -62,8 +62,8 @@ class Stored:
         return np.fromfile(file, self.dtypes[name], count).reshape(rows, *shape)
 
 
-class Store:
-    """Writes rows into a folder; ``close`` returns them as ``Stored``."""
+class ArrayWriter:
+    """Writes rows into a folder; ``close`` returns them as ``StoredArrays``."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
@@ -91,15 +91,15 @@ class Store:
             array.astype(self._dtypes[name], copy=False).tofile(self._files[name])
         self.count += len(next(iter(rows.values())))
 
-    def close(self) -> Stored:
+    def close(self) -> StoredArrays:
         """The rows, ready to be read."""
         for file in self._files.values():
             file.close()
-        return Stored(self.folder, self.count, dict(self._shapes), dict(self._dtypes))
+        return StoredArrays(self.folder, self.count, dict(self._shapes), dict(self._dtypes))
 
 
-def read_npy(files: Mapping[str, IO[bytes]], folder: Path) -> Stored:
-    """Arrays in the format of ``.npy``, as ``Stored.write_npy`` writes them, put into a folder.
+def read_npy(files: Mapping[str, IO[bytes]], folder: Path) -> StoredArrays:
+    """Arrays in the format of ``.npy``, as ``StoredArrays.write_npy`` writes them, put into a folder.
 
     Raises:
         ValueError: one of them is none.
@@ -115,4 +115,4 @@ def read_npy(files: Mapping[str, IO[bytes]], folder: Path) -> Stored:
             shutil.copyfileobj(file, rows)
     if len(counts) != 1:
         raise ValueError(f"arrays of different lengths: {sorted(counts)}")
-    return Stored(folder, counts.pop(), shapes, dtypes)
+    return StoredArrays(folder, counts.pop(), shapes, dtypes)

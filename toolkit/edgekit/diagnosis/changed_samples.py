@@ -8,7 +8,7 @@ import numpy as np
 
 from edgekit.accuracy.tasks import Labels, Task, answers, labels_of, scores, truth
 from edgekit.data.samples import Array
-from edgekit.data.store import Stored
+from edgekit.data.store import StoredArrays
 
 _BATCH = 32
 _BARS = 41  # of the histogram; odd, so that one stands for no error
@@ -16,7 +16,7 @@ _MOST_CLASSES = 50  # of a confusion matrix that still can be looked at
 
 
 @dataclass(frozen=True, slots=True)
-class Worst:
+class ChangedSample:
     """A sample that the file answers otherwise, or with the largest error."""
 
     number: int
@@ -31,16 +31,16 @@ class Worst:
     """What the file says."""
     error: float
     """The largest difference between the two outputs."""
-    flipped: bool
+    changed: bool
     """Whether it is another answer, not only another number."""
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class OutputDifferences:
     """Of one output of one file."""
 
     output: str
-    worst: tuple[Worst, ...]
+    worst: tuple[ChangedSample, ...]
     edges: tuple[float, ...]
     """Of the histogram's bars; one more than there are bars."""
     counts: tuple[int, ...]
@@ -50,21 +50,21 @@ class Evidence:
     """Samples by true class (rows) and the original's answer (columns), where there are labels."""
     after: tuple[tuple[int, ...], ...] = ()
     """The same of the file; without labels, by the original's answer and the file's."""
-    flipped: int = 0
+    changed: int = 0
     """Samples that the file answers otherwise."""
 
 
 def gather(
     output: str,
     task: Task,
-    original: Stored,
-    candidate: Stored,
+    original: StoredArrays,
+    candidate: StoredArrays,
     labels: Labels,
     numbers: Sequence[int],
     class_names: Sequence[str],
     *,
     worst: int,
-) -> Evidence:
+) -> OutputDifferences:
     """Reads both models' outputs, and keeps what is worth looking at.
 
     Args:
@@ -81,9 +81,9 @@ def gather(
     edges = np.linspace(-widest, widest, _BARS + 1)
     counts = np.zeros(_BARS, np.int64)
     own = labels_of(labels, output)
-    found: list[Worst] = []
+    found: list[ChangedSample] = []
     tables: list[Array] = []
-    flipped = row = 0
+    changed_count = row = 0
     for expected, got in _batches(output, original, candidate):
         part = slice(row, row + len(expected))
         true = None if own is None else truth(own[part], expected, task)
@@ -99,9 +99,9 @@ def gather(
                 rows = was if true is None else true
                 tables.append(np.stack([_table(rows, x, width) for x in (was, is_)]))
         changed |= largest == np.inf
-        flipped += int(changed.sum())
+        changed_count += int(changed.sum())
         words = (
-            Worst(
+            ChangedSample(
                 numbers[row + i],
                 row + i,
                 "" if true is None else _said(true[i], task, class_names),
@@ -112,11 +112,11 @@ def gather(
             )
             for i in nlargest(worst, range(len(got)), key=lambda i: (changed[i], largest[i]))
         )
-        found = nlargest(worst, [*found, *words], key=lambda w: (w.flipped, w.error))
+        found = nlargest(worst, [*found, *words], key=lambda w: (w.changed, w.error))
         row += len(expected)
     before, after = np.sum(tables, axis=0) if tables else np.zeros((2, 0, 0), np.int64)
     width = len(before)
-    return Evidence(
+    return OutputDifferences(
         output,
         tuple(found),
         tuple(edges.tolist()),
@@ -124,11 +124,13 @@ def gather(
         tuple(_name(i, class_names) for i in range(width)),
         tuple(map(tuple, before.tolist())),
         tuple(map(tuple, after.tolist())),
-        flipped,
+        changed_count,
     )
 
 
-def _batches(output: str, original: Stored, candidate: Stored) -> "zip[tuple[Array, Array]]":
+def _batches(
+    output: str, original: StoredArrays, candidate: StoredArrays
+) -> "zip[tuple[Array, Array]]":
     return zip(
         (batch[output].astype(np.float64) for batch in original.batches(_BATCH)),
         (batch[output].astype(np.float64) for batch in candidate.batches(_BATCH)),
@@ -136,7 +138,7 @@ def _batches(output: str, original: Stored, candidate: Stored) -> "zip[tuple[Arr
     )
 
 
-def _largest_error(output: str, original: Stored, candidate: Stored) -> float:
+def _largest_error(output: str, original: StoredArrays, candidate: StoredArrays) -> float:
     widest = 0.0
     for expected, got in _batches(output, original, candidate):
         error = np.abs(got - expected)

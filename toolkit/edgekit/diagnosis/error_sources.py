@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edgekit.accuracy.metrics import METRICS
-from edgekit.data.store import Stored
+from edgekit.data.store import StoredArrays
 from edgekit.inference.record import record
 from edgekit.inference.tensor_names import renamed
 from edgekit_runtimes import DeviceUnavailable, ModelError, Session, onnx_file, open_model
@@ -21,7 +21,7 @@ _SMALL = 40.0  # dB, beyond which a runtime's rounding is nobody's concern
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class ErrorSources:
     """Where a file's error comes from: signal to noise in dB, inf for none, None where nobody knows."""
 
     conversion_db: float | None = None
@@ -32,7 +32,7 @@ class Sources:
     """The file on its device against itself, computed as it is written."""
 
 
-class Separation:
+class ErrorAttribution:
     """Takes a file's error apart, against the same original and samples.
 
     A quantized file is also run as it is written, by the device ``reference``: what it answers there
@@ -42,32 +42,36 @@ class Separation:
     def __init__(
         self,
         original: Session,
-        outputs: Stored,
-        samples: Stored,
+        outputs: StoredArrays,
+        samples: StoredArrays,
         scratch: Path,
         float_files: Mapping[Path, Path],
     ) -> None:
         self._original, self._outputs, self._samples = original, outputs, samples
         self._scratch, self._float_files = scratch, float_files
-        self._few: dict[tuple[Path, str], Stored | None] = {}
+        self._few: dict[tuple[Path, str], StoredArrays | None] = {}
         self.refusals: dict[Path, str] = {}
         """Files that cannot be run as they are written, and why."""
 
-    def of(self, path: Path, answers: Stored, device: str) -> tuple[Sources, tuple[str, ...]]:
+    def of(
+        self, path: Path, answers: StoredArrays, device: str
+    ) -> tuple[ErrorSources, tuple[str, ...]]:
         """The sources of a file's error, and what makes it fail beside its scores."""
         whole = self._float_files.get(path)
         floats = self._answers(whole, "cpu") if whole else None
         if whole == path:
             runtime = None if device == "cpu" else _decibel(floats, answers)
-            return Sources(conversion_db=_decibel(self._outputs, floats), runtime_db=runtime), ()
+            return ErrorSources(
+                conversion_db=_decibel(self._outputs, floats), runtime_db=runtime
+            ), ()
         plain = self._answers(path, _REFERENCE)
         converted = floats if str(whole) != self._original.path else None  # else nothing was
-        sources = Sources(
+        sources = ErrorSources(
             _decibel(self._outputs, converted), _decibel(floats, plain), _decibel(plain, answers)
         )
         return sources, tuple(_faults(sources, _decibel(self._outputs, plain), device, path))
 
-    def _answers(self, path: Path, device: str) -> Stored | None:
+    def _answers(self, path: Path, device: str) -> StoredArrays | None:
         """A file's answers to the first samples; None where this device does not run it."""
         key = path, device
         if key not in self._few:
@@ -88,7 +92,9 @@ class Separation:
         return self._few[key]
 
 
-def _faults(sources: Sources, reference_db: float | None, device: str, path: Path) -> Iterator[str]:
+def _faults(
+    sources: ErrorSources, reference_db: float | None, device: str, path: Path
+) -> Iterator[str]:
     """A runtime that adds far more error than the file has by itself."""
     runtime = sources.runtime_db
     quantized = sources.quantization_db
@@ -112,7 +118,7 @@ def _faults(sources: Sources, reference_db: float | None, device: str, path: Pat
     yield text
 
 
-def _decibel(expected: Stored | None, got: Stored | None) -> float | None:
+def _decibel(expected: StoredArrays | None, got: StoredArrays | None) -> float | None:
     """The worst output's SQNR over the samples that both have."""
     if expected is None or got is None:
         return None

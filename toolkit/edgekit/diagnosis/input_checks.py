@@ -11,8 +11,8 @@ import numpy as np
 from edgekit.accuracy.tasks import answers, find_tasks, labels_of, truth
 from edgekit.bundle.folder import read_manifest
 from edgekit.data.samples import Array
-from edgekit.data.split import Samples
-from edgekit.data.store import Stored
+from edgekit.data.split import SampleSplit
+from edgekit.data.store import StoredArrays
 from edgekit.inference.tensor_names import input_names
 from edgekit_runtimes import ModelError, Session, TensorSpec, open_model
 from edgekit_runtimes.layers import open_layers
@@ -49,7 +49,7 @@ def outside_range(calibrated: Ranges, seen: Ranges) -> Iterator[str]:
         )
 
 
-def input_ranges(path: Path, samples: Stored) -> Iterator[str]:
+def input_ranges(path: Path, samples: StoredArrays) -> Iterator[str]:
     """Inputs that are scaled otherwise than those that the file was calibrated on.
 
     The file tells by the range that its quantized inputs hold; where an input stays in float, the
@@ -91,7 +91,7 @@ def input_ranges(path: Path, samples: Stored) -> Iterator[str]:
 
 
 def image_range(
-    layers: Sequence[str], session: Session, samples: Samples, outputs: Stored
+    layers: Sequence[str], session: Session, samples: SampleSplit, outputs: StoredArrays
 ) -> Iterator[str]:
     """Images of 0..255 in a model of 0..1, or the reverse.
 
@@ -134,7 +134,7 @@ def _is_image(spec: TensorSpec) -> bool:
 
 
 def _accuracy(
-    session: Session, batch: Array, factor: float, samples: Samples, outputs: Stored
+    session: Session, batch: Array, factor: float, samples: SampleSplit, outputs: StoredArrays
 ) -> float | None:
     if samples.labels is None:
         return None

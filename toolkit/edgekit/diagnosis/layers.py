@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 
 from edgekit.data.samples import Array, DataError
-from edgekit.data.store import Stored
+from edgekit.data.store import StoredArrays
 from edgekit.inference.tensor_names import input_names
 from edgekit_runtimes.layers import Layer, Layers, open_layers
 from edgekit_runtimes.processor import exact_int8
@@ -49,7 +49,7 @@ class LayerResult:
 
 
 def compare_layers(
-    original: Path, candidate: Path, samples: Stored, *, count: int = SAMPLES
+    original: Path, candidate: Path, samples: StoredArrays, *, count: int = SAMPLES
 ) -> tuple[LayerResult, ...]:
     """Runs a quantized file and a float file of the same format side by side, with every layer in sight.
 

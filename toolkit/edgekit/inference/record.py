@@ -4,16 +4,16 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit.data.store import Store, Stored
+from edgekit.data.store import ArrayWriter, StoredArrays
 from edgekit.inference.tensor_names import Renamed
 from edgekit_runtimes import Session
 
 _BATCH = 32
 
 
-def record(session: Session | Renamed, samples: Stored, folder: Path) -> Stored:
+def record(session: Session | Renamed, samples: StoredArrays, folder: Path) -> StoredArrays:
     """Runs every sample, on all processors, and keeps the outputs on disk."""
-    store = Store(folder)
+    store = ArrayWriter(folder)
     if session.device == "keras":  # spreads a batch over the processors itself
         for batch in samples.batches(_BATCH):
             store.add(session.run(batch))

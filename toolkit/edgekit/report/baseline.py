@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from edgekit.accuracy import formatting
-from edgekit.accuracy.estimates import Figure
+from edgekit.accuracy.estimates import Estimate
 from edgekit.accuracy.limits import Limit
 from edgekit.accuracy.metrics import find_metric
-from edgekit.accuracy.scores import Score
+from edgekit.accuracy.results import OutputResult
 from edgekit.bundle.atomic import replacing
 from edgekit.data.samples import DataError
 from edgekit.report.result import FileResult, Report
@@ -33,7 +33,9 @@ Entries = dict[str, dict[str, Any]]
 def entries(test: str, report: Report) -> Entries:
     """What a baseline keeps of a test's report."""
     return {
-        _key(test, file): {score.output: _entry(score, report.fingerprint) for score in file.scores}
+        _key(test, file): {
+            score.output: _entry(score, report.fingerprint) for score in file.results
+        }
         for file in report.files
     }
 
@@ -45,10 +47,10 @@ def falls(test: str, report: Report, baseline: Entries) -> Iterator[str]:
     error and half a decibel are let pass.
     """
     for file in report.files:
-        for score in file.scores:
+        for score in file.results:
             then = baseline.get(_key(test, file), {}).get(score.output)
             if then is not None and (told := _fall(score, then, report.fingerprint)):
-                output = f" ({score.output})" if len(file.scores) > 1 else ""
+                output = f" ({score.output})" if len(file.results) > 1 else ""
                 yield f"{file.title}{output}: {told}"
 
 
@@ -91,8 +93,8 @@ def _key(test: str, file: FileResult) -> str:
     return f"{test} {Path(file.name).name}" + (f" on {file.device}" if file.device else "")
 
 
-def _entry(score: Score, fingerprint: str) -> dict[str, Any]:
-    own = score.measures[0]
+def _entry(score: OutputResult, fingerprint: str) -> dict[str, Any]:
+    own = score.metrics[0]
     assert score.rows is not None
     return {
         "metric": own.metric,
@@ -104,8 +106,8 @@ def _entry(score: Score, fingerprint: str) -> dict[str, Any]:
     }
 
 
-def _fall(score: Score, then: Mapping[str, Any], fingerprint: str) -> str:
-    own = score.measures[0]
+def _fall(score: OutputResult, then: Mapping[str, Any], fingerprint: str) -> str:
+    own = score.metrics[0]
     assert score.rows is not None
     if (then["metric"], then["samples"], then["of"]) != (own.metric, score.samples, fingerprint):
         return (
@@ -117,7 +119,7 @@ def _fall(score: Score, then: Mapping[str, Any], fingerprint: str) -> str:
         return ""
     packed = zlib.decompress(base64.b64decode(then["rows"]))
     before = np.frombuffer(packed, "<f8").reshape(-1, then["columns"])
-    figure = Figure(own.metric, metric, before, score.rows)
+    figure = Estimate(own.metric, metric, before, score.rows)
     assert figure.drop is not None
     low, high = figure.drop_interval()
     share = metric.share and figure.changes is None

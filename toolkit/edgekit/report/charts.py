@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, isfinite, log1p, log10
 
-from edgekit.accuracy.verdicts import Judgement
-from edgekit.diagnosis.error_sources import Sources
+from edgekit.accuracy.verdicts import LimitResult
+from edgekit.diagnosis.error_sources import ErrorSources
 from edgekit.diagnosis.layers import LayerResult, worst_layers
 
 _TICKS = 5
@@ -34,7 +34,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Whisker:
-    """A judgement, drawn: its dot, its 95% interval, its limit, and the side on which it fails."""
+    """A limit_result, drawn: its dot, its 95% interval, its limit, and the side on which it fails."""
 
     dot: float | None
     """None where it is not a number."""
@@ -131,31 +131,31 @@ def axis(values: Sequence[float], *, room: float = 0.06) -> Axis:
     return Axis(low, high, tuple(float(f"{i * step:.10g}") for i in range(first, last + 1)))
 
 
-def limits_axis(judgements: Sequence[Judgement]) -> Axis:
-    """The range for judgements of one kind.
+def limits_axis(limit_results: Sequence[LimitResult]) -> Axis:
+    """The range for limit_results of one kind.
 
     All limits and all that does not fail is inside. What fails by far is not, unless all does: else
     the rest would be too small to tell apart.
     """
-    values = [j.limit.value for j in judgements]
-    values += [0.0 for j in judgements if j.limit.kind == "drop"]
-    near = [j for j in judgements if j.verdict != "fails"]
-    for judgement in near or judgements:
-        values += [judgement.observed, *judgement.interval]
+    values = [j.limit.value for j in limit_results]
+    values += [0.0 for j in limit_results if j.limit.kind == "drop"]
+    near = [j for j in limit_results if j.verdict != "fail"]
+    for limit_result in near or limit_results:
+        values += [limit_result.observed, *limit_result.interval]
     finite = [v for v in values if isfinite(v)]
     if near and finite:
         reach = _FAR * ((max(finite) - min(finite)) or abs(finite[0]) or 1.0)
-        far = [v for j in judgements for v in (j.observed, *j.interval)]
+        far = [v for j in limit_results for v in (j.observed, *j.interval)]
         values += [v for v in far if min(finite) - reach <= v <= max(finite) + reach]
     return axis(values)
 
 
-def whisker(judgement: Judgement, on: Axis) -> Whisker:
-    """A judgement on an axis."""
-    low, high = judgement.interval
-    observed, limit = judgement.observed, judgement.limit.value
+def whisker(limit_result: LimitResult, on: Axis) -> Whisker:
+    """A limit_result on an axis."""
+    low, high = limit_result.interval
+    observed, limit = limit_result.observed, limit_result.limit.value
     at = on.at(limit) if isfinite(limit) else None
-    fails_below = judgement.limit.kind == "min"
+    fails_below = limit_result.limit.kind == "min"
     bad = (0.0, 0.0) if at is None else (0.0, at) if fails_below else (at, 100 - at)
     return Whisker(
         dot=None if observed != observed else on.at(observed),
@@ -242,7 +242,7 @@ def most_changed(
     return sorted(changes, key=lambda c: (-abs(c.after - c.before), c.row, c.column))[:count]
 
 
-def noise_shares(sources: Sources) -> list[tuple[str, float | None, float]]:
+def noise_shares(sources: ErrorSources) -> list[tuple[str, float | None, float]]:
     """Each step with its dB and its part of the noise, were the steps' noises independent."""
     steps = {
         "conversion": sources.conversion_db,

@@ -10,18 +10,18 @@ from typing import Any
 
 from edgekit.accuracy import formatting
 from edgekit.accuracy.limits import Limit
-from edgekit.accuracy.scores import Measure, Score
+from edgekit.accuracy.results import MetricValue, OutputResult
 from edgekit.accuracy.statistics import Verdict
-from edgekit.accuracy.verdicts import Judgement
+from edgekit.accuracy.verdicts import LimitResult
 from edgekit.bundle.atomic import replacing
-from edgekit.diagnosis.changed_samples import Evidence, Worst
+from edgekit.diagnosis.changed_samples import ChangedSample, OutputDifferences
 from edgekit.diagnosis.layers import worst_layers
 from edgekit.report import charts
 from edgekit.report.result import FileResult, Report
 from edgekit.report.table import size
 from edgekit_runtimes import RuntimeMissing
 
-_ORDER: tuple[Verdict, ...] = ("fails", "not proven", "holds")
+_ORDER: tuple[Verdict, ...] = ("fail", "inconclusive", "pass")
 _OPEN = 3  # sections; what a person scrolls through before looking for a list
 _CAUSES = 2
 _PNG = re.compile(r"data:image/png;base64,[A-Za-z0-9+/]{32,}={0,2}")
@@ -44,7 +44,7 @@ class _Row:
 
     file: FileResult
     output: str
-    judgement: Judgement
+    limit_result: LimitResult
     drawn: charts.Whisker
 
 
@@ -61,15 +61,15 @@ class _Panel:
 class _Output:
     """What is seen of one output of a file."""
 
-    score: Score
+    score: OutputResult
     labelled: bool
-    measures: tuple[Measure, ...]
-    evidence: Evidence | None
+    metrics: tuple[MetricValue, ...]
+    evidence: OutputDifferences | None
     errors: tuple[charts.Bar, ...]
     before: charts.Heat | None
     after: charts.Heat | None
     changes: tuple[charts.Change, ...]
-    worst: tuple[Worst, ...]
+    worst: tuple[ChangedSample, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,48 +156,48 @@ def _sections(report: Report) -> Iterator[_Section]:
     numbered = {id(file): at for at, file in enumerate(report.files, 1)}
     files = sorted(
         report.files,
-        key=lambda f: (_ORDER.index(f.verdict), f.precision == "float32", f.worst_score.sqnr_db),
+        key=lambda f: (_ORDER.index(f.verdict), f.precision == "float32", f.worst_result.sqnr_db),
     )
     for at, file in enumerate(files):
-        sources = file.sources
+        sources = file.error_sources
         told = sources and (sources.quantization_db, sources.runtime_db) != (None, None)
         yield _Section(
             file=file,
             anchor=f"file-{numbered[id(file)]}",
-            open=at == 0 or (at < _OPEN and file.verdict != "holds"),
+            open=at == 0 or (at < _OPEN and file.verdict != "pass"),
             problems=tuple(_problems(file)),
             shares=charts.noise_shares(sources) if sources and told else [],
             layers=charts.layer_chart(file.layers) if file.layers else None,
-            outputs=tuple(_output(file, score) for score in file.scores),
+            outputs=tuple(_output(file, score) for score in file.results),
         )
 
 
-def _output(file: FileResult, score: Score) -> _Output:
-    evidence = next((e for e in file.evidence if e.output == score.output), None)
+def _output(file: FileResult, score: OutputResult) -> _Output:
+    evidence = next((e for e in file.differences if e.output == score.output), None)
     rounded = file.precision == "float32"  # what float32 rounds otherwise is no news
     shown = evidence.worst if evidence else ()
     tables = evidence is not None and len(evidence.classes) > 0
-    labelled = any(m.original is not None for m in score.measures)
+    labelled = any(m.original is not None for m in score.metrics)
     return _Output(
         score=score,
         labelled=labelled,
-        measures=score.measures,
+        metrics=score.metrics,
         evidence=evidence,
         errors=charts.histogram(evidence.counts) if evidence and sum(evidence.counts) else (),
         # Without labels the original's answers are held against themselves.
         before=charts.heat(evidence.before) if evidence and tables and labelled else None,
         after=charts.heat(evidence.after) if evidence and tables else None,
         changes=tuple(charts.most_changed(evidence.before, evidence.after)) if evidence else (),
-        worst=tuple(w for w in shown if w.flipped or (w.error and not rounded)),
+        worst=tuple(w for w in shown if w.changed or (w.error and not rounded)),
     )
 
 
 def _problems(file: FileResult) -> Iterator[_Problem]:
     """Why a file does not hold: its outputs' reasons, and its own faults."""
-    several = len(file.scores) > 1
+    several = len(file.results) > 1
     told = [
         f"{score.output}: {score.reason}" if several else score.reason
-        for score in sorted(file.scores, key=lambda s: _ORDER.index(s.verdict))
+        for score in sorted(file.results, key=lambda s: _ORDER.index(s.verdict))
         if score.reason
     ]
     told += file.faults
@@ -220,16 +220,16 @@ def _alike(problems: list[_Problem]) -> list[_Problem]:
 
 def _panels(report: Report) -> Iterator[_Panel]:
     """All limits; those on the same figure beside each other."""
-    kinds: dict[Any, list[tuple[FileResult, str, Judgement]]] = {}
+    kinds: dict[Any, list[tuple[FileResult, str, LimitResult]]] = {}
     for file in report.files:
-        for score in file.scores:
-            for judgement in score.judgements:
-                limit = judgement.limit
+        for score in file.results:
+            for limit_result in score.limit_results:
+                limit = limit_result.limit
                 kind = limit.kind, limit.metric, limit.relative
-                output = score.output if len(file.scores) > 1 else ""
-                kinds.setdefault(kind, []).append((file, output, judgement))
+                output = score.output if len(file.results) > 1 else ""
+                kinds.setdefault(kind, []).append((file, output, limit_result))
     for found in kinds.values():
-        axis = charts.limits_axis([judgement for _, _, judgement in found])
+        axis = charts.limits_axis([limit_result for _, _, limit_result in found])
         rows = [_Row(f, output, j, charts.whisker(j, axis)) for f, output, j in found]
         yield _Panel(found[0][2].limit, axis, tuple(rows))
 

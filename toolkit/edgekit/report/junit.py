@@ -39,37 +39,39 @@ def _suite(suites: Element, report: Report, file: FileResult, strict: bool) -> N
     properties = SubElement(suite, "properties")
     told = {
         "original": report.model,
-        "data": f"{report.judged_on} samples of {report.data}",
+        "data": f"{report.evaluated_on} samples of {report.data}",
         **{f"version.{k}": v for k, v in report.environment.get("versions", {}).items()},
         "processor": report.environment.get("processor", {}).get("name", ""),
     }
-    for score in file.scores:
-        told |= {f"{score.output}.{m.metric}": f"{m.value:.6g}" for m in score.measures}
+    for score in file.results:
+        told |= {f"{score.output}.{m.metric}": f"{m.value:.6g}" for m in score.metrics}
         told[f"{score.output}.sqnr"] = f"{score.sqnr_db:.6g}"
     for name, value in told.items():
         SubElement(properties, "property", name=name, value=str(value))
     cases = failures = skipped = 0
-    for score in file.scores:
-        for judgement in score.judgements:
+    for score in file.results:
+        for limit_result in score.limit_results:
             cases += 1
             case = SubElement(
                 suite,
                 "testcase",
                 classname=file.title,
-                name=f"{score.output}: {judgement.limit}",
+                name=f"{score.output}: {limit_result.limit}",
                 time="0",
             )
-            if judgement.verdict == "fails" or (strict and judgement.verdict == "not proven"):
+            if limit_result.verdict == "fail" or (
+                strict and limit_result.verdict == "inconclusive"
+            ):
                 failures += 1
-                SubElement(case, "failure", message=judgement.reason, type=judgement.verdict)
-            elif judgement.verdict == "not proven":
+                SubElement(case, "failure", message=limit_result.reason, type=limit_result.verdict)
+            elif limit_result.verdict == "inconclusive":
                 skipped += 1
-                SubElement(case, "skipped", message=f"not proven: {judgement.reason}")
+                SubElement(case, "skipped", message=f"not proven: {limit_result.reason}")
     for fault in file.faults:
         cases += 1
         failures += 1
         case = SubElement(suite, "testcase", classname=file.title, name="runtime", time="0")
-        SubElement(case, "failure", message=fault, type="fails")
+        SubElement(case, "failure", message=fault, type="fail")
     suite.set("tests", str(cases))
     suite.set("failures", str(failures))
     suite.set("skipped", str(skipped))

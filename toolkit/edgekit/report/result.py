@@ -6,10 +6,10 @@ from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
-from edgekit.accuracy.scores import Score
+from edgekit.accuracy.results import OutputResult
 from edgekit.accuracy.statistics import Verdict, worst
-from edgekit.diagnosis.changed_samples import Evidence
-from edgekit.diagnosis.error_sources import Sources
+from edgekit.diagnosis.changed_samples import OutputDifferences
+from edgekit.diagnosis.error_sources import ErrorSources
 from edgekit.diagnosis.layers import LayerResult
 
 _SLOWER = 1.1  # below it, a busy machine's noise
@@ -21,7 +21,7 @@ class FileResult:
 
     name: str
     bytes: int
-    scores: tuple[Score, ...]
+    results: tuple[OutputResult, ...]
     format: str = ""
     precision: str = ""
     latency_ms: float | None = None
@@ -30,18 +30,18 @@ class FileResult:
     """Against the float32 file of the same format: 2 is twice as slow."""
     device: str = ""
     """Where it ran, where that is not the processor."""
-    sources: Sources | None = None
+    error_sources: ErrorSources | None = None
     layers: tuple[LayerResult, ...] = ()
     """In the order of the graph, where they were compared."""
-    evidence: tuple[Evidence, ...] = ()
+    differences: tuple[OutputDifferences, ...] = ()
     faults: tuple[str, ...] = ()
     """What makes it fail beside its scores, in words."""
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """A line, as ``model_int8.tflite: holds, top1 98.8% (98.8%), SQNR 47.9 dB``."""
-        score = self.worst_score
-        own = next((m for m in score.measures if m.original is not None), None)
+        score = self.worst_result
+        own = next((m for m in score.metrics if m.original is not None), None)
         figures = f"{own.metric} {own.value:.4g} ({own.original:.4g}), " if own else ""
         told = "; ".join(filter(None, (score.reason, *self.faults)))
         return f"{self.title}: {self.verdict}, {figures}SQNR {score.sqnr_db:.1f} dB" + (
@@ -56,13 +56,13 @@ class FileResult:
     @property
     def verdict(self) -> Verdict:
         """The worst of its outputs' verdicts."""
-        return "fails" if self.faults else worst([score.verdict for score in self.scores])
+        return "fail" if self.faults else worst([score.verdict for score in self.results])
 
     @property
-    def worst_score(self) -> Score:
+    def worst_result(self) -> OutputResult:
         """The output that strayed farthest."""
-        order = ("fails", "not proven", "holds")
-        return min(self.scores, key=lambda s: (order.index(s.verdict), s.sqnr_db))
+        order = ("fail", "inconclusive", "pass")
+        return min(self.results, key=lambda s: (order.index(s.verdict), s.sqnr_db))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,10 @@ class Report:
     files: tuple[FileResult, ...]
     data: str
     calibrated_on: int
-    judged_on: int
+    evaluated_on: int
     shippable: bool = True
     """False where the samples were random: then no figure says anything of real accuracy."""
-    twins: dict[str, tuple[Score, ...]] = field(default_factory=dict)
+    onnx_vs_tflite: dict[str, tuple[OutputResult, ...]] = field(default_factory=dict)
     """By precision: how far the ONNX file is from the TFLite file, where both were written."""
     output: str = ""
     warnings: tuple[str, ...] = ()
@@ -102,12 +102,12 @@ class Report:
         )
 
     def __bool__(self) -> bool:
-        return self.verdict != "fails"
+        return self.verdict != "fail"
 
     def __str__(self) -> str:
         return "\n".join(
             [
-                f"{self.model}: {self.verdict}, on {self.judged_on:,} samples of {self.data}",
+                f"{self.model}: {self.verdict}, on {self.evaluated_on:,} samples of {self.data}",
                 *(f"  {file}" for file in self.files),
                 *(f"  warning: {warning}" for warning in self.warnings),
             ]
@@ -132,8 +132,10 @@ class Report:
         plain["verdict"] = self.verdict
         for file, result in zip(plain["files"], self.files, strict=True):
             file["verdict"] = result.verdict
-            file["scores"] = [score.to_dict() for score in result.scores]
-        plain["twins"] = {p: [score.to_dict() for score in t] for p, t in self.twins.items()}
+            file["results"] = [score.to_dict() for score in result.results]
+        plain["onnx_vs_tflite"] = {
+            p: [score.to_dict() for score in t] for p, t in self.onnx_vs_tflite.items()
+        }
         return _finite(plain)  # type: ignore[no-any-return]
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from edgekit.accuracy.tasks import Labels
 from edgekit.bundle.atomic import replacing
 from edgekit.data.samples import Array, DataError
-from edgekit.data.store import Store, Stored, read_npy
-from edgekit.diagnosis.error_sources import Sources
+from edgekit.data.store import ArrayWriter, StoredArrays, read_npy
+from edgekit.diagnosis.error_sources import ErrorSources
 from edgekit.diagnosis.layers import LayerResult
 
 SCHEMA = 1
@@ -25,7 +25,7 @@ _ARRAYS = ("original", "files", "labels")
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class RecordedFile:
     """One file on one device."""
 
     name: str
@@ -33,11 +33,11 @@ class Ran:
     format: str
     precision: str
     device: str
-    judged_as_float: bool
+    compared_as_float32: bool
     """A float32 file on the processor: it must match but for rounding."""
-    answers: Stored
+    answers: StoredArrays
     latency_ms: float | None = None
-    sources: Sources | None = None
+    error_sources: ErrorSources | None = None
     layers: tuple[LayerResult, ...] = ()
     faults: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -49,8 +49,8 @@ class Recording:
 
     model: str
     model_bytes: int
-    original: Stored
-    files: tuple[Ran, ...]
+    original: StoredArrays
+    files: tuple[RecordedFile, ...]
     labels: Labels
     numbers: tuple[int, ...]
     """The samples' numbers in the data."""
@@ -140,17 +140,19 @@ def load_recording(path: Path, scratch: Path) -> Recording:
             labels = {n: a for n, a in arrays.items() if n.partition("/")[0] == _LABELS}
             stores = {}
             for store in ("original", *(f"file {i}" for i in range(len(note["files"])))):
-                made = Store(scratch / store)
+                made = ArrayWriter(scratch / store)
                 made.add(
                     {n.partition("/")[2]: a for n, a in arrays.items() if n.startswith(f"{store}/")}
                 )
                 stores[store] = made.close()
         files = tuple(
-            Ran(
+            RecordedFile(
                 **{
                     **_tuples(told),
                     "answers": stores[f"file {i}"],
-                    "sources": Sources(**told["sources"]) if told["sources"] else None,
+                    "error_sources": ErrorSources(**told["error_sources"])
+                    if told["error_sources"]
+                    else None,
                     "layers": tuple(LayerResult(**_tuples(layer)) for layer in told["layers"]),
                 }
             )

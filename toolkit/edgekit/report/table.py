@@ -8,13 +8,13 @@ from rich.table import Table
 from rich.text import Text
 
 from edgekit.accuracy.formatting import decibel, figure, percent
-from edgekit.accuracy.scores import Measure, Score
+from edgekit.accuracy.results import MetricValue, OutputResult
 from edgekit.diagnosis.layers import worst_layers
 from edgekit.report.result import Report
 
 _TITLES = {"top1": "accu-\nracy"}
 _LAYERS, _LEAST = 8, 0.01  # as many layers as are of interest, if they add as much
-_STYLE = {"holds": "green", "fails": "bold red", "not proven": "yellow"}
+_STYLE = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
 
 
 def render(report: Report, *, worst: int = 0) -> RenderableType:
@@ -24,12 +24,12 @@ def render(report: Report, *, worst: int = 0) -> RenderableType:
         report: of ``convert`` or ``validate``.
         worst: how many of the samples that changed most to list.
     """
-    scores = [file.worst_score for file in report.files]
+    scores = [file.worst_result for file in report.files]
     has_answers = any(s.agreement is not None for s in scores)
     own = [_own(score) for score in scores]
     titles = report.titles
     names = {m.metric for m in own if m}
-    several = any(len(file.scores) > 1 for file in report.files)
+    several = any(len(file.results) > 1 for file in report.files)
     timed = any(file.latency_ms is not None for file in report.files)
     floats = {f.format: f.bytes for f in report.files if f.precision == "float32"}
 
@@ -104,9 +104,9 @@ def size(count: int) -> str:
 
 
 def _heading(report: Report) -> str:
-    judged = f"judged on {report.judged_on:,} samples"
+    judged = f"judged on {report.evaluated_on:,} samples"
     if report.calibrated_on:
-        judged = f"calibrated on {report.calibrated_on:,} and judged on {report.judged_on:,} other samples"
+        judged = f"calibrated on {report.calibrated_on:,} and judged on {report.evaluated_on:,} other samples"
     return f"{report.model}: {judged} of {report.data}"
 
 
@@ -115,19 +115,19 @@ def _words(report: Report) -> Iterator[RenderableType]:
     titles = report.titles
     alike: dict[tuple[str, str], list[str]] = {}
     for file in report.files if report.shippable else ():
-        for score in file.scores:
+        for score in file.results:
             if score.reason:
                 where = (
                     f"{titles[file.title]} ({score.output})"
-                    if len(file.scores) > 1
+                    if len(file.results) > 1
                     else titles[file.title]
                 )
                 alike.setdefault((score.verdict, score.reason), []).append(where)
         for fault in file.faults:
-            alike.setdefault(("fails", fault), []).append(titles[file.title])
-    for (verdict, reason), names in sorted(alike.items(), key=lambda told: told[0][0] != "fails"):
+            alike.setdefault(("fail", fault), []).append(titles[file.title])
+    for (verdict, reason), names in sorted(alike.items(), key=lambda told: told[0][0] != "fail"):
         yield Text(f"{verdict}: {', '.join(names)}: {reason}", _STYLE[verdict])
-    for precision, twins in report.twins.items():
+    for precision, twins in report.onnx_vs_tflite.items():
         if precision != "float32":
             yield Text(f"both {precision} files {_alike(twins)}")
     for warning in dict.fromkeys(
@@ -138,7 +138,7 @@ def _words(report: Report) -> Iterator[RenderableType]:
         yield Text(f"note: {note}", style="dim")
 
 
-def _alike(scores: tuple[Score, ...]) -> str:
+def _alike(scores: tuple[OutputResult, ...]) -> str:
     """How near the ONNX file is to the TFLite file."""
     farthest = min(scores, key=lambda s: s.sqnr_db)
     if isinf(farthest.sqnr_db):
@@ -148,9 +148,9 @@ def _alike(scores: tuple[Score, ...]) -> str:
     return f"{same}are {farthest.sqnr_db:.0f} dB from each other"
 
 
-def _own(score: Score) -> Measure | None:
+def _own(score: OutputResult) -> MetricValue | None:
     """The task's own metric, where it is measured against labels."""
-    return next((m for m in score.measures if m.original is not None), None)
+    return next((m for m in score.metrics if m.original is not None), None)
 
 
 def _more_measures(report: Report) -> Iterator[RenderableType]:
@@ -158,15 +158,15 @@ def _more_measures(report: Report) -> Iterator[RenderableType]:
     rows = [
         (file, score, measure)
         for file in report.files
-        for score in file.scores
-        for measure in score.measures
+        for score in file.results
+        for measure in score.metrics
         if measure.metric not in ("agreement", "sqnr", "max_error")
-        and (len(score.measures) > 1 or len(file.scores) > 1)
-        and (measure is not _own(score) or len(file.scores) > 1)
+        and (len(score.metrics) > 1 or len(file.results) > 1)
+        and (measure is not _own(score) or len(file.results) > 1)
     ]
     if not rows:
         return
-    several = any(len(file.scores) > 1 for file in report.files)
+    several = any(len(file.results) > 1 for file in report.files)
     titles = report.titles
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("file", overflow="fold")
@@ -195,9 +195,10 @@ def _more_measures(report: Report) -> Iterator[RenderableType]:
 def _sources(report: Report) -> Iterator[RenderableType]:
     """Whose error it is, of files that are more than a conversion."""
     told = [
-        (file, file.sources)
+        (file, file.error_sources)
         for file in report.files
-        if file.sources and (file.sources.quantization_db, file.sources.runtime_db) != (None, None)
+        if file.error_sources
+        and (file.error_sources.quantization_db, file.error_sources.runtime_db) != (None, None)
     ]
     if not told:
         return
@@ -250,13 +251,13 @@ def _layers(report: Report) -> Iterator[RenderableType]:
 def _samples(report: Report, worst: int) -> Iterator[RenderableType]:
     titles = report.titles
     for file in report.files:
-        for evidence in file.evidence:
+        for evidence in file.differences:
             rounded = file.precision == "float32"  # what float32 rounds otherwise is no news
-            changed = [w for w in evidence.worst if w.flipped or (w.error and not rounded)][:worst]
+            changed = [w for w in evidence.worst if w.changed or (w.error and not rounded)][:worst]
             if not changed:
                 continue
             table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-            output = f" ({evidence.output})" if len(file.evidence) > 1 else ""
+            output = f" ({evidence.output})" if len(file.differences) > 1 else ""
             for title in (
                 f"sample, worst of\n{titles[file.title]}{output}",
                 "label",
@@ -266,7 +267,7 @@ def _samples(report: Report, worst: int) -> Iterator[RenderableType]:
                 table.add_column(title)
             table.add_column("error", justify="right", no_wrap=True)
             for sample in changed:
-                after = Text(sample.after, "bold" if sample.flipped else "")
+                after = Text(sample.after, "bold" if sample.changed else "")
                 row = (
                     str(sample.number),
                     sample.label,
@@ -279,7 +280,7 @@ def _samples(report: Report, worst: int) -> Iterator[RenderableType]:
             yield table
             if evidence.classes:
                 yield Text(
-                    f"{evidence.flipped:,} of {report.judged_on:,} samples are answered otherwise"
+                    f"{evidence.changed:,} of {report.evaluated_on:,} samples are answered otherwise"
                 )
 
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 import numpy as np
 
 from edgekit.data.samples import Array
-from edgekit.data.store import Stored
+from edgekit.data.store import StoredArrays
 
 _LEAST, _MOST = 4, 160  # pixels of a side
 
 
-def pictures(samples: Stored, rows: Iterable[int]) -> dict[int, str]:
+def pictures(samples: StoredArrays, rows: Iterable[int]) -> dict[int, str]:
     """Samples as data URIs of PNG files, by row; none where the inputs are no images.
 
     An input is an image where it alone has height, width and 1, 3 or 4 channels. Values of 0..1 and of

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.accuracy.limits import Limits
-from edgekit.accuracy.scores import Score, compare
+from edgekit.accuracy.results import OutputResult, compare
 from edgekit.accuracy.tasks import find_tasks
 from edgekit.bundle.environment import processor, versions
 from edgekit.bundle.folder import (
@@ -24,7 +24,7 @@ from edgekit.bundle.manifest import manifest
 from edgekit.data.images import Images
 from edgekit.data.open import RANDOM, check_data, open_rows
 from edgekit.data.samples import Array, DataError
-from edgekit.data.split import DEFAULT_CALIBRATION, Samples, set_aside
+from edgekit.data.split import DEFAULT_CALIBRATION, SampleSplit, set_aside
 from edgekit.diagnosis import input_checks
 from edgekit.inference.latency import latencies
 from edgekit.inference.record import record
@@ -83,7 +83,7 @@ class _Found:
     """What the child process sends back."""
 
     files: tuple[FileResult, ...]
-    twins: dict[str, tuple[Score, ...]]
+    onnx_vs_tflite: dict[str, tuple[OutputResult, ...]]
     ends: dict[str, tuple[list[TensorSpec], list[TensorSpec]]]
     conversion: Conversion
     warnings: tuple[str, ...]
@@ -157,9 +157,9 @@ def convert(
         source = _as_source(model, scratch)
         log = output / FAILED_LOG  # its name until all is well
         log.write_bytes(b"")
-        sets: list[Samples] = []
+        sets: list[SampleSplit] = []
 
-        def read_samples(inputs: list[TensorSpec]) -> Samples:
+        def read_samples(inputs: list[TensorSpec]) -> SampleSplit:
             progress("reading samples")
             rows = open_rows(RANDOM if data is None else data, inputs, images)
             calibrated = samples if CALIBRATED & set(options.precisions) else 0
@@ -243,7 +243,7 @@ def _work(
     scratch: Path,
     *,
     progress: Progress,
-    ask: Callable[[list[TensorSpec]], Samples],
+    ask: Callable[[list[TensorSpec]], SampleSplit],
 ) -> _Found:
     """All that needs TensorFlow or runs native code; in a child process."""
     progress("loading TensorFlow and the model")
@@ -288,7 +288,7 @@ def _work(
         )
         for key, stored in answers.items()
     }
-    twins: dict[str, tuple[Score, ...]] = {
+    onnx_vs_tflite: dict[str, tuple[OutputResult, ...]] = {
         precision: compare(answers["tflite", precision], stored, tasks, None, Limits())
         for (form, precision), stored in answers.items()
         if form == "onnx" and ("tflite", precision) in answers
@@ -299,7 +299,7 @@ def _work(
         FileResult(
             name=path.name,
             bytes=sum(p.stat().st_size for p in (path, data_file(path)) if p.exists()),
-            scores=scores[key],
+            results=scores[key],
             format=key[0],
             precision=key[1],
             latency_ms=times[key],
@@ -309,11 +309,11 @@ def _work(
         )
         for key, path in paths.items()
     )
-    warnings += twins_apart(files) if conversion.alike else ()
+    warnings += format_gap(files) if conversion.alike else ()
     if conversion.graph is not None:
         seen = ranges_over(conversion.graph, replace(held_out, count=min(_SEEN, len(held_out))))
         warnings += input_checks.outside_range(conversion.ranges, seen)
-    return _Found(files, twins, ends, conversion, tuple(warnings))
+    return _Found(files, onnx_vs_tflite, ends, conversion, tuple(warnings))
 
 
 def _times(paths: Mapping[Target, Path], inputs: Mapping[str, Array]) -> dict[Target, float]:
@@ -338,7 +338,7 @@ def _how_to_look(model: Any, output: Path) -> str:
 
 
 def _report(
-    source: str, model: Any, output: Path, samples: Samples, found: _Found, data: Any
+    source: str, model: Any, output: Path, samples: SampleSplit, found: _Found, data: Any
 ) -> Report:
     path = Path(source)
     shippable = samples.source != RANDOM
@@ -352,9 +352,9 @@ def _report(
         files=found.files,
         data=samples.source,
         calibrated_on=len(samples.calibration) if samples.calibration else 0,
-        judged_on=len(samples.held_out),
+        evaluated_on=len(samples.held_out),
         shippable=shippable,
-        twins=found.twins,
+        onnx_vs_tflite=found.onnx_vs_tflite,
         output=str(output),
         warnings=tuple(warnings),
         notes=(
@@ -362,7 +362,7 @@ def _report(
             *slower_in_words(found.files),
             *(
                 [f"{_how_to_look(model, output)} says which layers stray, and why"]
-                if shippable and any(file.verdict == "fails" for file in found.files)
+                if shippable and any(file.verdict == "fail" for file in found.files)
                 else []
             ),
         ),
@@ -391,11 +391,11 @@ def _size(path: Path) -> int:
 _APART = 1.5  # dB
 
 
-def twins_apart(files: Sequence[FileResult]) -> Iterator[str]:
+def format_gap(files: Sequence[FileResult]) -> Iterator[str]:
     """Files of one precision and two formats of which one strays farther than the other."""
     for file in files:
         for other in files:
-            apart = file.worst_score.sqnr_db - other.worst_score.sqnr_db
+            apart = file.worst_result.sqnr_db - other.worst_result.sqnr_db
             if file.precision == other.precision == "int8" and apart > _APART:
                 yield (
                     f"{other.name} strays {apart:.0f} dB farther from the original than {file.name}, "

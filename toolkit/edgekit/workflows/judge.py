@@ -6,16 +6,16 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from edgekit.accuracy.limits import Limits
-from edgekit.accuracy.scores import Score, compare
+from edgekit.accuracy.results import OutputResult, compare
 from edgekit.accuracy.tasks import find_tasks
 from edgekit.diagnosis.changed_samples import gather
 from edgekit.report.result import FileResult, Report, slower_in_words
-from edgekit.report.saved_outputs import Ran, Recording, _labels_by_name
+from edgekit.report.saved_outputs import RecordedFile, Recording, _labels_by_name
 
 _FAR_OFF = 10.0  # dB: an error of a third of the signal
 
 
-def judge_recording(
+def judge(
     recording: Recording, limits: Limits, *, metrics: Sequence[str] = (), worst: int = 10
 ) -> Report:
     """Holds every file's outputs against limits.
@@ -39,7 +39,7 @@ def judge_recording(
             recording.labels,
             limits,
             metrics=metrics,
-            is_float=ran.judged_as_float,
+            is_float=ran.compared_as_float32,
         )
         evidence = tuple(
             gather(
@@ -58,15 +58,15 @@ def judge_recording(
             FileResult(
                 name=ran.name,
                 bytes=ran.bytes,
-                scores=scores,
+                results=scores,
                 format=ran.format,
                 precision=ran.precision,
                 latency_ms=ran.latency_ms,
                 latency_ratio=_ratio(ran, recording.files),
                 device=ran.device,
-                sources=ran.sources,
+                error_sources=ran.error_sources,
                 layers=ran.layers,
-                evidence=evidence,
+                differences=evidence,
                 faults=ran.faults,
                 warnings=(*ran.warnings, *_broken(ran, scores)),
             )
@@ -77,7 +77,7 @@ def judge_recording(
         files=tuple(results),
         data=recording.data,
         calibrated_on=0,
-        judged_on=len(recording.original),
+        evaluated_on=len(recording.original),
         shippable=recording.shippable,
         warnings=recording.warnings,
         notes=tuple(slower_in_words(results)),
@@ -87,10 +87,10 @@ def judge_recording(
     )
 
 
-def _broken(ran: Ran, scores: Sequence[Score]) -> Iterator[str]:
+def _broken(ran: RecordedFile, scores: Sequence[OutputResult]) -> Iterator[str]:
     """Outputs that are far off although the answers agree: on other samples they might not."""
     for score in scores:
-        if score.verdict != "fails" and score.task != "values" and score.sqnr_db < _FAR_OFF:
+        if score.verdict != "fail" and score.task != "values" and score.sqnr_db < _FAR_OFF:
             yield (
                 f"{ran.name}: output {score.output!r} strays {score.sqnr_db:.1f} dB, although the answers "
                 "agree: that is more than quantization does. --per-layer says where it comes from"
@@ -105,7 +105,7 @@ def _fingerprint(recording: Recording) -> str:
     return digest.hexdigest()[:16]
 
 
-def _ratio(ran: Ran, files: Sequence[Ran]) -> float | None:
+def _ratio(ran: RecordedFile, files: Sequence[RecordedFile]) -> float | None:
     """The file's latency against that of the float32 file of the same format, where both are there."""
     for other in files:
         whole = other.precision == "float32" and (other.format, other.device) == (

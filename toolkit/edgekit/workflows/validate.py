@@ -15,17 +15,23 @@ from edgekit.bundle.folder import MANIFEST, read_manifest, sha256
 from edgekit.data.images import Images
 from edgekit.data.open import RANDOM, check_data, open_rows
 from edgekit.data.samples import DataError
-from edgekit.data.split import MOST_HELD_OUT, Samples, set_aside
+from edgekit.data.split import MOST_HELD_OUT, SampleSplit, set_aside
 from edgekit.diagnosis import input_checks
-from edgekit.diagnosis.error_sources import Separation
+from edgekit.diagnosis.error_sources import ErrorAttribution
 from edgekit.diagnosis.layers import LayerResult, compare_layers
 from edgekit.inference.latency import latencies
 from edgekit.inference.record import record
 from edgekit.inference.tensor_names import Renamed, renamed
 from edgekit.report.result import Report
-from edgekit.report.saved_outputs import Ran, Recording, check_saved, load_recording, save_recording
+from edgekit.report.saved_outputs import (
+    RecordedFile,
+    Recording,
+    check_saved,
+    load_recording,
+    save_recording,
+)
 from edgekit.report.thumbnails import pictures
-from edgekit.workflows.judge import judge_recording
+from edgekit.workflows.judge import judge
 from edgekit.workflows.worker import run_in_worker
 from edgekit_converters import (
     ConversionError,
@@ -119,13 +125,13 @@ def validate(
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         scratch = Path(folder)
 
-        def read_samples(inputs: list[TensorSpec]) -> Samples:
+        def read_samples(inputs: list[TensorSpec]) -> SampleSplit:
             progress("reading samples")
             rows = open_rows(data, inputs, images or _images_of(files))
             sets.append(set_aside(rows, scratch / "samples", calibration=0, held_out=samples))
             return sets[0]
 
-        sets: list[Samples] = []
+        sets: list[SampleSplit] = []
         noise = log or scratch / "log"
         try:
             recording: Recording = run_in_worker(
@@ -146,8 +152,8 @@ def validate(
             error.add_note(f"What the libraries printed is in {noise}.")
             raise
         progress("judging")
-        report = judge_recording(recording, plan.limits, metrics=metrics, worst=worst)
-        shown = {w.row for file in report.files for e in file.evidence for w in e.worst}
+        report = judge(recording, plan.limits, metrics=metrics, worst=worst)
+        shown = {w.row for file in report.files for e in file.differences for w in e.worst}
         drawn = pictures(sets[0].held_out, shown)
         if save is not None:
             save_recording(replace(recording, pictures=drawn), Path(save))
@@ -168,7 +174,7 @@ def validate_saved(
     """
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         recording = load_recording(Path(path), Path(folder))
-        return judge_recording(recording, limits or Limits(), metrics=metrics, worst=worst)
+        return judge(recording, limits or Limits(), metrics=metrics, worst=worst)
 
 
 def _files(candidates: Sequence[str | Path]) -> tuple[Path, ...]:
@@ -198,7 +204,7 @@ def _work(
     scratch: Path,
     *,
     progress: Progress,
-    ask: Callable[[list[TensorSpec]], Samples],
+    ask: Callable[[list[TensorSpec]], SampleSplit],
 ) -> Recording:
     """All that runs models; in a child process."""
     progress(f"opening {plan.source}")
@@ -212,9 +218,9 @@ def _work(
     held_out = samples.held_out
     progress(f"running {plan.source} on {len(held_out)} samples")
     outputs = record(original, held_out, scratch / "original")
-    separation = Separation(original, outputs, held_out, scratch, _float_files(plan))
+    separation = ErrorAttribution(original, outputs, held_out, scratch, _float_files(plan))
     sessions: dict[str, Renamed] = {}
-    files: list[Ran] = []
+    files: list[RecordedFile] = []
     for path in plan.files:
         for device in plan.devices:
             where = f" on {device}" if device != "cpu" else ""
@@ -226,15 +232,15 @@ def _work(
             sources, faults = separation.of(path, answers, device)
             precision = _precision(path)
             files.append(
-                Ran(
+                RecordedFile(
                     name=str(path),
                     bytes=path.stat().st_size,
                     format=path.suffix[1:],
                     precision=precision,
                     device="" if device == "cpu" else session.device,
-                    judged_as_float=precision == _FLOAT and device == "cpu",
+                    compared_as_float32=precision == _FLOAT and device == "cpu",
                     answers=answers,
-                    sources=sources,
+                    error_sources=sources,
                     faults=faults,
                     warnings=(
                         *input_checks.input_ranges(path, held_out),
@@ -259,12 +265,12 @@ def _work(
         warnings=(*samples.warnings, *input_checks.image_range(layers, original, samples, outputs)),
         environment={"versions": versions(), "processor": processor()},
     )
-    report = judge_recording(recording, plan.limits, metrics=plan.metrics, worst=0)
+    report = judge(recording, plan.limits, metrics=plan.metrics, worst=0)
     return replace(
         recording,
         files=tuple(
             replace(ran, layers=_layers(ran, plan, model, samples, scratch, progress))
-            if (result.verdict == "fails" if plan.per_layer is None else plan.per_layer)
+            if (result.verdict == "fail" if plan.per_layer is None else plan.per_layer)
             else ran
             for ran, result in zip(files, report.files, strict=True)
         ),
@@ -272,7 +278,12 @@ def _work(
 
 
 def _layers(
-    ran: Ran, plan: _Plan, model: Any, samples: Samples, scratch: Path, progress: Progress
+    ran: RecordedFile,
+    plan: _Plan,
+    model: Any,
+    samples: SampleSplit,
+    scratch: Path,
+    progress: Progress,
 ) -> tuple[LayerResult, ...]:
     """A quantized file's layers against those of its float file, which is made where there is none."""
     path = Path(ran.name)

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.accuracy.estimates import Figure
+from edgekit.accuracy.estimates import Estimate
 from edgekit.accuracy.limits import Limit, Limits, check_outputs
 from edgekit.accuracy.metrics import Metric, find_metric
 from edgekit.accuracy.statistics import Interval, Verdict, worst
 from edgekit.accuracy.tasks import Labels, Task, labels_of, scores, truth
-from edgekit.accuracy.verdicts import Judgement, hold, not_numbers
+from edgekit.accuracy.verdicts import LimitResult, hold, not_finite
 from edgekit.data.samples import Array, DataError
-from edgekit.data.store import Stored
+from edgekit.data.store import StoredArrays
 
 _BATCH = 32
 _MANY = 20  # classes, from which on the five best are of interest
@@ -22,7 +22,7 @@ _WIDE = 16  # values, from which on a vector without labels is taken for an embe
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class MetricValue:
     """One metric of one output."""
 
     metric: str
@@ -36,7 +36,7 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class OutputResult:
     """How far one output strays from the original's."""
 
     output: str
@@ -47,33 +47,33 @@ class Score:
     max_error: float
     agreement: float | None
     """The share of samples with the original's answer, where the task has answers."""
-    measures: tuple[Measure, ...]
+    metrics: tuple[MetricValue, ...]
     """The first is the task's own."""
-    judgements: tuple[Judgement, ...] = ()
+    limit_results: tuple[LimitResult, ...] = ()
     rows: Array | None = field(default=None, repr=False, compare=False)
     """What the task's own metric keeps of each sample; not in a report's ``to_dict``."""
 
     @property
     def verdict(self) -> Verdict:
         """The worst of its limits' verdicts."""
-        return worst([j.verdict for j in self.judgements])
+        return worst([j.verdict for j in self.limit_results])
 
     @property
     def reason(self) -> str:
         """What does not hold, in words."""
-        told = [j for j in self.judgements if j.verdict != "holds"]
-        return "; ".join(j.reason for j in sorted(told, key=lambda j: j.verdict != "fails"))
+        told = [j for j in self.limit_results if j.verdict != "pass"]
+        return "; ".join(j.reason for j in sorted(told, key=lambda j: j.verdict != "fail"))
 
     @property
     def accuracy(self) -> float | None:
         """The share of right answers, where there are labels."""
-        found = self.measure("top1")
+        found = self.metric("top1")
         return None if found is None else found.value
 
     @property
     def original_accuracy(self) -> float | None:
         """The original's."""
-        found = self.measure("top1")
+        found = self.metric("top1")
         return None if found is None else found.original
 
     def to_dict(self) -> dict[str, Any]:
@@ -82,21 +82,21 @@ class Score:
         del plain["rows"]
         return {**plain, "verdict": self.verdict, "reason": self.reason}
 
-    def measure(self, metric: str) -> Measure | None:
+    def metric(self, metric: str) -> MetricValue | None:
         """The figure of a metric, where it was taken."""
-        return next((m for m in self.measures if m.metric == metric), None)
+        return next((m for m in self.metrics if m.metric == metric), None)
 
 
 def compare(
-    original: Stored,
-    candidate: Stored,
+    original: StoredArrays,
+    candidate: StoredArrays,
     tasks: Mapping[str, Task],
     labels: Labels,
     limits: Limits,
     *,
     metrics: Sequence[str] = (),
     is_float: bool = False,
-) -> tuple[Score, ...]:
+) -> tuple[OutputResult, ...]:
     """Scores each output of a file against the original's, both from ``record``.
 
     Args:
@@ -174,10 +174,10 @@ class _Kept:
             if metric.against == "labels":
                 self.before[name].append(metric.rows(*before))
 
-    def score(self, limits: Limits, asked: Sequence[str], is_float: bool) -> Score:
+    def score(self, limits: Limits, asked: Sequence[str], is_float: bool) -> OutputResult:
         """The figures, and what they mean to the limits."""
         figures = {
-            name: Figure(name, metric, *self._rows(name)) for name, metric in self.metrics.items()
+            name: Estimate(name, metric, *self._rows(name)) for name, metric in self.metrics.items()
         }
         sqnr = figures["sqnr"].value
         judged = [
@@ -185,22 +185,22 @@ class _Kept:
             for limit in self._limits(limits, is_float)
         ]
         if sqnr == -inf and not isfinite(float(figures["sqnr"].after[:, 1].sum())):
-            judged.append(not_numbers())
+            judged.append(not_finite())
         shown = [
             n
             for n in figures
             if n in asked or n in self.own or n in {j.limit.metric for j in judged}
         ]
         agreement = figures.get("agreement")
-        return Score(
+        return OutputResult(
             output=self.name,
             task=self.task,
             samples=len(figures["sqnr"].after),
             sqnr_db=sqnr,
             max_error=figures["max_error"].value,
             agreement=agreement.value if agreement else None,
-            measures=tuple(_measure(figures[n], n in asked or n == self.own[0]) for n in shown),
-            judgements=tuple(judged),
+            metrics=tuple(_measure(figures[n], n in asked or n == self.own[0]) for n in shown),
+            limit_results=tuple(judged),
             rows=figures[self.own[0]].after,
         )
 
@@ -228,11 +228,11 @@ class _Kept:
         return [Limit("min", limits.min_sqnr, "sqnr"), *also]
 
 
-def _measure(figure: Figure, with_interval: bool) -> Measure:
+def _measure(figure: Estimate, with_interval: bool) -> MetricValue:
     interval = None
     if with_interval:
         interval = figure.value_interval() if figure.before is None else figure.drop_interval()
-    return Measure(figure.name, figure.value, figure.original, figure.drop, interval)
+    return MetricValue(figure.name, figure.value, figure.original, figure.drop, interval)
 
 
 def _own_metrics(task: Task, shape: tuple[int, ...], labelled: bool) -> tuple[str, ...]:

@@ -12,17 +12,17 @@ from scipy.special import softmax
 from scipy.stats import binomtest
 
 from edgekit.accuracy.limits import Limits, read_limits
-from edgekit.accuracy.scores import Score, compare
+from edgekit.accuracy.results import OutputResult, compare
 from edgekit.accuracy.statistics import Verdict, drop_interval, share_interval
 from edgekit.accuracy.tasks import Labels, find_tasks
 from edgekit.data.samples import DataError
-from edgekit.data.store import Store, Stored
+from edgekit.data.store import ArrayWriter, StoredArrays
 
 Array = npt.NDArray[Any]
 
 
-def stored(folder: Path, outputs: dict[str, Array]) -> Stored:
-    store = Store(folder)
+def stored(folder: Path, outputs: dict[str, Array]) -> StoredArrays:
+    store = ArrayWriter(folder)
     store.add(outputs)
     return store.close()
 
@@ -34,7 +34,7 @@ def scores(
     folder: Path,
     limits: Limits | None = None,
     **options: Any,
-) -> tuple[Score, ...]:
+) -> tuple[OutputResult, ...]:
     """What ``compare`` says of an original's outputs and a file's."""
     both = (x if isinstance(x, dict) else {"y": x} for x in (before, after))
     original, candidate = (
@@ -84,8 +84,8 @@ def regression(count: int, noise: float, columns: int = 1) -> tuple[Array, Array
 
 @pytest.mark.parametrize(
     ("lost", "won", "count", "limit", "verdict"),
-    [(5, 2, 1000, "1%", "holds"), (20, 5, 1000, "1%", "not proven"), (40, 5, 1000, "1%", "fails"),
-     (20, 5, 1000, "3%", "holds"), (0, 0, 100, "1%", "not proven"), (0, 9, 100, "1%", "holds")],
+    [(5, 2, 1000, "1%", "pass"), (20, 5, 1000, "1%", "inconclusive"), (40, 5, 1000, "1%", "fail"),
+     (20, 5, 1000, "3%", "pass"), (0, 0, 100, "1%", "inconclusive"), (0, 9, 100, "1%", "pass")],
 )  # fmt: skip
 def test_a_classifier_is_judged_by_the_answers_that_it_loses(
     lost: int, won: int, count: int, limit: str, verdict: Verdict, tmp_path: Path
@@ -93,24 +93,24 @@ def test_a_classifier_is_judged_by_the_answers_that_it_loses(
     before, after, labels = classifier(lost, won, count - lost - won - 10, 10)
     (score,) = scores(before, after, labels, tmp_path, read_limits(limit))
 
-    (judged,) = score.judgements
+    (judged,) = score.limit_results
     assert (score.verdict, judged.verdict, judged.limit.metric) == (verdict, verdict, "top1")
     assert judged.observed == pytest.approx((lost - won) / count)
     assert judged.interval == drop_interval(lost, won, count)
-    assert score.measures[0].metric == "top1"
-    assert score.measures[0].interval == judged.interval
+    assert score.metrics[0].metric == "top1"
+    assert score.metrics[0].interval == judged.interval
     assert score.accuracy == pytest.approx((count - 10 - lost) / count)
     assert score.original_accuracy == pytest.approx((count - 10 - won) / count)
     assert score.agreement == pytest.approx(1 - (lost + won) / count)
     assert (score.task, score.samples) == ("classes", count)
     expected = binomtest(lost, lost + won).pvalue if lost + won else 1.0
     assert judged.p_value == pytest.approx(expected)
-    assert bool(judged.needed) == (verdict == "not proven")
-    assert bool(score.reason) == (verdict != "holds")
+    assert bool(judged.needed) == (verdict == "inconclusive")
+    assert bool(score.reason) == (verdict != "pass")
 
 
 @pytest.mark.parametrize(
-    ("shift", "verdict"), [(0.0, "not proven"), (0.3, "fails")]
+    ("shift", "verdict"), [(0.0, "inconclusive"), (0.3, "fail")]
 )  # fmt: skip
 def test_yes_or_no_is_judged_alike(shift: float, verdict: Verdict, tmp_path: Path) -> None:
     random = np.random.default_rng(2)
@@ -120,11 +120,11 @@ def test_yes_or_no_is_judged_alike(shift: float, verdict: Verdict, tmp_path: Pat
     (score,) = scores(before, after, labels, tmp_path)
 
     assert (score.task, score.verdict) == ("binary", verdict)
-    assert [m.metric for m in score.measures[:3]] == ["top1", "roc_auc", "f1"]
+    assert [m.metric for m in score.metrics[:3]] == ["top1", "roc_auc", "f1"]
 
 
 @pytest.mark.parametrize(
-    ("count", "noise", "verdict"), [(60, 0.05, "holds"), (60, 0.4, "not proven"), (60, 4, "fails")]
+    ("count", "noise", "verdict"), [(60, 0.05, "pass"), (60, 0.4, "inconclusive"), (60, 4, "fail")]
 )
 def test_masks_are_judged_by_mean_iou(
     count: int, noise: float, verdict: Verdict, tmp_path: Path
@@ -132,13 +132,13 @@ def test_masks_are_judged_by_mean_iou(
     before, after, labels = masks(count, noise, 3)
     (score,) = scores(before, after, labels, tmp_path)
 
-    assert [m.metric for m in score.measures[:2]] == ["mean_iou", "top1"]
-    (judged,) = score.judgements
+    assert [m.metric for m in score.metrics[:2]] == ["mean_iou", "top1"]
+    (judged,) = score.limit_results
     assert (judged.limit.metric, judged.verdict) == ("mean_iou", verdict), judged
     assert judged.interval[0] <= judged.observed <= judged.interval[1]
 
 
-@pytest.mark.parametrize(("noise", "verdict"), [(0.1, "holds"), (0.9, "not proven"), (8, "fails")])
+@pytest.mark.parametrize(("noise", "verdict"), [(0.1, "pass"), (0.9, "inconclusive"), (8, "fail")])
 @pytest.mark.parametrize("columns", [1, 3])
 def test_a_regression_is_judged_by_r2(
     noise: float, verdict: Verdict, columns: int, tmp_path: Path
@@ -146,13 +146,13 @@ def test_a_regression_is_judged_by_r2(
     before, after, labels = regression(120, noise, columns)
     (score,) = scores(before, after, labels, tmp_path)
 
-    assert [m.metric for m in score.measures] == ["r2", "rmse", "mae"]
+    assert [m.metric for m in score.metrics] == ["r2", "rmse", "mae"]
     assert score.agreement is None
-    (judged,) = score.judgements
+    (judged,) = score.limit_results
     assert (judged.limit.metric, judged.verdict) == ("r2", verdict), judged
 
 
-@pytest.mark.parametrize(("noise", "verdict"), [(0.02, "holds"), (0.5, "fails")])
+@pytest.mark.parametrize(("noise", "verdict"), [(0.02, "pass"), (0.5, "fail")])
 def test_an_embedding_without_labels_is_judged_by_its_sqnr(
     noise: float, verdict: Verdict, tmp_path: Path
 ) -> None:
@@ -162,9 +162,9 @@ def test_an_embedding_without_labels_is_judged_by_its_sqnr(
     (score,) = scores(before, after, None, tmp_path)
 
     assert score.verdict == verdict
-    assert [m.metric for m in score.measures] == ["sqnr", "cosine"]
+    assert [m.metric for m in score.metrics] == ["sqnr", "cosine"]
     assert score.sqnr_db == pytest.approx(-20 * math.log10(noise), abs=0.5)
-    if verdict == "fails":
+    if verdict == "fail":
         assert re.fullmatch(
             r"sqnr is \d\.\d dB, 95% interval \d\.\d dB to \d\.\d dB, limit at least 20\.0 dB",
             score.reason,
@@ -177,12 +177,12 @@ def test_sqnr_near_its_limit_on_few_samples_is_not_proven(tmp_path: Path) -> Non
     after = before + random.normal(0, 0.095, before.shape)
     (score,) = scores(before, after, None, tmp_path)
 
-    assert score.verdict == "not proven"
-    assert [m.metric for m in score.measures] == ["sqnr"], "three values are no embedding"
+    assert score.verdict == "inconclusive"
+    assert [m.metric for m in score.metrics] == ["sqnr"], "three values are no embedding"
 
 
 @pytest.mark.parametrize(
-    ("changed", "count", "verdict"), [(0, 300, "holds"), (5, 300, "not proven"), (30, 300, "fails")]
+    ("changed", "count", "verdict"), [(0, 300, "pass"), (5, 300, "inconclusive"), (30, 300, "fail")]
 )
 def test_without_labels_answers_that_change_count(
     changed: int, count: int, verdict: Verdict, tmp_path: Path
@@ -190,9 +190,9 @@ def test_without_labels_answers_that_change_count(
     before, after, _ = classifier(changed, 0, count - changed, 0)
     (score,) = scores(before, after, None, tmp_path)
 
-    assert (score.verdict, score.measures[0].metric) == (verdict, "agreement")
+    assert (score.verdict, score.metrics[0].metric) == (verdict, "agreement")
     assert score.agreement == pytest.approx(1 - changed / count)
-    if verdict == "fails":
+    if verdict == "fail":
         assert score.reason.startswith("answers changed: 10.0%, 95% interval ")
         assert "limit 2.0%" in score.reason
 
@@ -201,8 +201,8 @@ def test_a_share_of_changed_answers_is_never_below_none(tmp_path: Path) -> None:
     before, after, _ = classifier(0, 0, 60, 0)
     (score,) = scores(before, after, None, tmp_path)
 
-    (judged,) = score.judgements
-    assert judged.verdict == "not proven"
+    (judged,) = score.limit_results
+    assert judged.verdict == "inconclusive"
     assert 0 <= judged.interval[0] <= judged.interval[1] <= 1
     assert "-" not in score.reason.partition("95% interval")[2].partition(",")[0]
 
@@ -211,7 +211,7 @@ def test_of_many_classes_the_five_best_are_of_interest(tmp_path: Path) -> None:
     before, after, labels = classifier(2, 2, 100, 0, classes=25)
     (score,) = scores(before, after, labels, tmp_path)
 
-    assert [m.metric for m in score.measures] == ["top1", "top5"]
+    assert [m.metric for m in score.metrics] == ["top1", "top5"]
 
 
 @pytest.mark.parametrize("shape", ["(n,)", "(n, 1)", "one-hot"])
@@ -221,7 +221,7 @@ def test_logits_are_a_classifier_where_the_labels_say_so(shape: str, tmp_path: P
     shaped = {"(n,)": labels, "(n, 1)": labels[:, np.newaxis], "one-hot": np.eye(4)[labels]}[shape]
     (score,) = scores(np.log(before), np.log(after), shaped, tmp_path)
 
-    assert (score.task, score.measures[0].metric) == ("classes", "top1")
+    assert (score.task, score.metrics[0].metric) == ("classes", "top1")
     assert score.accuracy == pytest.approx(61 / 66)
 
 
@@ -237,10 +237,10 @@ def test_masks_may_hold_what_counts_for_nothing(kind: str, any_: int, tmp_path: 
     (score,) = scores(before, after, labels, tmp_path)
 
     assert score.task == ("binary" if kind == "sigmoid" else "classes")
-    assert score.measures[0].metric == "mean_iou"
+    assert score.metrics[0].metric == "mean_iou"
     cut_before, cut_after = before[:, 1:], after[:, 1:]
     (without,) = scores(cut_before, cut_after, labels[:, 1:], tmp_path / "cut")
-    assert score.measures[0].value == pytest.approx(without.measures[0].value)
+    assert score.metrics[0].value == pytest.approx(without.metrics[0].value)
 
 
 def test_labels_that_are_texts_are_refused_in_words(tmp_path: Path) -> None:
@@ -264,18 +264,18 @@ def test_outputs_have_labels_and_verdicts_of_their_own(tmp_path: Path) -> None:
     before, after, labels = two_outputs()
     digit, emb = scores(before, after, labels, tmp_path)
 
-    assert (digit.output, digit.task, digit.verdict) == ("digit", "classes", "fails")
-    assert (emb.output, emb.task, emb.verdict) == ("emb", "values", "holds")
-    assert digit.measures[0].metric == "top1"
-    assert emb.measures[0].metric == "sqnr"
+    assert (digit.output, digit.task, digit.verdict) == ("digit", "classes", "fail")
+    assert (emb.output, emb.task, emb.verdict) == ("emb", "values", "pass")
+    assert digit.metrics[0].metric == "top1"
+    assert emb.metrics[0].metric == "sqnr"
 
 
 def test_labels_for_all_outputs_count_where_they_fit(tmp_path: Path) -> None:
     before, after, labels = two_outputs()
     digit, emb = scores(before, after, labels["digit"], tmp_path)
 
-    assert digit.measures[0].metric == "top1"
-    assert (emb.task, emb.measures[0].metric) == ("values", "sqnr")
+    assert digit.metrics[0].metric == "top1"
+    assert (emb.task, emb.metrics[0].metric) == ("values", "sqnr")
 
 
 def test_a_limit_may_be_of_one_output_alone(tmp_path: Path) -> None:
@@ -285,10 +285,10 @@ def test_a_limit_may_be_of_one_output_alone(tmp_path: Path) -> None:
     limits = read_limits(["f1@digit=50%", "top1@digit=50%"])
     digit, _, sign = scores(before, after, labels, tmp_path, limits)
 
-    assert [j.limit.metric for j in digit.judgements] == ["f1", "top1"]
-    assert digit.verdict == "holds"
-    assert [(j.limit.metric, j.limit.value) for j in sign.judgements] == [("top1", 0.01)]
-    assert sign.verdict == "fails"
+    assert [j.limit.metric for j in digit.limit_results] == ["f1", "top1"]
+    assert digit.verdict == "pass"
+    assert [(j.limit.metric, j.limit.value) for j in sign.limit_results] == [("top1", 0.01)]
+    assert sign.verdict == "fail"
 
 
 @pytest.mark.parametrize("limit", ["top1@emb=1%", "f1@emb=1%", "rmse@digit=1"])
@@ -348,7 +348,7 @@ def test_a_drop_in_another_metric_stands_beside_the_tasks_own(tmp_path: Path) ->
     before, after, labels = classifier(10, 8, 300, 5)
     (score,) = scores(before, after, labels, tmp_path, read_limits(["2%", "f1=3%"]))
 
-    assert [(j.limit.metric, j.limit.value) for j in score.judgements] == [
+    assert [(j.limit.metric, j.limit.value) for j in score.limit_results] == [
         ("top1", 0.02),
         ("f1", 0.03),
     ]
@@ -358,15 +358,15 @@ def test_a_word_on_the_tasks_own_metric_replaces_the_default(tmp_path: Path) -> 
     before, after, labels = classifier(10, 0, 300, 5)
     (score,) = scores(before, after, labels, tmp_path, read_limits("top1=8%"))
 
-    assert [(j.limit.metric, j.limit.value, j.verdict) for j in score.judgements] == [
-        ("top1", 0.08, "holds")
+    assert [(j.limit.metric, j.limit.value, j.verdict) for j in score.limit_results] == [
+        ("top1", 0.08, "pass")
     ]
 
 
 @pytest.mark.parametrize(
     ("limit", "verdict"),
-    [("rmse=0.5", "holds"), ("rmse=10%rel", "holds"), ("rmse=0.01%rel", "not proven"),
-     ("mae=1%", None), ("r2=20%rel", "holds")],
+    [("rmse=0.5", "pass"), ("rmse=10%rel", "pass"), ("rmse=0.01%rel", "inconclusive"),
+     ("mae=1%", None), ("r2=20%rel", "pass")],
 )  # fmt: skip
 def test_of_a_metric_that_is_no_share_a_drop_is_in_its_unit_or_a_part(
     limit: str, verdict: Verdict | None, tmp_path: Path
@@ -377,15 +377,15 @@ def test_of_a_metric_that_is_no_share_a_drop_is_in_its_unit_or_a_part(
             read_limits(limit)
         return
     (score,) = scores(before, after, labels, tmp_path, read_limits([limit, "50%"]))
-    judged = next(j for j in score.judgements if str(j.limit).endswith(limit))
+    judged = next(j for j in score.limit_results if str(j.limit).endswith(limit))
 
     assert judged.verdict == verdict, judged
     name = limit.partition("=")[0]
-    measure = score.measure(name)
+    measure = score.metric(name)
     assert measure is not None and measure.original is not None
     scale = measure.original if limit.endswith("rel") else 1
     assert judged.observed == pytest.approx(measure.drop / scale)
-    if verdict != "holds":
+    if verdict != "pass":
         assert "% of the original's (" in judged.reason
 
 
@@ -393,7 +393,7 @@ def test_a_relative_drop_in_accuracy_is_a_part_of_the_originals(tmp_path: Path) 
     before, after, labels = classifier(20, 0, 80, 100)  # 50% to 40%
     (score,) = scores(before, after, labels, tmp_path, read_limits("top1=15%rel"))
 
-    (judged,) = score.judgements
+    (judged,) = score.limit_results
     assert judged.observed == pytest.approx(0.2)
     assert judged.interval == pytest.approx(tuple(2 * x for x in drop_interval(20, 0, 200)))
     assert score.reason.startswith(
@@ -404,14 +404,14 @@ def test_a_relative_drop_in_accuracy_is_a_part_of_the_originals(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("floors", "ceilings", "verdict", "words"),
     [
-        ("top1=0.5", None, "holds", ""),
-        ("top1=0.85", None, "not proven", "top1 is 88.6%, 95% interval 84.1% to 92.0%, limit at least 85.0%"),
-        ("top1=99%", None, "fails", "top1 is 88.6%, 95% interval 84.1% to 92.0%, limit at least 99.0%"),
-        ("agreement=0.9", None, "holds", ""),
-        (None, "kl=10", "holds", ""),
-        (None, "kl=1e-9", "fails", "kl is "),
-        (None, "max_error=2", "holds", ""),
-        (None, "max_error=0.1", "fails", ", limit at most 0.1"),
+        ("top1=0.5", None, "pass", ""),
+        ("top1=0.85", None, "inconclusive", "top1 is 88.6%, 95% interval 84.1% to 92.0%, limit at least 85.0%"),
+        ("top1=99%", None, "fail", "top1 is 88.6%, 95% interval 84.1% to 92.0%, limit at least 99.0%"),
+        ("agreement=0.9", None, "pass", ""),
+        (None, "kl=10", "pass", ""),
+        (None, "kl=1e-9", "fail", "kl is "),
+        (None, "max_error=2", "pass", ""),
+        (None, "max_error=0.1", "fail", ", limit at most 0.1"),
     ],
 )  # fmt: skip
 def test_a_floor_or_a_ceiling_is_for_the_files_own_value(
@@ -421,8 +421,8 @@ def test_a_floor_or_a_ceiling_is_for_the_files_own_value(
     limits = read_limits("50%", floors, ceilings)
     (score,) = scores(before, after, labels, tmp_path, limits)
 
-    own, judged = score.judgements
-    assert own.verdict == "holds"
+    own, judged = score.limit_results
+    assert own.verdict == "pass"
     assert judged.verdict == verdict
     assert words in judged.reason, judged.reason
     if floors and floors.startswith("top1"):
@@ -430,7 +430,7 @@ def test_a_floor_or_a_ceiling_is_for_the_files_own_value(
         assert judged.p_value is None, "McNemar's test is of changes"
 
 
-@pytest.mark.parametrize(("error", "verdict"), [(1e-6, "holds"), (0.1, "fails")])
+@pytest.mark.parametrize(("error", "verdict"), [(1e-6, "pass"), (0.1, "fail")])
 def test_a_float_file_must_match_but_for_rounding(
     error: float, verdict: Verdict, tmp_path: Path
 ) -> None:
@@ -439,11 +439,11 @@ def test_a_float_file_must_match_but_for_rounding(
     after = before + random.normal(0, error, before.shape)
     (score,) = scores(before, after, labels, tmp_path, is_float=True)
 
-    assert [(j.limit.metric, j.limit.kind, j.limit.value) for j in score.judgements] == [
+    assert [(j.limit.metric, j.limit.kind, j.limit.value) for j in score.limit_results] == [
         ("sqnr", "min", 60.0)
     ]
     assert score.verdict == verdict
-    assert score.measures[0].metric == "top1"
+    assert score.metrics[0].metric == "top1"
 
 
 def test_a_float_file_has_to_meet_the_users_limits_too(tmp_path: Path) -> None:
@@ -451,7 +451,7 @@ def test_a_float_file_has_to_meet_the_users_limits_too(tmp_path: Path) -> None:
     (score,) = scores(before, before, labels, tmp_path, read_limits(min="top1=0.9"), is_float=True)
 
     assert math.isinf(score.sqnr_db)
-    assert score.verdict == "fails"
+    assert score.verdict == "fail"
     assert "top1 is 50.0%" in score.reason
 
 
@@ -478,7 +478,7 @@ def test_a_reason_names_how_many_samples_would_tell(tmp_path: Path) -> None:
         score.reason,
     )
     assert found, score.reason
-    (judged,) = score.judgements
+    (judged,) = score.limit_results
     assert judged.needed is not None and judged.needed > 200
     assert int(found[1].replace(",", "")) == pytest.approx(judged.needed, rel=0.02)  # "about"
 
@@ -487,7 +487,7 @@ def test_at_the_limit_no_number_of_samples_is_promised(tmp_path: Path) -> None:
     before, after, labels = classifier(2, 0, 195, 3)
     (score,) = scores(before, after, labels, tmp_path)
 
-    assert score.verdict == "not proven"
+    assert score.verdict == "inconclusive"
     assert score.reason.endswith("; too near the limit for any number of samples to tell")
 
 
@@ -496,7 +496,7 @@ def test_what_fails_is_told_before_what_is_not_proven(tmp_path: Path) -> None:
     limits = read_limits("3%", min="f1=99.9%")
     (score,) = scores(before, after, labels, tmp_path, limits)
 
-    assert [j.verdict for j in score.judgements] == ["not proven", "fails"]
+    assert [j.verdict for j in score.limit_results] == ["inconclusive", "fail"]
     first, second = score.reason.split("; ", 1)
     assert first.startswith("f1 is ") and second.startswith("top1 lost ")
 
@@ -505,8 +505,8 @@ def test_of_a_lower_is_better_metric_the_reason_says_that_it_rose(tmp_path: Path
     before, after, labels = regression(60, 4)
     (score,) = scores(before, after, labels, tmp_path, read_limits(["rmse=0.5", "99%"]))
 
-    judged = next(j for j in score.judgements if j.limit.metric == "rmse")
-    assert judged.verdict == "fails"
+    judged = next(j for j in score.limit_results if j.limit.metric == "rmse")
+    assert judged.verdict == "fail"
     assert re.fullmatch(
         r"rmse rose by [\d.]+ \([\d.]+ to [\d.]+\), 95% interval [\d.]+ to [\d.]+, limit 0\.5",
         judged.reason,
@@ -530,7 +530,7 @@ def test_answers_that_are_no_numbers_fail(
         before, after, labels if labelled else None, tmp_path, Limits(max_drop=1), is_float=is_float
     )
 
-    assert score.verdict == "fails"
+    assert score.verdict == "fail"
     assert "NaN or infinite" in score.reason
 
 
@@ -540,7 +540,7 @@ def test_numbers_that_are_none_fail_a_regression(columns: int, tmp_path: Path) -
     after[7] = np.nan
     (score,) = scores(before, after, labels, tmp_path)
 
-    assert score.verdict == "fails"
+    assert score.verdict == "fail"
     assert "NaN or infinite" in score.reason
 
 
@@ -555,9 +555,9 @@ def test_a_file_that_answers_as_its_original_never_fails(kind: str, tmp_path: Pa
         before = {"binary": before[:, 1:], "logits": np.log(before)}.get(kind, before)
     for number, given in enumerate((labels, None)):
         (score,) = scores(before, before, given, tmp_path / str(number))
-        assert score.verdict == "holds", score.reason
+        assert score.verdict == "pass", score.reason
         assert (score.sqnr_db, score.max_error) == (math.inf, 0)
-        assert all(m.drop in (None, 0) for m in score.measures)
+        assert all(m.drop in (None, 0) for m in score.metrics)
 
 
 def test_whole_numbers_that_miss_by_one_are_errors_and_not_right_answers(tmp_path: Path) -> None:
@@ -569,10 +569,10 @@ def test_whole_numbers_that_miss_by_one_are_errors_and_not_right_answers(tmp_pat
     (score,) = scores(before, after, labels, tmp_path, limits)
 
     for metric in ("mae", "rmse"):
-        judged = next(j for j in score.judgements if j.limit.metric == metric)
+        judged = next(j for j in score.limit_results if j.limit.metric == metric)
         assert judged.interval[0] < judged.observed < judged.interval[1], metric
         assert judged.observed == pytest.approx(0.3, abs=0.1)
-        assert (judged.verdict, judged.p_value) == ("fails", None)
+        assert (judged.verdict, judged.p_value) == ("fail", None)
 
 
 def test_the_last_batch_counts_like_the_others(tmp_path: Path) -> None:

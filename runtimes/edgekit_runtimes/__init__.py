@@ -11,6 +11,7 @@ from edgekit_runtimes.base import (
     ModelError,
     NotDelegated,
     RuntimeMissing,
+    RuntimesError,
     TensorSpec,
 )
 from edgekit_runtimes.cpus import cpu_limit
@@ -30,6 +31,7 @@ __all__ = [
     "Operator",
     "Placement",
     "RuntimeMissing",
+    "RuntimesError",
     "Session",
     "TensorSpec",
     "cpu_limit",

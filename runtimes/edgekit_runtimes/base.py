@@ -11,7 +11,11 @@ from edgekit_runtimes.placement import Placement
 Array = npt.NDArray[Any]
 
 
-class DeviceUnavailable(Exception):
+class RuntimesError(Exception):
+    """What a runtime cannot do: the root of this package's errors."""
+
+
+class DeviceUnavailable(RuntimesError):
     """A device that is not there, or does not do what was asked of it, and what to do about it."""
 
 
@@ -31,11 +35,11 @@ class NotDelegated(DeviceUnavailable):
         self.placement = placement
 
 
-class ModelError(Exception):
+class ModelError(RuntimesError):
     """A file that cannot be opened or run."""
 
 
-class InputError(ValueError):
+class InputError(RuntimesError, ValueError):
     """Arrays that the model cannot take: what was expected, and what was given."""
 
 

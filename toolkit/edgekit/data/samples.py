@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgekit.errors import EdgekitError
 from edgekit_runtimes import TensorSpec
 
 Array = npt.NDArray[Any]
@@ -24,7 +25,7 @@ LABEL_NAMES = ("y", "labels", "label")
 OWN_LABELS = "y_"
 
 
-class DataError(Exception):
+class DataError(EdgekitError):
     """Data that cannot be read, or that does not fit the model."""
 
 

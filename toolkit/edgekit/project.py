@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgekit.data.samples import DataError, nearest
+from edgekit.data.samples import DataError
+from edgekit.errors import nearest
 
 FILE = "edgekit.toml"
 

@@ -308,7 +308,8 @@ def _defaults(request: pytest.FixtureRequest, root: Path) -> dict[str, Any]:
     """What the marker and the project say."""
     import inspect
 
-    from edgekit.data.samples import DataError, nearest
+    from edgekit.data.samples import DataError
+    from edgekit.errors import nearest
     from edgekit.project import FILE, read_project
 
     known = [name for name in inspect.signature(Gate.assert_matches).parameters if name != "self"]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Literal
 
-from edgekit.data.samples import DataError, nearest
+from edgekit.data.samples import DataError
+from edgekit.errors import nearest
 
 if TYPE_CHECKING:
     from edgekit.accuracy.metrics import Metric

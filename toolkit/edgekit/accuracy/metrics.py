@@ -17,7 +17,8 @@ from typing import Any, Literal
 import numpy as np
 
 from edgekit.accuracy.tasks import Task
-from edgekit.data.samples import Array, DataError, nearest
+from edgekit.data.samples import Array, DataError
+from edgekit.errors import nearest
 
 Against = Literal["labels", "original"]
 Given = Literal["answers", "numbers", "raw"]

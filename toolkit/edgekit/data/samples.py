@@ -3,7 +3,6 @@
 A row is one sample, without the batch axis, and its label where there is one.
 """
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,12 +38,6 @@ class SampleSource:
     """None where only reading tells."""
     label_names: tuple[str, ...] = ()
     source: str = "data"
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """For an error on a wrong name: the right one that it resembles, in words."""
-    found = difflib.get_close_matches(name, list(known), 1)
-    return f" (did you mean {found[0]!r}?)" if found else ""
 
 
 def label_names(available: Iterable[str], inputs: Sequence[TensorSpec]) -> dict[str, str]:

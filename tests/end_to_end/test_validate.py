@@ -511,7 +511,7 @@ MEASURE = """
 import sys
 from pathlib import Path
 import numpy as np
-from edgekit.data.open import open_rows
+from edgekit.data.open import open_samples
 from edgekit.diagnosis.changed_samples import gather
 from edgekit.accuracy.limits import read_limits
 from edgekit.accuracy.results import compare
@@ -522,7 +522,7 @@ from edgekit_runtimes import open_model
 
 folder, count = Path(sys.argv[1]), int(sys.argv[2])
 session = open_model(sys.argv[3])
-rows = open_rows(folder / f"{count}.npz", list(session.inputs))
+rows = open_samples(folder / f"{count}.npz", list(session.inputs))
 samples = set_aside(rows, folder / f"samples {count}", calibration=0, held_out=count)
 answers = [record(session, samples.held_out, folder / f"{count} {i}") for i in range(2)]
 tasks = find_tasks(answers[0], samples.labels)

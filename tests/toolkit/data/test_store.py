@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edgekit.data.open import open_rows
+from edgekit.data.open import open_samples
 from edgekit.data.samples import DataError, SampleSource
 from edgekit.data.split import SampleSplit, set_aside
 from edgekit.data.store import StoredArrays
@@ -29,11 +29,11 @@ def numbered(count: int) -> Array:
 
 
 def in_memory(count: int) -> SampleSource:
-    return open_rows((numbered(count), np.arange(count)), [X])
+    return open_samples((numbered(count), np.arange(count)), [X])
 
 
 def stream(count: int) -> SampleSource:
-    return open_rows(lambda: iter(zip(numbered(count), np.arange(count), strict=True)), [X])
+    return open_samples(lambda: iter(zip(numbered(count), np.arange(count), strict=True)), [X])
 
 
 def numbers(stored: StoredArrays | None) -> list[int]:
@@ -107,7 +107,7 @@ def test_a_stream_is_read_until_both_shares_are_full(tmp_path: Path) -> None:
             read.append(number)
             yield np.array([number, 0.5], np.float32)
 
-    rows = open_rows(samples, [X])
+    rows = open_samples(samples, [X])
     calibration, held_out = shares(set_aside(rows, tmp_path / "s", calibration=3, held_out=4))
 
     assert calibration == [0, 1, 3]
@@ -116,7 +116,7 @@ def test_a_stream_is_read_until_both_shares_are_full(tmp_path: Path) -> None:
 
 
 def test_a_source_that_can_be_read_once_is_read_once(tmp_path: Path) -> None:
-    rows = open_rows(iter(numbered(9)), [X])
+    rows = open_samples(iter(numbered(9)), [X])
 
     samples = set_aside(rows, tmp_path / "s")
 
@@ -138,7 +138,7 @@ def test_samples_that_are_not_numbers_are_left_out_and_counted(flaw: float, tmp_
     array = numbered(300)
     array[[7, 70, 170], 1] = flaw
 
-    samples = set_aside(open_rows((array, np.arange(300)), [X]), tmp_path / "s")
+    samples = set_aside(open_samples((array, np.arange(300)), [X]), tmp_path / "s")
     calibration, held_out = shares(samples)
 
     assert sorted(calibration + held_out) == sorted(set(range(300)) - {7, 70, 170})
@@ -151,14 +151,14 @@ def test_constant_samples_are_kept_and_counted(tmp_path: Path) -> None:
     array = numbered(300)
     array[:20] = 0.5
 
-    samples = set_aside(open_rows(array, [X]), tmp_path / "s")
+    samples = set_aside(open_samples(array, [X]), tmp_path / "s")
 
     assert sum(map(len, shares(samples))) == 300
     assert samples.warnings == ("20 of 300 samples are constant: every value in them is the same",)
 
 
 def test_a_single_value_is_not_called_constant(tmp_path: Path) -> None:
-    rows = open_rows(np.ones((300, 1)), [TensorSpec("x", (None, 1), "float32")])
+    rows = open_samples(np.ones((300, 1)), [TensorSpec("x", (None, 1), "float32")])
 
     assert set_aside(rows, tmp_path / "s").warnings == ()
 
@@ -174,8 +174,10 @@ def test_too_few_usable_samples_are_refused_with_how_many_were_not(tmp_path: Pat
     array = numbered(20)
     array[2:] = np.nan
 
-    with pytest.raises(DataError, match=r"2 usable samples \(18 more are not numbers\)"):
-        set_aside(open_rows(array, [X]), tmp_path / "s")
+    with pytest.raises(
+        DataError, match=r"2 usable samples \(18 more hold NaN or infinite values\)"
+    ):
+        set_aside(open_samples(array, [X]), tmp_path / "s")
 
 
 def test_one_sample_is_enough_to_judge_by_but_none_is_not(tmp_path: Path) -> None:
@@ -197,7 +199,7 @@ def test_few_samples_to_calibrate_on_are_warned_of(
 
 def test_samples_of_different_shapes_are_refused_with_both(tmp_path: Path) -> None:
     spec = TensorSpec("ids", (None, None), "float32")
-    rows = open_rows(lambda: ([np.ones((1, n))] for n in (3, 3, 3, 7)), [spec])
+    rows = open_samples(lambda: ([np.ones((1, n))] for n in (3, 3, 3, 7)), [spec])
 
     with pytest.raises(DataError, match=r"'ids'.*\(3,\) and \(7,\)"):
         set_aside(rows, tmp_path / "s")
@@ -215,7 +217,7 @@ def test_batches_hold_all_rows_in_order(size: int, tmp_path: Path) -> None:
         "ids": np.arange(20, dtype=np.int32).reshape(10, 2),
         "flag": np.arange(10, dtype=np.uint8).reshape(10, 1),
     }
-    stored = set_aside(open_rows(arrays, specs), tmp_path / "s", calibration=0).held_out
+    stored = set_aside(open_samples(arrays, specs), tmp_path / "s", calibration=0).held_out
 
     for _ in range(2):
         batches = list(stored.batches(size))
@@ -231,7 +233,7 @@ def test_batches_hold_all_rows_in_order(size: int, tmp_path: Path) -> None:
 MEASURE = """
 import sys
 from pathlib import Path
-from edgekit.data.open import open_rows
+from edgekit.data.open import open_samples
 from edgekit.data.split import set_aside
 from edgekit_runtimes import TensorSpec
 
@@ -241,7 +243,7 @@ def peak():
 
 before = peak()
 folder = Path(sys.argv[1])
-rows = open_rows(folder / "large.npz", [TensorSpec("x", (None, 250, 250), "float32")])
+rows = open_samples(folder / "large.npz", [TensorSpec("x", (None, 250, 250), "float32")])
 samples = set_aside(rows, folder / "s", calibration=20, held_out=40)
 for batch in samples.held_out.batches(8):
     pass

@@ -15,7 +15,7 @@ from edgekit.cli.options import Names, shared_options
 @click.option(
     "--data",
     metavar="DATA",
-    help="SampleSplit: .npz, .npy, .csv, a folder of images, module:function, or random.",
+    help="Samples: .npz, .npy, .csv, a folder of images, module:function, or random.",
 )
 @click.option(
     "-o",

@@ -1,4 +1,4 @@
-"""Samples from a folder of images, and what pixels become."""
+"""Samples from a folder of images, and how pixels become numbers."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit.data.samples import Array, DataError, Row, SampleSource, Wanted, fit
-from edgekit_runtimes import TensorSpec
+from edgekit.data.samples import Array, DataError, Sample, SampleSource, Selector, to_input
+from edgekit_runtimes import RuntimeMissing, TensorSpec
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm"}
 
@@ -28,7 +28,11 @@ class Images:
 
 
 def open_images(folder: Path, inputs: Sequence[TensorSpec], images: Images) -> SampleSource:
-    """Image files, resized to the input; the folders that they are in are their classes."""
+    """Open image files, resized to the input; the folders that they are in are their classes.
+
+    Raises:
+        DataError: the model takes no image, or there is none in the folder.
+    """
     if len(inputs) != 1 or len(inputs[0].shape) != 4:
         raise DataError(
             f"{folder}: images go into one input of (height, width, channels); the model "
@@ -36,35 +40,41 @@ def open_images(folder: Path, inputs: Sequence[TensorSpec], images: Images) -> S
         )
     spec = inputs[0]
     classes = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    found = sorted(
+    paths = sorted(
         p
         for p in folder.rglob("*")
         if p.suffix.lower() in SUFFIXES
         and not any(part.startswith(".") for part in p.relative_to(folder).parts)
     )
-    if not found:
+    if not paths:
         raise DataError(f"{folder}: no image in it ({', '.join(sorted(SUFFIXES))}).")
 
-    def read(wanted: Wanted) -> Iterator[tuple[int, Row]]:
-        for number in filter(wanted, range(len(found))):
-            path = found[number]
+    def read(selected: Selector) -> Iterator[tuple[int, Sample]]:
+        for number in filter(selected, range(len(paths))):
+            path = paths[number]
             top = path.relative_to(folder).parts[0]
             label = np.array(classes.index(top)) if top in classes else None
-            yield number, ({spec.name: fit(load_image(path, spec, images), spec, str(path))}, label)
+            yield (
+                number,
+                ({spec.name: to_input(load_image(path, spec, images), spec, str(path))}, label),
+            )
 
-    return SampleSource(read, count=len(found), label_names=tuple(classes), source=str(folder))
+    return SampleSource(read, count=len(paths), label_names=tuple(classes), source=str(folder))
 
 
 def load_image(path: Path, spec: TensorSpec, images: Images) -> Array:
-    """An image file as one sample for an input of (height, width, channels).
+    """Read an image file as one sample for an input of (height, width, channels).
 
     Raises:
+        RuntimeMissing: Pillow is not installed.
         DataError: it cannot be decoded, or the input is not an image.
     """
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError as error:
-        raise DataError("reading images needs Pillow: pip install pillow") from error
+        raise RuntimeMissing(
+            "reading images needs Pillow: pip install 'edgekit-toolkit[validate]'"
+        ) from error
     _, height, width, channels = spec.shape
     mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(channels or 3)
     if images.scale in ("caffe", "torch") and mode != "RGB":

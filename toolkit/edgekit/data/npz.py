@@ -1,6 +1,6 @@
-"""Samples from ``.npz`` and ``.npy``, of which one at a time is in memory.
+"""Samples from ``.npz`` and ``.npy``, read one at a time.
 
-The format is the one of ``numpy.lib.format``.
+The format is that of ``numpy.lib.format``.
 """
 
 import zipfile
@@ -14,30 +14,51 @@ import numpy as np
 from edgekit.data.samples import (
     Array,
     DataError,
-    Row,
+    Sample,
     SampleSource,
-    Wanted,
-    fit,
-    label_names,
-    label_of,
+    Selector,
+    label_arrays,
+    label_from,
     match_names,
+    to_input,
 )
 from edgekit_runtimes import TensorSpec
 
 
+def check_npz(path: Path) -> None:
+    """Refuse a file that is no archive, without reading it.
+
+    Raises:
+        DataError: it is cut short or no archive.
+    """
+    if not zipfile.is_zipfile(path):
+        raise DataError(
+            f"{path}: not a .npz archive: cut short or of another kind "
+            f"({path.stat().st_size:,} bytes)."
+        )
+
+
 def open_npz(path: Path, inputs: Sequence[TensorSpec]) -> SampleSource:
-    """Arrays by the names of the inputs, and labels under one of ``LABEL_NAMES`` or as ``y_OUTPUT``."""
+    """Open arrays named as the inputs, with labels in ``y``, ``labels``, ``label`` or ``y_OUTPUT``.
+
+    Raises:
+        DataError: it is no archive of arrays, or they do not fit the inputs.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             members = [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
             counts = {n: _header(archive.open(f"{n}.npy"), f"{path}: {n}")[0] for n in members}
     except (zipfile.BadZipFile, ValueError, OSError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
-    labels = label_names(members, inputs)
+        raise DataError(
+            f"{path}: cannot be read as a .npz archive, cut short or of another kind: {error}"
+        ) from error
+    labels = label_arrays(members, inputs)
     names = match_names(members, inputs, str(path))
     used = [*names.values(), *labels.values()]
-    if lone := [n for n in used if not counts[n]]:
-        raise DataError(f"{path}: {', '.join(lone)}: a lone number, where samples are wanted.")
+    if scalars := [n for n in used if not counts[n]]:
+        raise DataError(
+            f"{path}: {', '.join(scalars)}: a 0-d array, where samples are expected, batch axis first."
+        )
     sizes = {n: counts[n][0] for n in used}
     if len(set(sizes.values())) != 1:
         raise DataError(
@@ -45,23 +66,27 @@ def open_npz(path: Path, inputs: Sequence[TensorSpec]) -> SampleSource:
             f"{', '.join(f'{n} {c}' for n, c in sizes.items())}."
         )
 
-    def read(wanted: Wanted) -> Iterator[tuple[int, Row]]:
+    def read(selected: Selector) -> Iterator[tuple[int, Sample]]:
         with zipfile.ZipFile(path) as archive:
-            streams = [_rows_of(archive.open(f"{n}.npy"), f"{path}: {n}", wanted) for n in used]
+            streams = [_stream(archive.open(f"{n}.npy"), f"{path}: {n}", selected) for n in used]
             for number, *columns in _together(streams):
                 arrays = dict(zip(used, columns, strict=True))
-                sample = {s.name: fit(arrays[names[s.name]], s, str(path)) for s in inputs}
-                yield number, (sample, label_of(labels, arrays))
+                sample = {s.name: to_input(arrays[names[s.name]], s, str(path)) for s in inputs}
+                yield number, (sample, label_from(labels, arrays))
 
     return SampleSource(read, count=next(iter(sizes.values())), source=str(path))
 
 
 def open_npy(path: Path, inputs: Sequence[TensorSpec]) -> SampleSource:
-    """The array of a single input."""
+    """Open the array of a single input; there are no labels.
+
+    Raises:
+        DataError: it is no array, or the model takes several inputs.
+    """
     if len(inputs) != 1:
         raise DataError(
             f"{path}: one array, and the model takes {len(inputs)} inputs: "
-            f"{'; '.join(map(str, inputs))}. Give a .npz with an array for each."
+            f"{'; '.join(map(str, inputs))}. Use a .npz with an array for each."
         )
     try:
         with path.open("rb") as file:
@@ -69,18 +94,18 @@ def open_npy(path: Path, inputs: Sequence[TensorSpec]) -> SampleSource:
     except ValueError as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
 
-    def read(wanted: Wanted) -> Iterator[tuple[int, Row]]:
+    def read(selected: Selector) -> Iterator[tuple[int, Sample]]:
         with path.open("rb") as file:
-            for number, array in _rows_of(file, str(path), wanted):
-                yield number, ({inputs[0].name: fit(array, inputs[0], str(path))}, None)
+            for number, array in _stream(file, str(path), selected):
+                yield number, ({inputs[0].name: to_input(array, inputs[0], str(path))}, None)
 
     if not shape:
-        raise DataError(f"{path}: a lone number, where samples are wanted.")
+        raise DataError(f"{path}: a 0-d array, where samples are expected, batch axis first.")
     return SampleSource(read, count=shape[0], source=str(path))
 
 
 def _header(file: IO[bytes], source: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, order and type of a ``.npy`` stream, which then stands at its data."""
+    """Read the shape, Fortran order and dtype of a ``.npy`` stream, up to where its data begins."""
     version = np.lib.format.read_magic(file)
     reader = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -94,32 +119,33 @@ def _header(file: IO[bytes], source: str) -> tuple[tuple[int, ...], bool, np.dty
     return shape, fortran, kind
 
 
-def _rows_of(file: IO[bytes], source: str, wanted: Wanted) -> Iterator[tuple[int, Array]]:
-    """The wanted rows of a ``.npy`` stream, of which one at a time is in memory."""
+def _stream(file: IO[bytes], source: str, selected: Selector) -> Iterator[tuple[int, Array]]:
+    """Read the selected samples of a ``.npy`` stream, one at a time."""
     try:
-        yield from _read_rows(file, source, wanted)
+        yield from _read_stream(file, source, selected)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise DataError(f"{source}: cannot be read: {error}") from error
 
 
-def _read_rows(file: IO[bytes], source: str, wanted: Wanted) -> Iterator[tuple[int, Array]]:
+def _read_stream(file: IO[bytes], source: str, selected: Selector) -> Iterator[tuple[int, Array]]:
     shape, fortran, kind = _header(file, source)
     size = int(np.prod(shape[1:], dtype=np.int64)) * kind.itemsize
-    if fortran and len(shape) > 1:  # rows are not together in the file: there is no streaming it
+    if fortran and len(shape) > 1:  # a sample is not in one piece: it cannot be streamed
         content = file.read()
         if len(content) != size * shape[0]:
             raise DataError(f"{source}: cut short.")
         array = np.frombuffer(content, kind).reshape(shape[::-1]).transpose()
-        yield from ((i, array[i]) for i in filter(wanted, range(shape[0])))
+        yield from ((i, array[i]) for i in filter(selected, range(shape[0])))
         return
     for number in range(shape[0]):
-        row = file.read(size)
-        if len(row) != size:
+        content = file.read(size)
+        if len(content) != size:
             raise DataError(f"{source}: cut short at sample {number} of {shape[0]}.")
-        if wanted(number):
-            yield number, np.frombuffer(row, kind).reshape(shape[1:])
+        if selected(number):
+            yield number, np.frombuffer(content, kind).reshape(shape[1:])
 
 
 def _together(streams: list[Iterator[tuple[int, Array]]]) -> Iterator[tuple[Any, ...]]:
-    for rows in zip(*streams, strict=True):
-        yield (rows[0][0], *(array for _, array in rows))
+    """Read several streams in step: the index, and an array of each."""
+    for numbered in zip(*streams, strict=True):
+        yield (numbered[0][0], *(array for _, array in numbered))

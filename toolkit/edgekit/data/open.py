@@ -1,29 +1,53 @@
-"""What a user calls "my data" becomes rows."""
+"""SOURCES: every kind of samples, and how each is recognised, checked and opened."""
 
-import importlib
-import sys
-import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgekit.data.csv import open_csv
+from edgekit.data.functions import import_function, names_function
 from edgekit.data.images import Images, open_images
-from edgekit.data.iterables import array_rows, random_rows, stream_rows
-from edgekit.data.npz import open_npy, open_npz
+from edgekit.data.iterables import open_arrays, open_random, open_stream
+from edgekit.data.npz import check_npz, open_npy, open_npz
 from edgekit.data.samples import DataError, SampleSource
 from edgekit_runtimes import TensorSpec
 
 RANDOM = "random"
-"""What stands for data where there is none."""
+"""The text that stands for random samples, where there are no others."""
 
 
-def open_rows(
+@dataclass(frozen=True, slots=True)
+class SourceKind:
+    """One kind of samples."""
+
+    description: str
+    """What help texts and error messages call it, with an article where it needs one."""
+
+    matches: Callable[[Any], bool]
+    """Whether data is of this kind, by its type, text or suffix, without reading it."""
+
+    open: Callable[[Any, Sequence[TensorSpec], Images], SampleSource]
+    """Open data that matches, for a model with these inputs."""
+
+    check: Callable[[Any], None] = lambda data: None
+    """Raise ``DataError`` where data that matches can quickly be seen to be unreadable."""
+
+    python_only: bool = False
+    """Whether it cannot be written as a text, on a command line or in ``edgekit.toml``."""
+
+
+def open_samples(
     data: Any, inputs: Sequence[TensorSpec], images: Images | None = None
 ) -> SampleSource:
-    """Opens data of any accepted kind for a model with these inputs.
+    """Open data of any kind in ``SOURCES`` for a model with these inputs.
+
+    >>> import numpy as np
+    >>> source = open_samples({"x": np.ones((5, 3))}, [TensorSpec("x", (None, 3), "float32")])
+    >>> source.count
+    5
 
     Args:
         data: a path (``.npz``, ``.npy``, ``.csv``, a folder of images), ``module:function``,
@@ -31,96 +55,142 @@ def open_rows(
             these and labels, an iterable or a function that returns one (TFLite's
             ``representative_dataset``, a tf.data set), or an ONNX Runtime
             ``CalibrationDataReader``.
-        inputs: what the model takes.
+        inputs: the model's inputs.
         images: how image files become arrays.
 
     Raises:
         DataError: it cannot be read, or does not fit the inputs.
     """
-    if isinstance(data, (str, Path)):
-        text = str(data)
-        if text == RANDOM:
-            return random_rows(inputs)
-        if _names_function(text):
-            return stream_rows(_call(text), inputs, text)
-        return open_file(Path(data), inputs, images or Images())
-    if isinstance(data, np.ndarray) or _is_mapping_of_arrays(data) or _is_labelled(data):
-        return array_rows(data, inputs)
-    return stream_rows(data, inputs, type(data).__name__)
+    return find_source(data).open(data, inputs, images or Images())
 
 
 def check_data(data: Any) -> None:
-    """Refuses a path that cannot be data, at once, before a model is loaded."""
-    if isinstance(data, (str, Path)) and str(data) != RANDOM and not _names_function(str(data)):
-        check_file(Path(data))
+    """Refuse data that cannot be opened, at once, before a model is loaded.
+
+    Raises:
+        DataError: it is not there, of no known kind, or cut short.
+    """
+    find_source(data).check(data)
 
 
-def _names_function(text: str) -> bool:
-    module, _, function = text.rpartition(":")
-    return (
-        module.replace(".", "").isidentifier()
-        and function.isidentifier()
-        and not Path(text).exists()
+def find_source(data: Any) -> SourceKind:
+    """Find the first kind of samples in ``SOURCES`` that matches.
+
+    Raises:
+        DataError: it is a path where nothing is, or of no known kind.
+    """
+    for kind in SOURCES.values():
+        if kind.matches(data):
+            return kind
+    texts = describe_sources()
+    if not isinstance(data, (str, Path)):
+        raise DataError(
+            f"{type(data).__name__} yields no samples. Samples are {describe_sources(python_only=True)}; "
+            f"or as a text {texts}."
+        )
+    if not Path(data).exists():
+        raise DataError(f"{data}: there is no such file or folder. Samples are {texts}.")
+    raise DataError(f"{data}: unknown kind of samples {Path(data).suffix!r}. Samples are {texts}.")
+
+
+def describe_sources(*, python_only: bool = False) -> str:
+    """List the kinds of samples in words: those written as a text, or those of Python alone."""
+    *most, last = [k.description for k in SOURCES.values() if k.python_only == python_only]
+    return f"{', '.join(most)}, or {last}"
+
+
+def _is_file(suffix: str) -> Callable[[Any], bool]:
+    return lambda data: (
+        isinstance(data, (str, Path)) and Path(data).suffix == suffix and Path(data).is_file()
     )
 
 
-def _call(text: str) -> Any:
-    module, _, function = text.rpartition(":")
-    if str(Path.cwd()) not in sys.path:  # as `python -m` would find it
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        return getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise DataError(
-            f"{text}: {error}. The module is looked for in this folder and on PYTHONPATH."
-        ) from error
+def _is_folder(data: Any) -> bool:
+    return isinstance(data, (str, Path)) and Path(data).is_dir() and str(data) != RANDOM
 
 
-def _is_mapping_of_arrays(data: Any) -> bool:
-    return isinstance(data, Mapping) and all(hasattr(v, "shape") for v in data.values())
+def _is_arrays(data: Any) -> bool:
+    """Whether it is an array, or a mapping of arrays."""
+    return isinstance(data, np.ndarray) or (
+        isinstance(data, Mapping) and all(hasattr(v, "shape") for v in data.values())
+    )
 
 
-def _is_labelled(data: Any) -> bool:
+def _is_labelled_arrays(data: Any) -> bool:
+    """Whether it is a pair of arrays and labels."""
     return (
         isinstance(data, tuple)
         and len(data) == 2
-        and (isinstance(data[0], np.ndarray) or _is_mapping_of_arrays(data[0]))
+        and _is_arrays(data[0])
         and (hasattr(data[1], "shape") or isinstance(data[1], list))
     )
 
 
-_OPENERS: dict[str, Callable[[Path, Sequence[TensorSpec]], SampleSource]] = {
-    ".npz": open_npz,
-    ".npy": open_npy,
-    ".csv": open_csv,
+def _is_iterable(data: Any) -> bool:
+    return isinstance(data, Iterable) and not isinstance(data, (str, Path))
+
+
+# The first kind that matches opens the data.
+SOURCES: dict[str, SourceKind] = {
+    "npz": SourceKind(
+        ".npz",
+        _is_file(".npz"),
+        lambda path, inputs, images: open_npz(Path(path), inputs),
+        check=lambda path: check_npz(Path(path)),
+    ),
+    "npy": SourceKind(
+        ".npy",
+        _is_file(".npy"),
+        lambda path, inputs, images: open_npy(Path(path), inputs),
+    ),
+    "csv": SourceKind(
+        ".csv",
+        _is_file(".csv"),
+        lambda path, inputs, images: open_csv(Path(path), inputs),
+    ),
+    "images": SourceKind(
+        "a folder of images",
+        _is_folder,
+        lambda path, inputs, images: open_images(Path(path), inputs, images),
+    ),
+    "function": SourceKind(
+        "module:function",
+        lambda data: isinstance(data, str) and names_function(data),
+        lambda name, inputs, images: open_stream(import_function(name), inputs, name),
+    ),
+    "random": SourceKind(
+        RANDOM,
+        lambda data: isinstance(data, (str, Path)) and str(data) == RANDOM,
+        lambda _, inputs, images: open_random(inputs),
+    ),
+    "arrays": SourceKind(
+        "an array or a mapping of arrays by input name",
+        _is_arrays,
+        lambda arrays, inputs, images: open_arrays(arrays, inputs),
+        python_only=True,
+    ),
+    "labelled": SourceKind(
+        "a pair of arrays and labels",
+        _is_labelled_arrays,
+        lambda pair, inputs, images: open_arrays(pair, inputs),
+        python_only=True,
+    ),
+    "reader": SourceKind(
+        "a CalibrationDataReader of ONNX Runtime",
+        lambda data: hasattr(data, "get_next"),
+        lambda reader, inputs, images: open_stream(reader, inputs, type(reader).__name__),
+        python_only=True,
+    ),
+    "callable": SourceKind(
+        "a function that returns or yields samples",
+        callable,
+        lambda function, inputs, images: open_stream(function, inputs, type(function).__name__),
+        python_only=True,
+    ),
+    "iterable": SourceKind(
+        "an iterable of samples or batches",
+        _is_iterable,
+        lambda samples, inputs, images: open_stream(samples, inputs, type(samples).__name__),
+        python_only=True,
+    ),
 }
-
-
-_KINDS = ".npz, .npy, .csv, a folder of images, module:function, or random"
-
-
-def check_file(path: Path) -> None:
-    """Refuses what cannot be data, without reading it.
-
-    Raises:
-        DataError: it is not there, of an unknown kind, or cut short.
-    """
-    if not path.exists():
-        raise DataError(f"{path}: there is no such file or folder. Data is {_KINDS}.")
-    if path.is_dir():
-        return
-    if path.suffix not in _OPENERS:
-        raise DataError(f"{path}: unknown kind of data {path.suffix!r}. Data is {_KINDS}.")
-    if path.suffix == ".npz" and not zipfile.is_zipfile(path):
-        raise DataError(
-            f"{path}: not a .npz archive: cut short or of another kind "
-            f"({path.stat().st_size:,} bytes)."
-        )
-
-
-def open_file(path: Path, inputs: Sequence[TensorSpec], images: Images) -> SampleSource:
-    """Samples from a file or a folder."""
-    check_file(path)
-    if path.is_dir():
-        return open_images(path, inputs, images)
-    return _OPENERS[path.suffix](path, inputs)

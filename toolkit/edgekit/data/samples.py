@@ -1,7 +1,4 @@
-"""SampleSource: samples read one at a time, matched to a model's inputs by name.
-
-A row is one sample, without the batch axis, and its label where there is one.
-"""
+"""SampleSource: samples read one at a time, matched to a model's inputs by name."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +11,15 @@ from edgekit.errors import EdgekitError
 from edgekit_runtimes import TensorSpec
 
 Array = npt.NDArray[Any]
-Row = tuple[dict[str, Array], Any]
-"""The inputs by name, and the label: an array, arrays by output name, or None."""
+Sample = tuple[dict[str, Array], Any]
+"""The inputs by name, without the batch axis; and the label: an array, arrays by output, or None."""
 
-Wanted = Callable[[int], bool]
-"""Whether the row of a number is to be read."""
+Selector = Callable[[int], bool]
+"""Whether the sample with an index is to be read."""
 
 LABEL_NAMES = ("y", "labels", "label")
-OWN_LABELS = "y_"
+LABEL_PREFIX = "y_"
+"""Before an output's name, of the array that holds that output's labels."""
 
 
 class DataError(EdgekitError):
@@ -32,76 +30,84 @@ class DataError(EdgekitError):
 class SampleSource:
     """Samples that can be read again and again."""
 
-    read: Callable[[Wanted], Iterator[tuple[int, Row]]]
-    """Reads the wanted rows in order, each with its number."""
+    read: Callable[[Selector], Iterator[tuple[int, Sample]]]
+    """Read the selected samples in order, each with its index."""
     count: int | None = None
-    """None where only reading tells."""
+    """The number of samples; None for a stream, of which only reading shows it."""
     label_names: tuple[str, ...] = ()
+    """The names of the classes, in order, where the data has them."""
     source: str = "data"
+    """A path or another name, for messages."""
 
 
-def label_names(available: Iterable[str], inputs: Sequence[TensorSpec]) -> dict[str, str]:
-    """Which arrays hold labels, unless an input is called so.
+def label_arrays(available: Iterable[str], inputs: Sequence[TensorSpec]) -> dict[str, str]:
+    """Find the arrays that hold labels, by output name; an input is never one of them.
 
-    One for all outputs, as ``{"": "y"}``; or one for each, ``y_NAME`` as ``{"NAME": "y_NAME"}``.
+    One array for all outputs is ``{"": "y"}``; arrays for each are ``{"NAME": "y_NAME"}``.
     """
     names = set(available) - {s.name for s in inputs}
     if common := next((n for n in LABEL_NAMES if n in names), None):
         return {"": common}
-    return {n.removeprefix(OWN_LABELS): n for n in sorted(names) if n.startswith(OWN_LABELS)}
+    return {n.removeprefix(LABEL_PREFIX): n for n in sorted(names) if n.startswith(LABEL_PREFIX)}
 
 
-def label_of(names: Mapping[str, str], arrays: Mapping[str, Any]) -> Any:
-    """A row's label by ``label_names``: an array, one for each output, or None."""
-    found = {output: arrays[name] for output, name in names.items()}
-    return found.get("", found or None)
+def label_from(names: Mapping[str, str], arrays: Mapping[str, Any]) -> Any:
+    """Take the label from arrays, with names by ``label_arrays``: one, one by output, or None."""
+    labels = {output: arrays[name] for output, name in names.items()}
+    return labels.get("", labels or None)
 
 
 def match_names(
     available: Sequence[str], inputs: Sequence[TensorSpec], source: str
 ) -> dict[str, str]:
-    """Which array each input takes: by name; a single one may be called anything.
+    """Match arrays to inputs by name; for a single input, a single array may be called anything.
 
     Raises:
         DataError: an input has no array.
     """
-    wanted = {s.name for s in inputs}
+    input_names = {s.name for s in inputs}
     arrays = [
         name
         for name in available
-        if name in wanted or not (name in LABEL_NAMES or name.startswith(OWN_LABELS))
+        if name in input_names or not (name in LABEL_NAMES or name.startswith(LABEL_PREFIX))
     ]
     if len(inputs) == 1 and inputs[0].name not in arrays and len(arrays) == 1:
         return {inputs[0].name: arrays[0]}
     if missing := [s for s in inputs if s.name not in arrays]:
         raise DataError(
-            f"{source}: no array for the input {'; '.join(map(str, missing))}. It holds "
+            f"{source}: no array for the input {'; '.join(map(str, missing))}. There are "
             f"{', '.join(arrays) or 'none'}. Name the arrays as the model names its inputs."
         )
     return {s.name: s.name for s in inputs}
 
 
-def fit(array: Array, spec: TensorSpec, source: str) -> Array:
-    """One sample for an input, checked, in the input's type.
+def to_input(array: Array, spec: TensorSpec, source: str) -> Array:
+    """Check one sample's array against an input, and cast it to the input's dtype.
+
+    A quantized input takes float32: the runtime quantizes it.
 
     Raises:
         DataError: it has another shape, or is not numbers.
     """
     expected = spec.shape[1:]
     if array.ndim != len(expected) or any(
-        want is not None and want != have for want, have in zip(expected, array.shape, strict=True)
+        size is not None and size != actual
+        for size, actual in zip(expected, array.shape, strict=True)
     ):
-        wanted = ", ".join("any" if n is None else str(n) for n in expected)
+        shape = ", ".join("any" if n is None else str(n) for n in expected)
         raise DataError(
-            f"{source}: input {spec.name!r} takes samples of shape ({wanted}), and these have "
+            f"{source}: input {spec.name!r} takes samples of shape ({shape}), and these have "
             f"{array.shape}."
         )
     if array.dtype.kind not in "fiub":
-        raise DataError(f"{source}: input {spec.name!r} takes numbers, and this is {array.dtype}.")
+        raise DataError(
+            f"{source}: input {spec.name!r} takes numbers, and these samples are {array.dtype}."
+        )
     kind = np.dtype(spec.dtype if spec.scale is None else "float32")
     if kind.kind in "iu" and array.dtype.kind == "f" and np.any(array != np.rint(array)):
         raise DataError(
-            f"{source}: input {spec.name!r} takes whole numbers ({spec.dtype}), and these are not."
+            f"{source}: input {spec.name!r} takes integers ({spec.dtype}), and these samples have "
+            "fractional parts or NaN."
         )
     if kind.kind in "iu" and array.size:
         limits = np.iinfo(kind)

@@ -1,4 +1,4 @@
-"""Samples set aside: some to calibrate on, others to evaluate on, none for both."""
+"""Samples split into those to calibrate on and those to evaluate on; none is used for both."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,60 +10,62 @@ import numpy as np
 from edgekit.data.samples import Array, DataError, SampleSource
 from edgekit.data.store import ArrayWriter, StoredArrays
 
-DEFAULT_CALIBRATION = 200
-"""More helps little: from 24 to 200 samples EfficientNet gains 5 dB, beyond it under one."""
+CALIBRATION_SAMPLES = 200
+"""The most to calibrate on: from 24 to 200 samples EfficientNet gains 5 dB, beyond it under one."""
 
+EVALUATION_SAMPLES = 1000
+"""The most to evaluate on."""
 
-MOST_HELD_OUT = 1000
+MIN_SAMPLES = 4
+"""The fewest, of both together, that a model is calibrated with."""
 
-
-FEWEST = 4
+_ADVISED_SAMPLES = 50  # to calibrate on, below which a warning says so
 
 
 @dataclass(frozen=True, slots=True)
 class SampleSplit:
-    """What a run works with: rows to calibrate on, and others to judge by."""
+    """Samples to calibrate on, and others to evaluate on."""
 
     calibration: StoredArrays | None
     held_out: StoredArrays
     labels: Array | Mapping[str, Array] | None
-    """Of the held-out rows; by output name where outputs have labels of their own."""
+    """Of the held-out samples; by output name where each output has labels."""
     numbers: tuple[int, ...]
-    """The held-out rows' numbers in the data."""
+    """The indices of the held-out samples in the data."""
     label_names: tuple[str, ...]
     warnings: tuple[str, ...]
     source: str
 
 
 def set_aside(
-    rows: SampleSource,
+    source: SampleSource,
     folder: Path,
     *,
-    calibration: int = DEFAULT_CALIBRATION,
-    held_out: int = MOST_HELD_OUT,
+    calibration: int = CALIBRATION_SAMPLES,
+    held_out: int = EVALUATION_SAMPLES,
 ) -> SampleSplit:
-    """Reads the data once and sets rows aside, none of them for both purposes.
+    """Read the data once and write samples into a folder: some to calibrate on, others held out.
 
-    Where the number of rows is known they are drawn at random (always the same ones), since data on
+    Where the number of samples is known they are drawn at random (always the same ones), since data on
     disk is often sorted by class; a third at least is held out. A stream is read in order, every
-    third row held out, until both shares are full.
+    third sample held out, until both parts are full. Samples with NaN or infinite values are left out.
 
     Args:
-        rows: the data.
-        folder: where to put them; it must not be there yet.
+        source: the data.
+        folder: where to write them; it must not exist yet.
         calibration: the most to calibrate on; 0 for none.
-        held_out: the most to judge by.
+        held_out: the most to evaluate on.
 
     Raises:
-        DataError: too few rows.
+        DataError: too few samples.
     """
-    uses = _plan(rows, calibration, held_out)
+    uses = _plan(source, calibration, held_out)
     stores = {use: ArrayWriter(folder / use) for use in ("calibration", "held_out")}
     labels: list[Any] = []
     numbers: list[int] = []
     flaws = {"nan": 0, "constant": 0, "seen": 0}
     full = {"calibration": calibration, "held_out": held_out}
-    for number, (sample, label) in rows.read(lambda i: uses(i) is not None):
+    for number, (sample, label) in source.read(lambda i: uses(i) is not None):
         use = uses(number)
         assert use is not None
         if stores[use].count >= full[use]:
@@ -81,42 +83,43 @@ def set_aside(
             if label is not None:
                 labels.append(label)
     stored = {use: store.close() for use, store in stores.items()}
-    have = stored["held_out"].count, stored["calibration"].count
-    if not have[0] or (calibration and not have[1]) or (calibration and sum(have) < FEWEST):
+    evaluated, calibrated = stored["held_out"].count, stored["calibration"].count
+    usable = evaluated + calibrated
+    if not evaluated or (calibration and (not calibrated or usable < MIN_SAMPLES)):
+        nan = f" ({flaws['nan']} more hold NaN or infinite values)" if flaws["nan"] else ""
         raise DataError(
-            f"{rows.source}: {sum(have)} usable samples"
-            f"{' (' + str(flaws['nan']) + ' more are not numbers)' if flaws['nan'] else ''}; at least "
-            f"{FEWEST} are needed, and 100 or more advised."
+            f"{source.source}: {usable} usable samples{nan}; at least {MIN_SAMPLES} are needed, and 100 "
+            "or more advised."
         )
     return SampleSplit(
         stored["calibration"] if calibration else None,
         stored["held_out"],
-        _together(labels) if len(labels) == have[0] else None,
+        _together(labels) if len(labels) == evaluated else None,
         tuple(numbers),
-        rows.label_names,
-        tuple(_flaws(flaws, have[1] if calibration else None)),
-        rows.source,
+        source.label_names,
+        tuple(_flaws(flaws, calibrated if calibration else None)),
+        source.source,
     )
 
 
 def _together(labels: list[Any]) -> Array | dict[str, Array]:
     if isinstance(labels[0], Mapping):
-        return {name: np.array([own[name] for own in labels]) for name in labels[0]}
+        return {name: np.array([label[name] for label in labels]) for name in labels[0]}
     return np.array(labels)
 
 
-def _plan(rows: SampleSource, calibration: int, held_out: int) -> Any:
-    """A function from a row's number to its use, or None for a row that is not read."""
+def _plan(source: SampleSource, calibration: int, held_out: int) -> Any:
+    """Make a function from a sample's index to its use, or to None where it is not read."""
     if not calibration:
-        chosen = _draw(rows.count, held_out)
+        chosen = _draw(source.count, held_out)
         return lambda i: "held_out" if chosen is None or i in chosen else None
-    if rows.count is None:
+    if source.count is None:
         return lambda i: "held_out" if i % 3 == 2 else "calibration"
-    judged = min(held_out, max(rows.count // 3, rows.count - calibration))
-    order = np.random.default_rng(0).permutation(rows.count)
-    held = set(order[:judged].tolist())
-    used = set(order[judged : judged + calibration].tolist())
-    return lambda i: "held_out" if i in held else "calibration" if i in used else None
+    evaluated = min(held_out, max(source.count // 3, source.count - calibration))
+    order = np.random.default_rng(0).permutation(source.count)
+    kept = set(order[:evaluated].tolist())
+    used = set(order[evaluated : evaluated + calibration].tolist())
+    return lambda i: "held_out" if i in kept else "calibration" if i in used else None
 
 
 def _draw(count: int | None, most: int) -> set[int] | None:
@@ -131,5 +134,5 @@ def _flaws(flaws: Mapping[str, int], calibrated: int | None) -> Iterator[str]:
         yield f"{flaws['nan']} of {seen} samples hold NaN or infinite values, and were left out"
     if flaws["constant"]:
         yield f"{flaws['constant']} of {seen} samples are constant: every value in them is the same"
-    if calibrated is not None and calibrated < 50:
+    if calibrated is not None and calibrated < _ADVISED_SAMPLES:
         yield f"only {calibrated} samples to calibrate on; 100 to 200 are advised"

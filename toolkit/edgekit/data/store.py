@@ -1,4 +1,4 @@
-"""Samples set aside on disk: calibration samples, held-out samples, and answers to them.
+"""Arrays stored on disk: calibration samples, held-out samples, and models' outputs for them.
 
 Every pass over the data reads these files, so that memory holds one batch, however many samples
 there are, and a source that can be read only once is read once.
@@ -17,7 +17,7 @@ from edgekit.data.samples import Array, DataError
 
 @dataclass(frozen=True, slots=True)
 class StoredArrays:
-    """Samples in files of a folder: one file for each array name."""
+    """Arrays with one sample per row, in a folder: one file for each array name."""
 
     folder: Path
     count: int
@@ -32,7 +32,7 @@ class StoredArrays:
             yield {name: array[0] for name, array in batch.items()}
 
     def batches(self, size: int) -> Iterator[dict[str, Array]]:
-        """Batches of at most ``size`` rows; read, not mapped: mapped pages would count as memory."""
+        """Yield batches of at most ``size`` rows; read, not mapped: mapped pages count as memory."""
         files = {name: self._path(name).open("rb") for name in self.shapes}
         try:
             for start in range(0, self.count, size):
@@ -43,7 +43,7 @@ class StoredArrays:
                 file.close()
 
     def write_npy(self, name: str, file: IO[bytes]) -> None:
-        """Writes one array in the format of ``.npy``, a piece at a time."""
+        """Write one array in the format of ``.npy``, piece by piece."""
         header = {
             "descr": np.lib.format.dtype_to_descr(np.dtype(self.dtypes[name])),
             "fortran_order": False,
@@ -63,7 +63,7 @@ class StoredArrays:
 
 
 class ArrayWriter:
-    """Writes rows into a folder; ``close`` returns them as ``StoredArrays``."""
+    """Write batches into a folder; ``close`` returns them as ``StoredArrays``."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
@@ -74,10 +74,10 @@ class ArrayWriter:
         self._dtypes: dict[str, str] = {}
 
     def add(self, rows: Mapping[str, Array]) -> None:
-        """Adds a batch: an array for each name, rows first.
+        """Add a batch: an array for each name, batch axis first.
 
         Raises:
-            DataError: a row has another shape than those before it.
+            DataError: its samples have another shape than those before.
         """
         for name, array in rows.items():
             if name not in self._files:
@@ -92,17 +92,17 @@ class ArrayWriter:
         self.count += len(next(iter(rows.values())))
 
     def close(self) -> StoredArrays:
-        """The rows, ready to be read."""
+        """Close the files and return the arrays, ready to be read."""
         for file in self._files.values():
             file.close()
         return StoredArrays(self.folder, self.count, dict(self._shapes), dict(self._dtypes))
 
 
 def read_npy(files: Mapping[str, IO[bytes]], folder: Path) -> StoredArrays:
-    """Arrays in the format of ``.npy``, as ``StoredArrays.write_npy`` writes them, put into a folder.
+    """Store arrays from the format of ``.npy``, as ``StoredArrays.write_npy`` writes it.
 
     Raises:
-        ValueError: one of them is none.
+        ValueError: a file is no array, or they differ in length.
     """
     folder.mkdir(parents=True)
     counts, shapes, dtypes = set[int](), {}, {}

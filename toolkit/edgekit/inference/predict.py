@@ -10,7 +10,7 @@ import numpy as np
 
 from edgekit.bundle.folder import read_manifest
 from edgekit.data.images import Images
-from edgekit.data.open import check_data, open_rows
+from edgekit.data.open import check_data, open_samples
 from edgekit.data.samples import Array, DataError
 from edgekit_runtimes import open_model
 
@@ -56,7 +56,7 @@ def predictions(
     Args:
         path: a ``.tflite``, ``.onnx`` or ``.keras`` file, or a folder that ``convert`` made. A
             manifest beside it gives class names and the scale of images.
-        data: samples, of any kind that ``edgekit.data.open.open_rows`` takes.
+        data: samples, of any kind that ``edgekit.data.open.open_samples`` takes.
         top: how many classes of each output to tell.
         count: how many samples.
         device: as for ``open_model``.
@@ -67,7 +67,7 @@ def predictions(
     manifest, images = _beside(path, scale)
     names = manifest.get("labels") or []
     with open_model(path, device=device, threads=threads) as model:
-        rows = open_rows(data, model.inputs, images)
+        rows = open_samples(data, model.inputs, images)
         names = names or list(rows.label_names)
         for number, (sample, label) in islice(rows.read(lambda i: True), count):
             outputs = model.run({name: array[np.newaxis] for name, array in sample.items()})
@@ -92,7 +92,7 @@ def first_batch(path: Path, data: Any) -> dict[str, Array]:
     _, images = _beside(path, None)
     with open_model(path) as model:
         size = model.inputs[0].shape[0] or 1
-        rows = open_rows(data, model.inputs, images)
+        rows = open_samples(data, model.inputs, images)
         samples = [sample for _, (sample, _) in islice(rows.read(lambda i: True), size)]
     if len(samples) < size:
         raise DataError(f"{data}: {len(samples)} samples, and {path} takes {size} at once.")

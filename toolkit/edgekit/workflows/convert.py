@@ -22,9 +22,9 @@ from edgekit.bundle.folder import (
 )
 from edgekit.bundle.manifest import manifest
 from edgekit.data.images import Images
-from edgekit.data.open import RANDOM, check_data, open_rows
+from edgekit.data.open import RANDOM, check_data, open_samples
 from edgekit.data.samples import Array, DataError
-from edgekit.data.split import DEFAULT_CALIBRATION, SampleSplit, set_aside
+from edgekit.data.split import CALIBRATION_SAMPLES, SampleSplit, set_aside
 from edgekit.diagnosis import input_checks
 from edgekit.inference.latency import latencies
 from edgekit.inference.record import record
@@ -72,7 +72,7 @@ class Options:
     precisions: tuple[Precision, ...] = ("float32", "int8")
     batch: int = 1
     interface: InterfaceType = "float"
-    samples: int = DEFAULT_CALIBRATION
+    samples: int = CALIBRATION_SAMPLES
     opset: int = DEFAULT_OPSET
     trust: bool = False
     limits: Limits = field(default_factory=Limits)
@@ -98,7 +98,7 @@ def convert(
     precision: Sequence[Precision] = ("float32", "int8"),
     batch: int = 1,
     io: InterfaceType = "float",
-    samples: int = DEFAULT_CALIBRATION,
+    samples: int = CALIBRATION_SAMPLES,
     opset: int = DEFAULT_OPSET,
     trust: bool = False,
     images: Images | None = None,
@@ -112,7 +112,7 @@ def convert(
     Args:
         model: a path (``.keras``, ``.h5``, a SavedModel folder), ``module:function``, or a Keras model
             made of layers that Keras can load again.
-        data: samples, of any kind that ``edgekit.data.open.open_rows`` takes. Some calibrate, others judge.
+        data: samples, of any kind that ``edgekit.data.open.open_samples`` takes. Some calibrate, others judge.
         output: the folder to write into.
         to: formats.
         precision: precisions.
@@ -161,7 +161,7 @@ def convert(
 
         def read_samples(inputs: list[TensorSpec]) -> SampleSplit:
             progress("reading samples")
-            rows = open_rows(RANDOM if data is None else data, inputs, images)
+            rows = open_samples(RANDOM if data is None else data, inputs, images)
             calibrated = samples if CALIBRATED & set(options.precisions) else 0
             sets.append(set_aside(rows, scratch / "samples", calibration=calibrated))
             return sets[0]

@@ -13,9 +13,9 @@ from edgekit.accuracy.metrics import find_metric
 from edgekit.bundle.environment import processor, versions
 from edgekit.bundle.folder import MANIFEST, read_manifest, sha256
 from edgekit.data.images import Images
-from edgekit.data.open import RANDOM, check_data, open_rows
+from edgekit.data.open import RANDOM, check_data, open_samples
 from edgekit.data.samples import DataError
-from edgekit.data.split import MOST_HELD_OUT, SampleSplit, set_aside
+from edgekit.data.split import EVALUATION_SAMPLES, SampleSplit, set_aside
 from edgekit.diagnosis import input_checks
 from edgekit.diagnosis.error_sources import ErrorAttribution
 from edgekit.diagnosis.layers import LayerResult, compare_layers
@@ -67,7 +67,7 @@ def validate(
     candidates: str | Path | Sequence[str | Path],
     data: Any,
     *,
-    samples: int = MOST_HELD_OUT,
+    samples: int = EVALUATION_SAMPLES,
     devices: Sequence[str] = ("cpu",),
     limits: Limits | None = None,
     metrics: Sequence[str] = (),
@@ -85,7 +85,7 @@ def validate(
     Args:
         original: a Keras model of any kind that ``convert`` takes, or a ``.tflite`` or ``.onnx`` file.
         candidates: ``.tflite`` and ``.onnx`` files, and folders that ``convert`` made.
-        data: samples, of any kind that ``edgekit.data.open.open_rows`` takes.
+        data: samples, of any kind that ``edgekit.data.open.open_samples`` takes.
         samples: the most samples to use.
         devices: to run each file on, as for ``open_model``.
         limits: how far a file may stray before the report is false; ``edgekit.accuracy.limits.read_limits``
@@ -127,7 +127,7 @@ def validate(
 
         def read_samples(inputs: list[TensorSpec]) -> SampleSplit:
             progress("reading samples")
-            rows = open_rows(data, inputs, images or _images_of(files))
+            rows = open_samples(data, inputs, images or _images_of(files))
             sets.append(set_aside(rows, scratch / "samples", calibration=0, held_out=samples))
             return sets[0]
 

@@ -1,0 +1,167 @@
+"""Folders of images: classes, pixels and channels, and what is refused."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.user_data import X, read, refusal
+
+from edgekit.data.images import Images
+from edgekit.data.open import open_samples
+from edgekit_runtimes import RuntimeMissing, TensorSpec
+
+RED_BLUE = [[[255, 0, 128]] * 2] * 2
+PHOTO = TensorSpec("photo", (None, 2, 2, 3), "float32")
+
+
+def image(path: Path, pixels: Any, **options: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(pixels, np.uint8)).save(path, **options)
+    return path
+
+
+def test_folders_of_images_are_classes(tmp_path: Path) -> None:
+    for number, name in enumerate(["dog/b.png", "cat/z.jpg", "cat/a.bmp", "dog/deep/c.gif"]):
+        image(tmp_path / name, np.full((2, 2, 3), number))
+    (tmp_path / "dog" / "notes.txt").write_text("no image")
+    # What a desktop leaves behind is nobody's sample.
+    image(tmp_path / ".thumbnails" / "a.png", RED_BLUE)
+
+    rows = open_samples(tmp_path, [PHOTO], Images("0..255"))
+
+    assert rows.label_names == ("cat", "dog")
+    assert rows.count == 4
+    found = [(round(float(row["photo"].mean())), label) for row, label in read(rows)]
+    assert found == [(2, 0), (1, 0), (0, 1), (3, 1)]  # in the order of their paths
+
+
+def test_images_without_folders_have_no_labels(tmp_path: Path) -> None:
+    image(tmp_path / "a.png", RED_BLUE)
+
+    rows = open_samples(tmp_path, [PHOTO])
+
+    assert rows.label_names == ()
+    assert [label for _, label in read(rows)] == [None]
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected"),
+    [
+        ("0..1", [1.0, 0.0, 0.5019608]),
+        ("-1..1", [1.0, -1.0, 0.0039216]),
+        ("0..255", [255.0, 0.0, 128.0]),
+        # keras.applications.imagenet_utils.preprocess_input: BGR, less its mean (caffe), and
+        # RGB in 0..1, less its mean, by its deviation (torch).
+        ("caffe", [128 - 103.939, 0 - 116.779, 255 - 123.68]),
+        ("torch", [(1 - 0.485) / 0.229, (0 - 0.456) / 0.224, (128 / 255 - 0.406) / 0.225]),
+    ],
+)
+def test_pixels_are_scaled_as_keras_documents_it(
+    scale: str, expected: list[float], tmp_path: Path
+) -> None:
+    image(tmp_path / "a.png", RED_BLUE)
+
+    ((row, _),) = read(open_samples(tmp_path, [PHOTO], Images(scale)))
+
+    assert row["photo"].dtype == np.float32
+    assert row["photo"][1, 1].tolist() == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("scale", ["caffe", "torch"])
+@pytest.mark.parametrize("channels", [1, 4])
+def test_a_scale_for_three_channels_is_refused_for_others(
+    scale: str, channels: int, tmp_path: Path
+) -> None:
+    path = image(tmp_path / "a.png", RED_BLUE)
+    spec = TensorSpec("photo", (None, 2, 2, channels), "float32")
+
+    message = refusal(tmp_path, spec, images=Images(scale))
+
+    assert str(path) in message or str(tmp_path) in message
+
+
+@pytest.mark.parametrize(
+    ("pixels", "channels", "expected"),
+    [
+        (RED_BLUE, 1, [0.299 * 255 + 0.114 * 128]),  # ITU-R 601, as Pillow and Keras have it
+        ([[77] * 2] * 2, 1, [77]),
+        ([[77] * 2] * 2, 3, [77, 77, 77]),
+        ([[[255, 0, 128, 9]] * 2] * 2, 3, [255, 0, 128]),
+        (RED_BLUE, 4, [255, 0, 128, 255]),
+    ],
+    ids=["colour to grey", "grey", "grey to colour", "transparent to colour", "to transparent"],
+)
+def test_images_take_the_channels_of_the_input(
+    pixels: Any, channels: int, expected: list[float], tmp_path: Path
+) -> None:
+    image(tmp_path / "a.png", pixels)
+    spec = TensorSpec("photo", (None, 2, 2, channels), "float32")
+
+    ((row, _),) = read(open_samples(tmp_path, [spec], Images("0..255")))
+
+    assert row["photo"].shape == (2, 2, channels)
+    assert row["photo"][0, 0].tolist() == pytest.approx(expected, abs=1)
+
+
+def test_images_are_resized_to_the_input(tmp_path: Path) -> None:
+    left_to_right = np.repeat([[0] * 4 + [200] * 4], 6, axis=0)
+    image(tmp_path / "a.png", left_to_right)
+
+    ((row, _),) = read(
+        open_samples(tmp_path, [TensorSpec("photo", (None, 3, 2, 1), "float32")], Images("0..255"))
+    )
+
+    assert row["photo"].shape == (3, 2, 1)
+    assert (row["photo"][:, 0] < 60).all()
+    assert (row["photo"][:, 1] > 140).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.png", b"no image at all"),
+        ("a.jpg", b""),
+        ("a.ppm", b"P6\n2? 2\n255\n" + bytes(12)),
+        # A header that promises 65,535 x 65,535 pixels.
+        ("a.bmp", b"BM" + bytes(12) + b"\x28\0\0\0\xff\xff\0\0\xff\xff\0\0\1\0\x18\0" + bytes(24)),
+    ],
+    ids=["text", "empty", "bad header", "too many pixels"],
+)
+def test_an_unreadable_image_is_named(name: str, content: bytes, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+
+    assert str(tmp_path / name) in refusal(tmp_path, PHOTO)
+
+
+def test_a_truncated_image_is_named(tmp_path: Path) -> None:
+    path = image(tmp_path / "a.jpg", np.random.default_rng(0).integers(0, 256, (64, 64, 3)))
+    path.write_bytes(path.read_bytes()[:1000])
+
+    assert str(path) in refusal(tmp_path, PHOTO)
+
+
+@pytest.mark.parametrize("inputs", [(X,), (PHOTO, X)], ids=["no image", "two inputs"])
+def test_a_folder_of_images_is_refused_where_the_model_takes_none(
+    inputs: tuple[TensorSpec, ...], tmp_path: Path
+) -> None:
+    image(tmp_path / "a.png", RED_BLUE)
+
+    assert "images go into one input" in refusal(tmp_path, *inputs)
+
+
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    assert "no image in it" in refusal(tmp_path, PHOTO)
+
+
+def test_missing_pillow_is_told_with_the_line_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image(tmp_path / "a.png", RED_BLUE)
+    monkeypatch.setitem(sys.modules, "PIL", None)  # as if it were not installed
+
+    with pytest.raises(RuntimeMissing, match=re.escape("pip install 'edgekit-toolkit[validate]'")):
+        read(open_samples(tmp_path, [PHOTO]))

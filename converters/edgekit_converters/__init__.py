@@ -5,20 +5,20 @@ A converter writes files; it knows neither what runs them nor who asked.
 
 from edgekit_converters.base import (
     CALIBRATED,
-    FORMATS,
     PRECISIONS,
     ConversionError,
     Format,
     InterfaceType,
+    Job,
     Precision,
     Sample,
     Samples,
     SourceError,
+    Writer,
 )
 from edgekit_converters.conversion import Conversion, convert
-from edgekit_converters.marking import mark
+from edgekit_converters.formats import FORMATS, format_of
 from edgekit_converters.onnx.graph import DEFAULT_OPSET
-from edgekit_converters.onnx.write import data_file
 from edgekit_converters.source import check_source, load_model
 from edgekit_converters.tflite.calibration import ranges_over
 
@@ -31,14 +31,15 @@ __all__ = [
     "ConversionError",
     "Format",
     "InterfaceType",
+    "Job",
     "Precision",
     "Sample",
     "Samples",
     "SourceError",
+    "Writer",
     "check_source",
     "convert",
-    "data_file",
+    "format_of",
     "load_model",
-    "mark",
     "ranges_over",
 ]

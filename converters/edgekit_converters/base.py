@@ -1,16 +1,18 @@
-"""The types that every converter speaks."""
+"""The types that every converter shares."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 Precision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
-"""What the weights and the activations are stored and computed in.
+"""How weights and activations are stored and computed.
 
 - ``float32``: both as trained.
-- ``float16``: weights stored in 16 bits, computed in float.
+- ``float16``: weights stored in 16 bits, computed in float32.
 - ``dynamic``: weights in int8, activations quantized by the runtime at each call.
 - ``int8``: weights and activations in int8, with ranges fixed by calibration.
 - ``int16x8``: int8 weights, 16-bit activations: slow, a reference for accuracy.
@@ -18,13 +20,10 @@ Precision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 CALIBRATED: frozenset[Precision] = frozenset({"int8", "int16x8"})
-"""The precisions whose ranges come from samples."""
-
-Format = Literal["tflite", "onnx"]
-FORMATS: tuple[Format, ...] = get_args(Format)
+"""The precisions that need samples: they fix the range of every tensor."""
 
 InterfaceType = Literal["float", "int8"]
-"""What a quantized file takes and gives: real numbers, or its own 8-bit integers."""
+"""The dtype of a calibrated file's inputs and outputs: float32, or 8-bit integers with a scale."""
 
 Array = npt.NDArray[Any]
 Sample = Mapping[str, Array]
@@ -40,12 +39,65 @@ class Samples(Protocol):
 
 
 class ConversionError(Exception):
-    """A model that cannot be converted, with the reason and the way out."""
+    """A model cannot be converted; the message says why, and what to do about it."""
 
 
 class SourceError(ConversionError):
-    """What was named is no model: not there, of another kind, or cut short."""
+    """The model to convert is missing, truncated, or no model that Keras can load."""
 
 
 Range = tuple[np.float32, np.float32]
-"""The least and the greatest value that a tensor took."""
+"""The smallest and the largest value of a tensor over all samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One conversion, as the writers of all formats see it."""
+
+    graph: Path
+    """The float TFLite file that every file is made from."""
+    scratch: Path
+    """A folder for files in between."""
+    interface: InterfaceType
+    opset: int
+    """Of ONNX files."""
+    outside: Mapping[str, Array] = field(default_factory=dict)
+    """Weights that ``graph`` takes as inputs, by name there: those of a model too large for TFLite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes the files of one format, in one conversion."""
+
+    write: Callable[[Path, Precision, Path | None], None]
+    """``write(target, precision, quantized)``, where ``quantized`` is the TFLite file of a calibrated
+    precision, whose scales and integers every format takes over, and None for the others."""
+    has_loops: bool = False
+    """Whether recurrent layers are loops in this format."""
+    recurrent_operators: tuple[str, ...] = ()
+    """The operators that recurrent layers are, where they are none."""
+
+
+def _no_sidecar(path: Path) -> None:  # noqa: ARG001
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One output format: an entry of ``FORMATS``."""
+
+    title: str
+    """Its name in prose."""
+    suffix: str
+    """Of its files, with the dot."""
+    writer: Callable[[Job], Writer]
+    """Prepares what all files of one conversion share, such as a translated graph.
+
+    Raises ConversionError where the format cannot express the model.
+    """
+    mark: Callable[[Path, str], None]
+    """``mark(path, words)`` writes words into a file of this format, which stay with every copy."""
+    sidecar: Callable[[Path], Path | None] = _no_sidecar
+    """Where a file of this format keeps weights that are too large to be in it; None: it cannot."""
+    above_2_gb: frozenset[Precision] = frozenset()
+    """The precisions in which it takes models whose weights no TFLite file can hold."""

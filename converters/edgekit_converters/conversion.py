@@ -7,37 +7,38 @@ from typing import Any
 
 from edgekit_converters.base import (
     CALIBRATED,
+    PRECISIONS,
     ConversionError,
-    Format,
     InterfaceType,
+    Job,
     Precision,
     Samples,
+    Writer,
 )
-from edgekit_converters.onnx.graph import DEFAULT_OPSET, OnnxGraph, loop_bodies, to_onnx
-from edgekit_converters.onnx.recurrent import recurrent
-from edgekit_converters.onnx.write import write_onnx
+from edgekit_converters.formats import FORMATS
+from edgekit_converters.onnx.graph import DEFAULT_OPSET
 from edgekit_converters.tflite.calibration import Ranges, ranges_over
 from edgekit_converters.tflite.float_graph import is_too_large, weight_bytes, write_float_graph
-from edgekit_converters.tflite.loops import has_loop
 from edgekit_converters.tflite.preprocessing import preprocessing
 from edgekit_converters.tflite.write import write_tflite
 
-Target = tuple[Format, Precision]
+Target = tuple[str, Precision]
+"""A name in ``FORMATS``, and a precision."""
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What a conversion did beside writing files."""
+    """What a conversion returns beside the files it wrote."""
 
     ranges: Ranges = field(default_factory=dict)
     """The calibrated ranges, by tensor name; empty where nothing was calibrated."""
     graph: Path | None = None
     """The float graph that was calibrated, in the scratch folder."""
     notes: tuple[str, ...] = ()
-    """What was done otherwise than asked for, in words for the user."""
+    """Where the files differ from what was asked for, in words for the user."""
     alike: bool = True
-    """Whether the two formats' calibrated files compute the same numbers."""
+    """Whether the calibrated files of all formats compute the same numbers."""
 
 
 def convert(
@@ -52,108 +53,116 @@ def convert(
     opset: int = DEFAULT_OPSET,
     progress: Progress = lambda step: None,
 ) -> Conversion:
-    """Writes a Keras model in every wanted format and precision.
+    """Write a Keras model in every wanted format and precision.
 
     Args:
         model: a Keras model, from ``load_model``.
-        targets: the file to write for each format and precision.
+        targets: the file to write for each format (a name in ``FORMATS``) and precision.
         samples: for calibration; needed for the precisions in ``CALIBRATED``.
-        scratch: a folder for files in between, which the caller removes.
+        scratch: an existing folder for files in between, which the caller removes.
         batch: the fixed size of the batch axis.
-        shapes: the shape of one sample, by input name, where Keras leaves a size open.
-        interface: whether calibrated files take real numbers or integers.
-        opset: of the ONNX files.
+        shapes: the shape of one sample, by input name, where the model has dynamic dimensions.
+        interface: the dtype of the inputs and outputs of calibrated files.
+        opset: of the ONNX files, 13 to 18.
         progress: is called with the name of each step as it begins.
 
     Raises:
         ConversionError: the model, or one of its targets, cannot be converted.
-    """
-    formats = {form for form, _ in targets}
-    plain = [p for p in _precisions(targets) if p not in CALIBRATED]
-    calibrated = [p for p in _precisions(targets) if p in CALIBRATED]
-    if calibrated and not samples:
-        raise ConversionError(
-            f"{' and '.join(calibrated)} needs samples, to learn the range of every tensor. Give "
-            "--data; or choose --precision float32,dynamic, which needs none."
-        )
 
-    if is_too_large(model) and set(targets) != {("onnx", "float32")}:
-        raise ConversionError(
-            f"the weights take {weight_bytes(model) / 1e9:.1f} GB in float32. A TFLite file holds 2 GB, and "
-            "all but the float32 ONNX file are made from one. Choose --to onnx --precision float32: it "
-            "keeps its weights in a file beside it."
-        )
+    >>> import keras
+    >>> from pathlib import Path
+    >>> x = keras.Input((4,), name="x")
+    >>> model = keras.Model([x], [keras.layers.Dense(2)(x)])
+    >>> targets = {("tflite", "float32"): Path("m.tflite"), ("onnx", "float16"): Path("m.onnx")}
+    >>> convert(model, targets, scratch=Path("."))
+    Conversion(ranges={}, graph=None, notes=(), alike=True)
+    """
+    _check(model, targets, samples)
+    precisions = list(dict.fromkeys(precision for _, precision in targets))
     progress("building the float graph")
     graph = scratch / "graph.tflite"
-    held = write_float_graph(model, graph, batch=batch, shapes=shapes)
-    twin: OnnxGraph | None = None
-    if "onnx" in formats:
-        progress("translating to ONNX")
-        twin = to_onnx(graph, scratch, opset, held)
+    outside = write_float_graph(model, graph, batch=batch, shapes=shapes)
+    job = Job(graph, scratch, interface, opset, outside)
+    writers: dict[str, Writer] = {}
+    for name, form in FORMATS.items():
+        if any(name == wanted for wanted, _ in targets):
+            progress(f"preparing {form.title}")
+            writers[name] = form.writer(job)
 
-    def write(precision: Precision, ranges: Ranges) -> None:
-        progress(f"writing {precision}")
-        tflite = targets.get(("tflite", precision), scratch / f"{precision}.tflite")
-        if ("tflite", precision) in targets or precision in CALIBRATED:
-            write_tflite(graph, tflite, precision, ranges, interface)
-        if ("onnx", precision) in targets:
-            assert twin is not None
-            write_onnx(
-                twin,
-                targets["onnx", precision],
-                precision,
-                graph=graph,
-                quantized=tflite,
-                interface=interface,
-            )
+    def write(precision: Precision, quantized: Path | None = None) -> None:
+        for name, writer in writers.items():
+            if (name, precision) in targets:
+                writer.write(targets[name, precision], precision, quantized)
 
-    for precision in plain:
-        write(precision, {})
-    if not calibrated:
+    for precision in precisions:
+        if precision not in CALIBRATED:
+            progress(f"writing {precision}")
+            write(precision)
+    calibrated = [precision for precision in precisions if precision in CALIBRATED]
+    if not calibrated or samples is None:
         return Conversion()
-    assert samples is not None
     progress(f"calibrating on {len(samples)} samples")
     ranges = ranges_over(graph, samples)
     for precision in calibrated:
-        write(precision, ranges)
-    cells = recurrent(twin.model.graph) if twin is not None else []
-    looping = ["TFLite"] if "tflite" in formats and has_loop(graph) else []
-    looping += ["ONNX"] if twin is not None and loop_bodies(twin.model.graph) else []
+        progress(f"writing {precision}")
+        quantized = scratch / f"{precision}.tflite"
+        write_tflite(graph, quantized, precision, ranges, interface)
+        write(precision, quantized)
     notes = [
-        *_recurrent_notes(calibrated, looping, sorted({node.op_type for node in cells})),
+        *_recurrent_notes(calibrated, writers),
         *_preprocessing_notes(graph, calibrated, interface),
     ]
-    return Conversion(ranges, graph, tuple(notes), alike=not cells)
+    alike = not any(writer.recurrent_operators for writer in writers.values())
+    return Conversion(ranges, graph, tuple(notes), alike)
 
 
-def _recurrent_notes(
-    calibrated: list[Precision], looping: list[str], operators: list[str]
-) -> Iterator[str]:
-    """What calibrated files do otherwise than asked for in recurrent layers.
+def _check(model: Any, targets: Mapping[Target, Path], samples: Samples | None) -> None:
+    """Refuse what can be known to fail before TensorFlow works for minutes."""
+    for name, precision in targets:
+        if name not in FORMATS:
+            raise ConversionError(f"{name!r} is no format: choose from {', '.join(FORMATS)}.")
+        if precision not in PRECISIONS:
+            raise ConversionError(
+                f"{precision!r} is no precision: choose from {', '.join(PRECISIONS)}."
+            )
+    calibrated = [p for p in PRECISIONS if p in CALIBRATED and any(p == q for _, q in targets)]
+    if calibrated and not samples:
+        raise ConversionError(
+            f"{' and '.join(calibrated)} needs samples, which give the range of every tensor. Pass "
+            "samples, or choose precisions that need none: "
+            f"{', '.join(p for p in PRECISIONS if p not in CALIBRATED)}."
+        )
+    if is_too_large(model) and any(p not in FORMATS[name].above_2_gb for name, p in targets):
+        able = [f"{name} in {p}" for name, form in FORMATS.items() for p in sorted(form.above_2_gb)]
+        raise ConversionError(
+            f"the weights take {weight_bytes(model) / 1e9:.1f} GB in float32, and a TFLite file, which "
+            f"other files are made from, holds 2 GB. Convert to {' or '.join(able)} alone: its weights "
+            "go into a file beside it."
+        )
 
-    Args:
-        calibrated: the precisions.
-        looping: the formats in which such a layer is a loop.
-        operators: those that it is in ONNX, where it is none.
-    """
+
+def _recurrent_notes(calibrated: list[Precision], writers: Mapping[str, Writer]) -> Iterator[str]:
+    """Say how recurrent layers are computed in calibrated files."""
     precisions = " and ".join(calibrated)
-    if looping:
+    if looping := [FORMATS[name].title for name, writer in writers.items() if writer.has_loops]:
         yield (
             f"recurrent layers keep their loop in {precisions}, in {' and '.join(looping)}: in it the "
             "matrix products, which hold the weights, are in integers; the gates and the state stay in "
             "float"
         )
-    if operators:
-        yield (
-            f"in ONNX, recurrent layers are operators of their own ({', '.join(operators)}), which compute "
-            f"in float: in {precisions} their weights are stored as 8-bit integers"
-        )
+    for name, writer in writers.items():
+        if writer.recurrent_operators:
+            yield (
+                f"in {FORMATS[name].title}, recurrent layers are operators of their own "
+                f"({', '.join(writer.recurrent_operators)}), which compute in float: in {precisions} "
+                "their weights are stored as 8-bit integers"
+            )
 
 
 def _preprocessing_notes(
     graph: Path, calibrated: list[Precision], interface: InterfaceType
 ) -> Iterator[str]:
-    """What calibrated files do otherwise than asked for with their inputs."""
+    """Say how the inputs of calibrated files are preprocessed, where the model does so itself."""
     precisions = " and ".join(calibrated)
     if preprocessing(graph):
         yield (
@@ -161,9 +170,5 @@ def _preprocessing_notes(
             "cannot hold features of different widths"
             if interface == "float"
             else "integer inputs have one scale for all features, before the model rescales or "
-            "normalizes them: where their widths differ, do that outside, or take real inputs"
+            "normalizes them: where their widths differ, do that outside, or take float inputs"
         )
-
-
-def _precisions(targets: Mapping[Target, Path]) -> list[Precision]:
-    return list(dict.fromkeys(precision for _, precision in targets))

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from edgekit_converters.base import CALIBRATED, Array, ConversionError, InterfaceType, Precision
+from edgekit_converters.base import Array, ConversionError, Job, Precision, Writer
 from edgekit_converters.onnx.edit import GraphEditor
-from edgekit_converters.onnx.graph import OnnxGraph, loop_bodies
+from edgekit_converters.onnx.graph import loop_bodies, to_onnx
 from edgekit_converters.onnx.qdq import quantize_like
 from edgekit_converters.onnx.recurrent import from_integers, recurrent
 from edgekit_converters.onnx.recurrent_match import GATES
@@ -20,37 +20,33 @@ _PAGE = 4096  # a weight that begins with one can be mapped into memory
 _BLOCK = 64_000_000  # bytes of a weight that are put in order at a time
 
 
-def write_onnx(
-    source: OnnxGraph,
-    target: Path,
-    precision: Precision,
-    *,
-    graph: Path | None = None,
-    quantized: Path | None = None,
-    interface: InterfaceType = "float",
-) -> None:
-    """Writes the float twin as ONNX in ``precision``.
+def onnx_writer(job: Job) -> Writer:
+    """Return a writer of ONNX files, with the float graph translated once for all of them."""
+    source = to_onnx(job.graph, job.scratch, job.opset, job.outside)
 
-    Args:
-        source: from ``to_onnx``.
-        target: the file to write.
-        precision: see ``Precision``.
-        graph: the float TFLite file that ``source`` is the twin of, where calibrated.
-        quantized: the TFLite file of this precision, whose scales and integers are taken over.
-        interface: see ``quantize_like``.
+    def write(target: Path, precision: Precision, quantized: Path | None) -> None:
+        if quantized is not None:
+            pairs = read_quantization(job.graph, quantized)
+            _save(quantize_like(source, pairs, job.interface), target)
+        elif precision == "float32":
+            _save(source.model, target, source.held)
+        elif precision == "float16":
+            _save(_halved(source.model), target)
+        else:
+            _quantize_weights(source.model, target)
 
-    Raises:
-        ConversionError: the model cannot be had in this precision.
-    """
-    if precision == "float32":
-        _save(source.model, target, source.held)
-    elif precision == "float16":
-        _save(_halved(source.model), target)
-    elif precision == "dynamic":
-        _quantize_weights(source.model, target)
-    else:
-        assert precision in CALIBRATED and graph is not None and quantized is not None
-        _save(quantize_like(source, read_quantization(graph, quantized), interface), target)
+    graph = source.model.graph
+    operators = sorted({node.op_type for node in recurrent(graph)})
+    return Writer(write, bool(loop_bodies(graph)), tuple(operators))
+
+
+def mark_onnx(path: Path, words: str) -> None:
+    """Write words into an ONNX file, as its doc string."""
+    import onnx
+
+    proto = onnx.load(str(path), load_external_data=False)
+    proto.doc_string = words
+    onnx.save(proto, str(path))
 
 
 def data_file(target: Path) -> Path:

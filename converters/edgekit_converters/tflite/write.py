@@ -5,16 +5,43 @@ extremes, which costs up to 10 dB.
 """
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgekit_converters.base import CALIBRATED, ConversionError, InterfaceType, Precision
+from edgekit_converters.base import (
+    CALIBRATED,
+    ConversionError,
+    InterfaceType,
+    Job,
+    Precision,
+    Writer,
+)
 from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.calibration import Ranges
-from edgekit_converters.tflite.loops import loops, products
+from edgekit_converters.tflite.loops import has_loop, loops, products
 from edgekit_converters.tflite.preprocessing import preprocessing
+
+
+def tflite_writer(job: Job) -> Writer:
+    """Return a writer of TFLite files; those of calibrated precisions are copies of ``quantized``."""
+
+    def write(target: Path, precision: Precision, quantized: Path | None) -> None:
+        if quantized is not None:
+            shutil.copyfile(quantized, target)
+        else:
+            write_tflite(job.graph, target, precision)
+
+    return Writer(write, has_loops=has_loop(job.graph))
+
+
+def mark_tflite(path: Path, words: str) -> None:
+    """Write words into a TFLite file, as its description."""
+    model = flatbuffer.read(path)
+    model.description = words.encode()
+    flatbuffer.write(model, path)
 
 
 def write_tflite(
@@ -37,7 +64,7 @@ def write_tflite(
         ConversionError: an operator cannot be had in this precision.
     """
     if precision == "float32":
-        target.write_bytes(graph.read_bytes())
+        shutil.copyfile(graph, target)
         return
     if precision in CALIBRATED and not ranges:
         raise ConversionError(f"{precision} needs ranges, and ranges need samples.")

@@ -37,13 +37,11 @@ from edgekit_converters import (
     PRECISIONS,
     Conversion,
     ConversionError,
-    Format,
     InterfaceType,
     Precision,
     check_source,
-    data_file,
+    format_of,
     load_model,
-    mark,
     ranges_over,
 )
 from edgekit_converters import convert as convert_model
@@ -56,7 +54,7 @@ from edgekit_runtimes import (
 )
 
 Progress = Callable[[str], None]
-Target = tuple[Format, Precision]
+Target = tuple[str, Precision]
 
 NOT_FOR_SHIPPING = "NOT FOR SHIPPING: made and judged on random numbers, which say nothing of accuracy on real ones"
 
@@ -68,7 +66,7 @@ _SEEN = 100  # held-out samples whose ranges are held against the calibrated one
 class Options:
     """How to convert."""
 
-    formats: tuple[Format, ...] = FORMATS
+    formats: tuple[str, ...] = tuple(FORMATS)
     precisions: tuple[Precision, ...] = ("float32", "int8")
     batch: int = 1
     interface: InterfaceType = "float"
@@ -94,7 +92,7 @@ def convert(
     data: Any = None,
     output: str | Path = "out",
     *,
-    to: Sequence[Format] = FORMATS,
+    to: Sequence[str] = tuple(FORMATS),
     precision: Sequence[Precision] = ("float32", "int8"),
     batch: int = 1,
     io: InterfaceType = "float",
@@ -201,7 +199,8 @@ def convert(
         names = [*beside, *(f.name for f in found.files), LOG, "report.json", MANIFEST]
         publish(scratch, names, output)
         for file in found.files:  # what an earlier run put beside a file of this name
-            if (stale := data_file(output / file.name)).name not in beside:
+            stale = sidecar(output / file.name)
+            if stale is not None and stale.name not in beside:
                 stale.unlink(missing_ok=True)
     return report
 
@@ -252,7 +251,7 @@ def _work(
     samples = ask(list(original.inputs))
     held_out = samples.held_out
     paths = {
-        (form, precision): scratch / f"model_{precision}.{form}"
+        (form, precision): scratch / f"model_{precision}{FORMATS[form].suffix}"
         for precision in options.precisions
         for form in options.formats
     }
@@ -270,8 +269,8 @@ def _work(
     progress(f"running the original on {len(held_out)} held-out samples")
     outputs = record(original, held_out, scratch / "original")
     if samples.source == RANDOM:
-        for path in paths.values():
-            mark(path, NOT_FOR_SHIPPING)
+        for (form, _), path in paths.items():
+            FORMATS[form].mark(path, NOT_FOR_SHIPPING)
     tasks = find_tasks(outputs, samples.labels)
     layers = [type(layer).__name__ for layer in model._flatten_layers()]
     warnings = [*samples.warnings, *input_checks.image_range(layers, original, samples, outputs)]
@@ -298,7 +297,7 @@ def _work(
     files = tuple(
         FileResult(
             name=path.name,
-            bytes=sum(p.stat().st_size for p in (path, data_file(path)) if p.exists()),
+            bytes=sum(p.stat().st_size for p in (path, sidecar(path)) if p and p.exists()),
             results=scores[key],
             format=key[0],
             precision=key[1],
@@ -320,7 +319,7 @@ def _times(paths: Mapping[Target, Path], inputs: Mapping[str, Array]) -> dict[Ta
     """The milliseconds of one call of each file, side by side; of large files, a format at a time."""
     together = sum(path.stat().st_size for path in paths.values()) < _LARGE
     times: dict[Target, float] = {}
-    for formats in [FORMATS] if together else [(form,) for form in FORMATS]:
+    for formats in [tuple(FORMATS)] if together else [(form,) for form in FORMATS]:
         with contextlib.ExitStack() as opened:
             sessions = {
                 key: opened.enter_context(open_model(path))
@@ -374,12 +373,18 @@ def _add_data_files(entries: list[dict[str, Any]], folder: Path) -> list[str]:
     """Describes in the manifest the files that hold the weights of others; returns their names."""
     found = []
     for entry in entries:
-        path = data_file(folder / entry["file"])
-        if path.exists():
+        path = sidecar(folder / entry["file"])
+        if path is not None and path.exists():
             size = path.stat().st_size
             entry["data"] = {"file": path.name, "bytes": size, "sha256": sha256(path)}
             found.append(path.name)
     return found
+
+
+def sidecar(path: Path) -> Path | None:
+    """Where a model file's weights are, if they are not in it."""
+    form = format_of(path)
+    return FORMATS[form].sidecar(path) if form is not None else None
 
 
 def _size(path: Path) -> int:

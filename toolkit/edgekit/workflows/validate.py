@@ -35,8 +35,8 @@ from edgekit.workflows.judge import judge
 from edgekit.workflows.worker import run_in_worker
 from edgekit_converters import (
     ConversionError,
-    Format,
     check_source,
+    format_of,
     load_model,
 )
 from edgekit_converters import convert as convert_model
@@ -45,7 +45,6 @@ from edgekit_runtimes.precision import precision_of
 
 Progress = Callable[[str], None]
 
-_OPENED = (".tflite", ".onnx")  # by a runtime of their own; anything else is Keras' affair
 _FLOAT = "float32"
 
 
@@ -109,9 +108,9 @@ def validate(
     """
     source = str(original)
     files = _files([candidates] if isinstance(candidates, (str, Path)) else candidates)
-    if Path(source).suffix not in _OPENED:
+    if format_of(Path(source)) is None:
         check_source(source)
-    for path in (*files, *([Path(source)] if Path(source).suffix in _OPENED else [])):
+    for path in (*files, *([Path(source)] if format_of(Path(source)) else [])):
         if not path.is_file():
             raise ModelError(f"{path}: there is no such file.")
     for metric in metrics:
@@ -209,7 +208,7 @@ def _work(
     """All that runs models; in a child process."""
     progress(f"opening {plan.source}")
     model = None
-    if Path(plan.source).suffix in _OPENED:
+    if format_of(Path(plan.source)) is not None:
         original = open_model(plan.source)
     else:
         model = load_model(plan.source, trust=plan.trust)
@@ -287,15 +286,14 @@ def _layers(
 ) -> tuple[LayerResult, ...]:
     """A quantized file's layers against those of its float file, which is made where there is none."""
     path = Path(ran.name)
-    if ran.precision == _FLOAT or path.suffix not in _OPENED:
+    if ran.precision == _FLOAT or (form := format_of(path)) is None:
         return ()
     progress(f"comparing the layers of {path}")
     whole = _float_files(plan).get(path)
     if whole is None:
         if model is None:
             return ()
-        form: Format = "tflite" if path.suffix == ".tflite" else "onnx"
-        whole = scratch / f"float.{form}"
+        whole = scratch / f"float{path.suffix}"
         if not whole.exists():
             folder = scratch / f"converting {form}"
             folder.mkdir()

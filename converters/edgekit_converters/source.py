@@ -1,7 +1,7 @@
-"""What a user calls "my model" becomes a Keras model.
+"""Loading the model to convert.
 
-Accepted: ``.keras``; ``.h5`` and ``.hdf5`` of Keras 3 and Keras 2; a SavedModel folder; and
-``module:function`` for a function without arguments that returns a Keras model.
+A source is the path of a ``.keras`` file, of an ``.h5`` or ``.hdf5`` file (of Keras 3 or Keras 2) or of
+a SavedModel folder; or ``module:function``, for a function without arguments that returns a Keras model.
 """
 
 import importlib
@@ -12,25 +12,34 @@ from pathlib import Path
 from typing import Any
 
 from edgekit_converters.base import ConversionError, SourceError
+from edgekit_converters.functional import as_functional
 
-SUFFIXES = (".keras", ".h5", ".hdf5")
-_PLAIN = {"float32", "float64", "int32", "int64", "int8", "uint8", "bool", "string"}
+_SUFFIXES = (".keras", ".h5", ".hdf5")
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
 def check_source(source: str) -> None:
-    """Refuses what cannot be a model, in milliseconds, before TensorFlow is imported.
+    """Check that ``source`` can be a model, in milliseconds, without importing TensorFlow.
+
+    Args:
+        source: a path or ``module:function``; of the latter only the spelling is checked.
 
     Raises:
         SourceError: the path is missing, of an unknown kind, or truncated.
+
+    >>> from pathlib import Path
+    >>> _ = Path("notes.txt").write_text("no model")
+    >>> check_source("notes.txt")  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    SourceError: notes.txt: a model ends in .keras, .h5, .hdf5, or is a SavedModel folder ...
     """
     path = Path(source)
-    if is_function(source):
+    if _is_function(source):
         return
     if not path.exists():
         raise SourceError(
-            f"{source}: there is no such file or folder. Give the path of a "
-            ".keras or .h5 file or a SavedModel folder, or module:function."
+            f"{source}: there is no such file or folder. A model is a .keras or .h5 file, a SavedModel "
+            "folder, or module:function."
         )
     if path.is_dir():
         if not (path / "saved_model.pb").is_file():
@@ -39,9 +48,9 @@ def check_source(source: str) -> None:
                 "SavedModel. Keras writes one with model.export(folder)."
             )
         return
-    if path.suffix not in SUFFIXES:
+    if path.suffix not in _SUFFIXES:
         raise SourceError(
-            f"{source}: a model ends in {', '.join(SUFFIXES)}, or is a "
+            f"{source}: a model ends in {', '.join(_SUFFIXES)}, or is a "
             f"SavedModel folder; this ends in {path.suffix or 'nothing'!r}."
         )
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
@@ -58,24 +67,36 @@ def check_source(source: str) -> None:
 
 
 def load_model(source: str, *, trust: bool = False) -> Any:
-    """The Keras model that ``source`` names, as a functional model on a flat list of inputs.
+    """Load a Keras model, as a functional model on flat lists.
 
-    Whatever it was before (sequential, subclassed, inputs in a dict), it is called with a list of
-    arrays in the order of ``model.inputs`` and gives a list in the order of
-    ``model.output_names``, each name there once.
+    Whatever it was before (sequential, subclassed, with its inputs in a dict), it is called with a
+    list of arrays in the order of ``model.inputs`` and returns a list in the order of
+    ``model.output_names``, which are distinct. A mixed policy becomes float32.
 
     Args:
-        source: see the top of this module.
+        source: the path of a ``.keras``, ``.h5`` or ``.hdf5`` file or of a SavedModel folder; or
+            ``module:function``, for a function without arguments that returns a Keras model.
         trust: run code that the file carries (Lambda layers, pickled functions). Keras' safe mode
             stays on otherwise.
 
+    Returns:
+        A ``keras.Model``.
+
     Raises:
-        ConversionError: it cannot be loaded; the message says why and what to do.
+        SourceError: there is no model there; see ``check_source``.
+        ConversionError: it cannot be loaded, or neither TFLite nor ONNX can express it.
+
+    >>> import keras
+    >>> layers = [keras.Input((4,), name="x"), keras.layers.Dense(2, name="y")]
+    >>> keras.Sequential(layers).save("model.keras")
+    >>> model = load_model("model.keras")
+    >>> [tensor.name for tensor in model.inputs], model.output_names
+    (['x'], ['y'])
     """
     check_source(source)
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
-        if is_function(source):
+        if _is_function(source):
             model = _call(source)
         elif Path(source).is_dir():
             model = _saved_model(source)
@@ -85,34 +106,11 @@ def load_model(source: str, *, trust: bool = False) -> Any:
         raise
     except Exception as error:  # Keras raises whatever a layer's constructor raises
         raise ConversionError(_explain(source, error)) from error
-    model = _functional(_in_float32(model), source)
-    _refuse_what_no_file_can_hold(model, source)
-    return model
+    return as_functional(model, source)
 
 
-def _refuse_what_no_file_can_hold(model: Any, source: str) -> None:
-    texts = [t.name for t in model.inputs if t.dtype == "string"]
-    if texts:
-        raise ConversionError(
-            f"{source}: the input {', '.join(texts)} takes text, and TFLite and ONNX files take numbers. "
-            "Look words up outside (keras.layers.StringLookup or TextVectorization, called by "
-            "itself), and convert the model that takes their numbers."
-        )
-    first = [
-        layer.name
-        for layer in model._flatten_layers()
-        if getattr(layer, "data_format", None) == "channels_first"
-    ]
-    if first:
-        raise ConversionError(
-            f"{source}: {', '.join(first[:3])}: channels_first data is more than TensorFlow can run on "
-            "a processor, or TFLite at all. Build the model with data_format='channels_last'; the "
-            "weights of its convolutions fit as they are."
-        )
-
-
-def is_function(source: str) -> bool:
-    """Whether ``source`` reads ``module:function`` and names no file."""
+def _is_function(source: str) -> bool:
+    """Whether ``source`` is ``module:function`` and no file has that name."""
     module, _, function = source.rpartition(":")
     dotted = module.replace(".", "").isidentifier()
     return dotted and function.isidentifier() and not Path(source).exists()
@@ -157,7 +155,7 @@ def _load_file(source: str, trust: bool) -> Any:
 
 
 def _saved_model(folder: str) -> Any:
-    """Wraps a SavedModel's serving signature, which Keras 3 does not read by itself."""
+    """Wrap a SavedModel's serving signature, which Keras 3 does not load by itself."""
     import keras
     import tensorflow as tf
 
@@ -188,77 +186,17 @@ def _saved_model(folder: str) -> Any:
     return keras.Model(inputs, named)
 
 
-def _in_float32(model: Any) -> Any:
-    """The same model, computing in float32 where a mixed policy computed in 16 bits.
-
-    TFLite has no 16-bit float operators; the weights of a mixed policy are float32 anyway.
-    """
-    import keras
-
-    if all(str(layer.compute_dtype) in _PLAIN for layer in model._flatten_layers()):
-        return model
-
-    def remake(layer: Any) -> Any:
-        return type(layer).from_config(_plain_policy(layer.get_config()))
-
-    plain = keras.models.clone_model(model, clone_function=remake)
-    plain.set_weights(model.get_weights())
-    return plain
-
-
-def _plain_policy(config: Any) -> Any:
-    if isinstance(config, dict):
-        return {k: _plain_policy(v) for k, v in config.items()}
-    if isinstance(config, list):
-        return [_plain_policy(v) for v in config]
-    return "float32" if config in ("mixed_float16", "mixed_bfloat16", "float16") else config
-
-
-def _functional(model: Any, source: str) -> Any:
-    """The same model, with flat inputs and outputs of distinct names."""
-    import keras
-
-    inputs = getattr(model, "inputs", None)
-    if inputs:
-        inputs, outputs = list(inputs), keras.tree.flatten(model.outputs)
-        names = [str(n) for n in getattr(model, "output_names", None) or [model.layers[-1].name]]
-    else:  # a subclassed model knows only the shapes that it was built with
-        inputs = [
-            keras.Input(shape[1:], batch_size=shape[0], name=f"input_{i}" if i else "input")
-            for i, shape in enumerate(_built_shapes(model, source))
-        ]
-        outputs = keras.tree.flatten(model(inputs if len(inputs) > 1 else inputs[0]))
-        names = ["output"]
-    if len(names) != len(outputs) or len(set(names)) != len(names):
-        names = [f"output_{i}" for i in range(len(outputs))]
-    distinct = keras.Model(inputs, outputs)
-    if distinct.output_names != names:
-        outputs = [keras.layers.Identity(name=n)(y) for n, y in zip(names, outputs, strict=True)]
-        distinct = keras.Model(inputs, outputs)
-    return distinct
-
-
-def _built_shapes(model: Any, source: str) -> list[tuple[int | None, ...]]:
-    shape = (model.get_build_config() or {}).get("input_shape") if model.built else None
-    if shape is None:
-        raise ConversionError(
-            f"{source}: the model has no fixed inputs yet. Call it once on a "
-            "batch before saving it, or build it with keras.Input."
-        )
-    return [tuple(s) for s in shape] if isinstance(shape[0], (list, tuple)) else [tuple(shape)]
-
-
 def _explain(source: str, error: Exception) -> str:
     text = str(error)
     first = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
     if "unsafe" in text.lower() and ("safe_mode" in text or "deserializ" in text.lower()):
         return (
-            f"{source}: the model carries code of its own (a Lambda layer), which loading would "
-            "run. If you trust where it comes from, say --trust (trust=True in Python)."
+            f"{source}: the model carries code (a Lambda layer), which loading would run. "
+            "If you trust where it comes from, load it with trust=True."
         )
     if "Could not locate class" in text or "Unknown layer" in text:
         return (
-            f"{source}: a layer's class is not known here: {first} Give module:function instead, "
-            "for a function that imports the class and returns the loaded model."
+            f"{source}: a layer's class is not known here: {first} Name a function (module:function) "
+            "that imports the class and returns the loaded model."
         )
     return f"{source}: Keras cannot load it: {first}"

@@ -22,7 +22,7 @@ from edgekit_converters.onnx.qdq_writer import QuantizationWriter
 from edgekit_converters.onnx.recurrent import from_integers, recurrent
 from edgekit_converters.onnx.weights import LAYOUT, Weight
 from edgekit_converters.tflite import flatbuffer
-from edgekit_converters.tflite.quantization import MAIN, Constant, Operation, Scale
+from edgekit_converters.tflite.quantized_operators import MAIN, Constant, Operation, Scale
 
 _CARRIES = LAYOUT | {"MaxPool", "Slice", "Split", "DepthToSpace", "SpaceToDepth", "Tile", "Expand"}
 """Operators that only move or choose values: their output has their input's scale."""
@@ -45,7 +45,7 @@ def quantize_like(
 
     Args:
         source: the float twin.
-        operations: from ``read_quantization``.
+        operations: from ``read_operators``.
         interface: real inputs and outputs, or ``int8``: the graph then takes and gives uint8,
             the TFLite file's integers + 128, with their scales under ``METADATA_KEY``.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgekit_converters.base import Array, InterfaceType
 from edgekit_converters.onnx.edit import GraphEditor
-from edgekit_converters.tflite.quantization import Constant, Scale
+from edgekit_converters.tflite.quantized_operators import Constant, Scale
 
 METADATA_KEY = "edgekit.quantization"
 """Where the file keeps the scales of integer inputs and outputs: ONNX has no place of its own."""

@@ -14,7 +14,7 @@ from edgekit_converters.onnx.graph import loop_bodies, to_onnx
 from edgekit_converters.onnx.qdq import quantize_like
 from edgekit_converters.onnx.recurrent import from_integers, recurrent
 from edgekit_converters.onnx.recurrent_match import GATES
-from edgekit_converters.tflite.quantization import read_quantization
+from edgekit_converters.tflite.quantized_operators import read_operators
 
 _PAGE = 4096  # a weight that begins with one can be mapped into memory
 _BLOCK = 64_000_000  # bytes of a weight that are put in order at a time
@@ -26,7 +26,7 @@ def onnx_writer(job: Job) -> Writer:
 
     def write(target: Path, precision: Precision, quantized: Path | None) -> None:
         if quantized is not None:
-            pairs = read_quantization(job.graph, quantized)
+            pairs = read_operators(job.graph, quantized)
             _save(quantize_like(source, pairs, job.interface), target)
         elif precision == "float32":
             _save(source.model, target, source.held)

@@ -15,24 +15,23 @@ from edgekit_converters.base import Array, ConversionError
 from edgekit_converters.tflite import flatbuffer
 
 _FROZEN_BELOW = 150_000_000
-"""Bytes of weights up to which a function is frozen, which takes a third of the time of the way by a
-SavedModel (MobileNetV2: 2 s, not 9). Above it the SavedModel wins, since its weights stay in a file
-that the converter reads as it folds them in (VGG16: 28 s and 4.2 GB, not 128 s and 13.8 GB)."""
-
+"""Bytes of weights below which a function is frozen: three to four times as fast as by a SavedModel
+(MobileNetV2: 2 s, not 9). Above it the SavedModel wins, since its weights stay in a file that the
+converter reads as it folds them in (VGG16: 28 s and 4.2 GB, not 128 s and 13.8 GB)."""
 
 MOST_BYTES = 2_000_000_000
-"""Of weights that a TFLite file holds: the offsets in it reach 2 GiB, and the graph takes a little."""
+"""The most bytes of weights in a TFLite file: its offsets reach 2 GiB, and the graph takes a little."""
 
-_HELD_FROM = 1_000_000  # bytes of a weight that is worth leaving out of the graph
+_OUTSIDE_FROM = 1_000_000  # bytes of a weight that is worth leaving out of the graph
 
 
 def weight_bytes(model: Any) -> int:
-    """What a Keras model's weights take in float32."""
+    """Return the bytes that a Keras model's weights take in float32."""
     return sum(_bytes(v) for v in model.variables)
 
 
 def is_too_large(model: Any) -> bool:
-    """Whether no TFLite file can hold a Keras model's weights."""
+    """Return whether a Keras model's weights exceed what a TFLite file holds."""
     return weight_bytes(model) > MOST_BYTES
 
 
@@ -43,41 +42,47 @@ def _bytes(variable: Any) -> int:
 def write_float_graph(
     model: Any, target: Path, *, batch: int = 1, shapes: Mapping[str, tuple[int, ...]] | None = None
 ) -> dict[str, Array]:
-    """Writes ``model`` as float32 TFLite.
+    """Write ``model`` as float32 TFLite.
 
     Args:
         model: a Keras model, as ``load_model`` returns it.
         target: the file to write.
-        batch: the fixed size of the batch axis. A free one makes recurrent layers unconvertible.
-        shapes: the shape of one sample, by input name, for inputs whose size Keras leaves open.
+        batch: the fixed size of the batch axis. A dynamic one makes recurrent layers unconvertible.
+        shapes: the shape of one sample, by input name, for inputs with dynamic dimensions.
 
     Returns:
         The weights that the file does not hold but takes as inputs, by their names there: none, but
         for a model above ``MOST_BYTES``.
 
     Raises:
-        ConversionError: an axis is left open, or TensorFlow cannot convert the model.
+        ConversionError: a dimension stays dynamic, or TensorFlow cannot convert the model.
     """
     import keras
     import tensorflow as tf
 
     weights = weight_bytes(model)
-    held = [v for v in model.variables if _bytes(v) >= _HELD_FROM] if is_too_large(model) else []
+    outside = (
+        [v for v in model.variables if _bytes(v) >= _OUTSIDE_FROM] if is_too_large(model) else []
+    )
     specs = [
-        tf.TensorSpec((batch, *_closed(tensor, shapes or {})), tensor.dtype, name=_port("input", i))
+        tf.TensorSpec(
+            (batch, *_sample_shape(tensor, shapes or {})), tensor.dtype, name=_port("input", i)
+        )
         for i, tensor in enumerate(model.inputs)
     ]
-    specs += [tf.TensorSpec(v.shape, v.dtype, name=_port("weight", i)) for i, v in enumerate(held)]
+    specs += [
+        tf.TensorSpec(v.shape, v.dtype, name=_port("weight", i)) for i, v in enumerate(outside)
+    ]
 
     def serve(*arrays: Any) -> dict[str, Any]:
         count = len(model.inputs)
-        with keras.StatelessScope(state_mapping=list(zip(held, arrays[count:], strict=True))):
+        with keras.StatelessScope(state_mapping=list(zip(outside, arrays[count:], strict=True))):
             outputs = keras.tree.flatten(model(list(arrays[:count]), training=False))
         return {_port("output", i): tf.identity(y) for i, y in enumerate(outputs)}
 
     saved = target.with_suffix(".saved_model")
     try:
-        if weights < _FROZEN_BELOW or held:
+        if weights < _FROZEN_BELOW or outside:
             converter = _frozen(tf.function(serve, input_signature=specs, autograph=False))
         else:
             archive = keras.export.ExportArchive()
@@ -88,7 +93,7 @@ def write_float_graph(
                 str(saved), signature_keys=["serve"]
             )
         # A product of two computed tensors would lose the ReLU behind it in TFLite's BATCH_MATMUL.
-        converter.unfold_batchmatmul = bool(held)
+        converter.unfold_batchmatmul = bool(outside)
         target.write_bytes(converter.convert())
     except Exception as error:  # the converter raises anything, MLIR diagnostics included
         raise ConversionError(
@@ -99,14 +104,14 @@ def write_float_graph(
     written = flatbuffer.read(target)
     flatbuffer.order_ends(written)
     flatbuffer.name_loops(written)
-    inputs = [t.name for t in model.inputs] + [v.path for v in held]
+    inputs = [t.name for t in model.inputs] + [v.path for v in outside]
     flatbuffer.rename_ends(written, inputs, model.output_names)
     flatbuffer.write(written, target)
-    return {v.path: np.asarray(v) for v in held}
+    return {v.path: np.asarray(v) for v in outside}
 
 
 def _frozen(function: Any) -> Any:
-    """A TFLite converter of a function, its variables made constants.
+    """Return a TFLite converter of a function, with its variables made constants.
 
     The converter does not capture the variables of Keras 3 by itself: its file then holds no
     weights ("READ_VARIABLE failed" at the first run).
@@ -121,22 +126,22 @@ def _frozen(function: Any) -> Any:
 
 
 def _port(kind: str, number: int) -> str:
-    """A name whose alphabetical order, which TensorFlow sorts by, is the order of the numbers."""
+    """Return a name that sorts by its number: TensorFlow sorts a function's ends by name."""
     return f"{kind}_{number:04}"
 
 
-def _closed(tensor: Any, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
-    own = tuple(tensor.shape)[1:]
-    given = shapes.get(tensor.name, own)
-    if len(given) != len(own) or None in given:
+def _sample_shape(tensor: Any, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+    declared = tuple(tensor.shape)[1:]
+    shape = shapes.get(tensor.name, declared)
+    if len(shape) != len(declared) or None in shape:
         raise ConversionError(
-            f"input {tensor.name!r} has an open size {own} and no sample closes it. Give --data, or "
-            "build the model with fixed sizes."
+            f"input {tensor.name!r} has dynamic dimensions: {declared}. Pass samples, whose shape fixes "
+            "them, or build the model with fixed dimensions."
         )
-    return given
+    return shape
 
 
 def _first_cause(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if "error:" in line]
-    return (telling or lines or [type(error).__name__])[0]
+    errors = [line for line in lines if "error:" in line]
+    return (errors or lines or [type(error).__name__])[0]

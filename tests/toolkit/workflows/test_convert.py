@@ -201,7 +201,7 @@ def test_a_model_that_carries_code_needs_trust(tmp_path: Path) -> None:
     inputs = keras.Input((4,), name="x")
     model = keras.Model(inputs, keras.layers.Lambda(lambda x: x * 2 + 1)(inputs))
     model.save(tmp_path / "code.keras")
-    with pytest.raises(edgekit.ConversionError, match="--trust"):
+    with pytest.raises(edgekit.ConversionError, match="trust=True"):
         edgekit.convert(tmp_path / "code.keras", "random", tmp_path / "out")
     report = edgekit.convert(tmp_path / "code.keras", "random", tmp_path / "out", trust=True)
     assert report.files

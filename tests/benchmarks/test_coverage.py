@@ -16,7 +16,7 @@ import pytest
 from edgekit.accuracy.limits import Limits
 from edgekit.accuracy.metrics import find_metric
 from edgekit.accuracy.results import compare
-from edgekit.accuracy.tasks import Task, find_tasks, scores, truth
+from edgekit.accuracy.tasks import Task, class_scores, find_tasks, ground_truth
 from edgekit.data.store import ArrayWriter
 
 pytestmark = pytest.mark.benchmark
@@ -101,10 +101,10 @@ def task_of(metric: str) -> Task:
 
 def worth(metric: str, labels: Array, outputs: Array) -> float:
     found, task = find_metric(metric), task_of(metric)
-    true = truth(labels, outputs, task)
+    true = ground_truth(labels, outputs, task)
     assert true is not None
-    given = outputs if task == "values" else scores(outputs, task)
-    return found.value(found.rows(true, given))
+    given = outputs if task == "values" else class_scores(outputs, task)
+    return found.value(found.per_sample(true, given))
 
 
 def true_drop(metric: str, draw: Draw) -> float:

@@ -175,7 +175,7 @@ def test_the_command_prints_the_cause_and_exits_with_1(
     said = " ".join(done.stdout.split())
     assert "range too narrow: it holds 0..0.0395" in said
     assert "Was it calibrated on samples that were scaled otherwise (0..255, not 0..1)?" in said
-    assert "top1 lost " in said and "95% interval" in said
+    assert ": drop " in said and "(95% CI " in said
     assert "of 400 samples are answered otherwise" in said
     assert sum(line.rstrip().endswith(" holds") for line in done.stdout.splitlines()) == 1
     assert max(map(len, done.stdout.splitlines())) <= 80
@@ -479,9 +479,7 @@ def test_too_few_samples_fail_where_that_is_asked_for(digits: Path, converted: P
     ]  # fmt: skip
     result = command(*arguments)
     assert result.exit_code == 0
-    assert "inconclusive" in result.output and "samples would tell" in " ".join(
-        result.output.split()
-    )
+    assert "inconclusive" in result.output and "would decide" in " ".join(result.output.split())
     assert command(*arguments, "--strict").exit_code == 1
 
 

@@ -71,7 +71,7 @@ def test_a_file_that_strays_fails_in_a_few_lines_with_figures_and_layers(
     assert end - start < 8
     result.stdout.fnmatch_lines(
         [
-            "*model_int8.tflite: top1 lost * points (* to *), 95% interval * to *, limit 2*",
+            "*model_int8.tflite: accuracy * -> *: drop * pt (95% CI * to *), limit 2 pt*",
             "*most of the noise in model_int8.tflite: digit*range too narrow*",
         ]
     )
@@ -147,7 +147,7 @@ def test_too_few_samples_are_a_warning_and_with_strict_a_failure(project: pytest
 
     result.assert_outcomes(passed=1, failed=1, warnings=1)
     result.stdout.fnmatch_lines(
-        ["*Inconclusive: not proven: model_int8.tflite: top1 lost *samples would tell"]
+        ["*Inconclusive: not proven: model_int8.tflite: accuracy *would decide"]
     )
 
 
@@ -182,7 +182,7 @@ def test_a_fall_below_the_committed_baseline_fails(
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
         [
-            "*model_int8.tflite: top1 fell from the baseline's * to *: by * points, 95% interval *",
+            "*model_int8.tflite: top1 fell from the baseline's * to *: by * pt, 95% interval *",
             "*most of the noise in model_int8.tflite: digit*",
         ]
     )

@@ -21,7 +21,7 @@ def drop(value: float, metric: str | None = None, output: str | None = None, **m
         ("100%", 1.0), (1, 1.0),
     ],
 )  # fmt: skip
-def test_a_drop_without_a_metric_is_that_of_the_tasks_own(written: Any, share: float) -> None:
+def test_a_drop_without_a_metric_is_of_the_main_one(written: Any, share: float) -> None:
     assert read_limits(written) == Limits(max_drop=share)
 
 
@@ -46,7 +46,9 @@ def test_a_drop_without_a_metric_is_that_of_the_tasks_own(written: Any, share: f
         ("os.path:join@digit=0.5", drop(0.5, "os.path:join", "digit")),
     ],
 )
-def test_a_drop_is_of_a_metric_of_an_output_in_points_or_a_part(written: str, limit: Limit) -> None:
+def test_a_drop_is_of_a_metric_of_an_output_in_points_or_relative(
+    written: str, limit: Limit
+) -> None:
     assert read_limits(written) == Limits(also=(limit,))
 
 
@@ -83,7 +85,7 @@ def test_a_mapping_is_what_a_table_in_toml_gives() -> None:
         (None, "kl=0.01", Limit("max", 0.01, "kl")),
     ],
 )
-def test_a_floor_and_a_ceiling_are_of_the_value_itself(
+def test_a_minimum_and_a_maximum_are_of_the_value_itself(
     min_: str | None, max_: str | None, limit: Limit
 ) -> None:
     assert read_limits(None, min_, max_) == Limits(also=(limit,))
@@ -92,32 +94,32 @@ def test_a_floor_and_a_ceiling_are_of_the_value_itself(
 @pytest.mark.parametrize(
     ("kind", "written", "words"),
     [
-        ("max_drop", "much", ["--max-drop much", "METRIC=VALUE", "1%, f1=2% or rmse=5%rel"]),
+        ("max_drop", "much", ["max_drop='much'", "METRIC=VALUE", "1%, f1=2% or rmse=5%rel"]),
         ("max_drop", "", ["METRIC=VALUE"]),
-        ("max_drop", "%", ["--max-drop %"]),
-        ("max_drop", "rel", ["--max-drop rel"]),
-        ("max_drop", "f1=", ["--max-drop f1=", "METRIC=VALUE"]),
-        ("max_drop", "f1", ["--max-drop f1"]),
+        ("max_drop", "%", ["max_drop='%'"]),
+        ("max_drop", "rel", ["max_drop='rel'"]),
+        ("max_drop", "f1=", ["max_drop='f1='", "METRIC=VALUE"]),
+        ("max_drop", "f1", ["max_drop='f1'"]),
         ("max_drop", "f1=2%%", ["f1=2%%"]),
-        ("max_drop", "-1%", ["--max-drop -1%", "0 or more"]),
-        ("max_drop", "f1=-0.1", ["--max-drop f1=-0.1", "0 or more"]),
+        ("max_drop", "-1%", ["max_drop='-1%'", "0 or more"]),
+        ("max_drop", "f1=-0.1", ["max_drop='f1=-0.1'", "0 or more"]),
         ("max_drop", "nan", ["nan", "number"]),
         ("max_drop", "f1=nan", ["f1=nan", "number"]),
         ("max_drop", "f2=1%", ["no metric 'f2'", "top1", "module:function"]),
         ("max_drop", "rsme=1", ["no metric 'rsme'", "did you mean 'rmse'?"]),
-        ("max_drop", "rmse=5%", ["rmse", "not a share of one", "rmse=5%rel"]),
-        ("max_drop", "sqnr=3", ["sqnr", "measured against the original", "--min sqnr=3"]),
-        ("max_drop", "kl=0.1", ["kl", "measured against the original", "--max kl=0.1"]),
-        ("max_drop", "agreement=1%", ["agreement", "--min agreement="]),
+        ("max_drop", "rmse=5%", ["rmse", "not a fraction", "rmse=5%rel"]),
+        ("max_drop", "sqnr=3", ["sqnr", "cannot drop", "min='sqnr=3'"]),
+        ("max_drop", "kl=0.1", ["kl", "cannot drop", "max='kl=0.1'"]),
+        ("max_drop", "agreement=1%", ["agreement", "min='agreement=99%'"]),
         ("max_drop", "rmse=5rel", ["5rel", "%rel"]),  # 500% is what nobody means
-        ("min", "0.9", ["--min 0.9", "top1=0.9"]),
-        ("min", "top1", ["--min top1", "top1=0.9 or f1@digit=0.8"]),
-        ("min", "@digit=0.9", ["--min @digit=0.9", "METRIC=VALUE"]),
-        ("min", "f1=5%rel", ["--min f1=5%rel", "METRIC=VALUE"]),
+        ("min", "0.9", ["min='0.9'", "top1=0.9"]),
+        ("min", "top1", ["min='top1'", "top1=0.9 or f1@digit=0.8"]),
+        ("min", "@digit=0.9", ["min='@digit=0.9'", "METRIC=VALUE"]),
+        ("min", "f1=5%rel", ["min='f1=5%rel'", "METRIC=VALUE"]),
         ("min", "top1=nan", ["top1=nan"]),
         ("min", "tip1=1", ["no metric 'tip1'", "did you mean 'top1'?"]),
-        ("max", "rmse", ["--max rmse", "rmse=0.5"]),
-        ("max", "rmse=5%", ["rmse", "not a share of one"]),
+        ("max", "rmse", ["max='rmse'", "rmse=0.5"]),
+        ("max", "rmse=5%", ["rmse", "not a fraction"]),
         ("max", "nowhere:f=1", ["nowhere:f", "PYTHONPATH"]),
     ],
 )
@@ -136,19 +138,19 @@ def test_what_is_not_written_so_is_refused_with_an_example(
 def test_what_a_refusal_advises_can_be_typed(written: str) -> None:
     with pytest.raises(DataError) as caught:
         read_limits(written)
-    advised = re.search(r"--(min|max) (\S+?)\.?$", str(caught.value))
+    advised = re.search(r"(min|max)='(\S+?)'\.$", str(caught.value))
     assert advised, caught.value
 
     read_limits(**{advised[1]: advised[2]})
 
 
 @pytest.mark.parametrize("share", ["agreement=1%", "cosine=1%"])
-def test_a_drop_of_what_the_original_has_none_of_is_turned_into_a_floor(share: str) -> None:
-    """One answer in a hundred may change: 99 stay."""
+def test_a_drop_of_a_comparison_is_turned_into_a_minimum(share: str) -> None:
+    """One prediction in a hundred may change: 99 stay."""
     with pytest.raises(DataError) as caught:
         read_limits(share)
 
-    assert f"--min {share.partition('=')[0]}=99%" in str(caught.value)
+    assert f"min='{share.partition('=')[0]}=99%'" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -160,13 +162,13 @@ def test_a_drop_of_what_the_original_has_none_of_is_turned_into_a_floor(share: s
         ("min", "sqnr=30"), ("max", "rmse=1e-07"), ("max", "rmse@age=100"),
     ],
 )  # fmt: skip
-def test_a_limit_is_told_as_it_was_written(kind: str, text: str) -> None:
+def test_a_limit_is_written_as_it_was_read(kind: str, text: str) -> None:
     (limit,) = read_limits(**{kind: text}).also
 
     assert str(limit) == f"{limit.kind} {text}"
 
 
-def test_the_limit_of_the_task_itself_is_told_by_its_value() -> None:
+def test_the_limit_on_the_main_metric_is_written_by_its_value() -> None:
     assert str(Limit("drop", 0.01)) == "drop 0.01"
 
 

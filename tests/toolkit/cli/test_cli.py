@@ -91,7 +91,7 @@ def test_validate_fails_a_file_of_another_model(
         "--data", tmp_path / "unlabelled.npz",
     )  # fmt: skip
     assert result.exit_code == 1
-    assert "answers changed" in result.output
+    assert "predictions changed" in result.output
 
 
 def test_validate_says_what_is_wrong_and_where_the_log_is(
@@ -141,7 +141,7 @@ def test_run_prints_predictions(
         (["cnn.keras", "--data", "few.npz"], 2, ["few.npz", "2 usable samples"]),
         (["cnn.keras", "--data", "calib.npz", "--precision", "int4"], 2, ["int4", "int16x8"]),
         (["cnn.keras", "--data", "calib.npz", "--to", "coreml"], 2, ["coreml", "tflite, onnx"]),
-        (["cnn.keras", "--data", "calib.npz", "--max-drop", "x"], 2, ["--max-drop x", "as 1%"]),
+        (["cnn.keras", "--data", "calib.npz", "--max-drop", "x"], 2, ["max_drop='x'", "as 1%"]),
         (["cnn.keras", "--data", "calib.npz", "-o", "model.txt"], 2, ["model.txt", "is a file"]),
     ],
 )  # fmt: skip

@@ -96,9 +96,9 @@ def test_a_failure_says_why(three: Report, tmp_path: Path) -> None:
 
     (failure,) = root.findall("testsuite[@name='bad.tflite']/testcase/failure")
     assert failure.attrib["type"] == "fail"
-    assert failure.attrib["message"].startswith("top1 lost 15 points (100.0% to 85.0%), 95% ")
+    assert failure.attrib["message"].startswith("accuracy 100.0% -> 85.0%: drop 15 pt (95% CI ")
     (skipped,) = root.findall("testsuite[@name='few.tflite']/testcase/skipped")
-    assert skipped.attrib["message"].startswith("not proven: top1 lost 1.67 points")
+    assert skipped.attrib["message"].startswith("not proven: accuracy ")
     names = [c.attrib["name"] for c in root.findall("testsuite[@name='two.tflite']/testcase")]
     assert names == ["digit: drop top1=0.5", "digit: min f1=0.99"]
 

@@ -1,31 +1,33 @@
-"""Limits: how far a file may stray before it fails, and how a person writes that down."""
+"""Limits: how far a file may be from its original before it fails, and how people write that."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from edgekit.accuracy.metrics import Metric, find_metric
 from edgekit.data.samples import DataError
 from edgekit.errors import nearest
-
-if TYPE_CHECKING:
-    from edgekit.accuracy.metrics import Metric
 
 Kind = Literal["drop", "min", "max"]
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What one metric may lose against the original (``drop``), or must reach by itself."""
+    """The most that a metric may drop from the original's value, or the least or most it may be.
+
+    >>> str(Limit("drop", 0.02, "f1")), str(Limit("min", 0.9, "top1", output="digit"))
+    ('drop f1=0.02', 'min top1@digit=0.9')
+    """
 
     kind: Kind
     value: float
     metric: str | None = None
-    """None for the task's own: top1 of a classifier, mean_iou of masks, r2 of a regression."""
+    """None for the task's main one: top1 of a classifier, mean_iou of masks, r2 of a regression."""
     output: str | None = None
     """None for every output that the metric fits."""
     relative: bool = False
-    """Whether a drop is a part of the original's value."""
+    """Whether a drop is a fraction of the original's value."""
 
     def __str__(self) -> str:
         name = f"{self.metric or ''}{f'@{self.output}' if self.output else ''}"
@@ -35,50 +37,74 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far a file may stray before it fails."""
+    """How far a file may be from its original before it fails.
+
+    >>> Limits(max_drop=0.02).min_sqnr
+    20.0
+    """
 
     max_drop: float = 0.01
-    """Of the task's own metric on labelled samples, as a share: 0.01 is one point."""
+    """Of the task's main metric on labelled samples, as a fraction: 0.01 is one percentage point."""
     max_disagreement: float = 0.02
-    """Samples with another answer than the original's, where there are no labels."""
+    """The fraction of samples whose prediction may change, where there are no labels."""
     min_sqnr: float = 20.0
-    """dB, for outputs that are plain numbers: 20 dB is an error of a tenth of the signal."""
+    """dB, for outputs that are numbers, without labels: 20 dB is an error of a tenth of the signal."""
     min_float_sqnr: float = 60.0
-    """dB, for a float32 file: below it, the conversion itself went wrong."""
+    """dB, for a float32 file: below it, the conversion itself is wrong."""
     also: tuple[Limit, ...] = ()
     """Limits of metrics by name."""
 
 
-Written = float | str | Iterable[str] | Mapping[str, float | str]
+LimitTexts = float | str | Iterable[str] | Mapping[str, float | str]
 """``0.01``, ``"1%"``, ``"f1=2%"``, several of them, or ``{"f1": "2%"}``."""
 
 
 def read_limits(
-    max_drop: Written | None = None,
-    min: Written | None = None,
-    max: Written | None = None,
+    max_drop: LimitTexts | None = None,
+    min: LimitTexts | None = None,
+    max: LimitTexts | None = None,
 ) -> Limits:
-    """Limits as they are written in the shell, in ``edgekit.toml`` and in tests.
+    """Read limits as they are written in the shell, in ``edgekit.toml`` and in tests.
 
-    Each is ``METRIC=VALUE`` or ``METRIC@OUTPUT=VALUE``; a value is a number, a percentage of a metric
-    that is a share (``1%`` is a point), or for a drop a percentage of the original's value
-    (``5%rel``). ``max_drop`` may leave the metric out, for the task's own.
+    Each is ``METRIC=VALUE`` or ``METRIC@OUTPUT=VALUE``. A value is a number; a percentage, of a metric
+    that is a fraction (``1%`` is a percentage point); or for a drop, a percentage of the original's value
+    (``5%rel``). ``max_drop`` may leave the metric out, for the task's main one.
+
+    >>> read_limits("2%").max_drop
+    0.02
+    >>> [str(limit) for limit in read_limits({"f1": "3%", "rmse": "5%rel"}, min="top1=0.9").also]
+    ['drop f1=0.03', 'drop rmse=5%rel', 'min top1=0.9']
 
     Raises:
         DataError: it is not written so, or there is no such metric.
     """
-    plain, also = Limits().max_drop, list[Limit]()
-    for limit in _each("drop", max_drop):
+    main, also = Limits().max_drop, list[Limit]()
+    for limit in _read_all("drop", max_drop):
         if limit.metric is None and limit.output is None and not limit.relative:
-            plain = limit.value
+            main = limit.value
         else:
             also.append(limit)
-    also += [*_each("min", min), *_each("max", max)]
-    return Limits(max_drop=plain, also=tuple(also))
+    also += [*_read_all("min", min), *_read_all("max", max)]
+    return Limits(max_drop=main, also=tuple(also))
+
+
+def default_limit(limits: Limits, metric: str) -> Limit:
+    """Choose the limit on a task's main metric, where no other limit names it.
+
+    >>> str(default_limit(Limits(), "agreement"))
+    'min agreement=0.98'
+    """
+    match find_metric(metric).default_bound:
+        case "max_drop":
+            return Limit("drop", limits.max_drop, metric)
+        case "max_disagreement":
+            return Limit("min", 1 - limits.max_disagreement, metric)
+        case "min_sqnr":
+            return Limit("min", limits.min_sqnr, metric)
 
 
 def check_outputs(limits: Limits, outputs: Iterable[str]) -> None:
-    """Refuses limits on outputs that the model does not have.
+    """Refuse limits on outputs that the model does not have.
 
     Raises:
         DataError: there is no such output.
@@ -92,14 +118,14 @@ def check_outputs(limits: Limits, outputs: Iterable[str]) -> None:
             )
 
 
-def _each(kind: Kind, written: Written | None) -> list[Limit]:
-    if written is None:
+def _read_all(kind: Kind, texts: LimitTexts | None) -> list[Limit]:
+    if texts is None:
         return []
-    if isinstance(written, Mapping):
-        return [_read(kind, name, value) for name, value in written.items()]
-    if isinstance(written, (int, float, str)):
-        written = [str(written)]
-    return [_read(kind, *_split(text)) for text in written]
+    if isinstance(texts, Mapping):
+        return [_read(kind, name, str(value)) for name, value in texts.items()]
+    if isinstance(texts, (int, float, str)):
+        texts = [str(texts)]
+    return [_read(kind, *_split(text)) for text in texts]
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -107,45 +133,46 @@ def _split(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _read(kind: Kind, name: str, written: float | str) -> Limit:
-    from edgekit.accuracy.metrics import find_metric
-
+def _read(kind: Kind, name: str, text: str) -> Limit:
+    text = text.strip()
+    written = f"{name}={text}" if name else text
+    where = f"{_PARAMETERS[kind]}={written!r}"
     metric, _, output = name.partition("@")
-    text = str(written).strip()
     relative, number = text.endswith("rel"), text.removesuffix("rel").strip()
-    told = f"--{'max-drop' if kind == 'drop' else kind} {name}{'=' if name else ''}{text}"
+    is_percentage = number.endswith("%")
     try:
-        value = float(number[:-1]) / 100 if number.endswith("%") else float(number)
-        if not isfinite(value) or (relative and not number.endswith("%")):
+        value = float(number[:-1]) / 100 if is_percentage else float(number)
+        if not isfinite(value) or (relative and not is_percentage):
             raise ValueError
     except ValueError:
         raise DataError(
-            f"{told}: write METRIC=VALUE, as {_EXAMPLES[kind]}; a value is a number, or a percentage."
+            f"{where}: write METRIC=VALUE, as {_EXAMPLES[kind]}; a value is a number or a percentage."
         ) from None
     if kind != "drop" and (relative or not metric):
-        raise DataError(f"{told}: write METRIC=VALUE, as {_EXAMPLES[kind]}.")
+        raise DataError(f"{where}: write METRIC=VALUE, as {_EXAMPLES[kind]}.")
     if kind == "drop" and value < 0:
-        raise DataError(f"{told}: a drop is 0 or more.")
+        raise DataError(f"{where}: a drop is 0 or more.")
     if metric:
-        found = find_metric(metric)
-        if number.endswith("%") and not relative and not found.share:
+        entry = find_metric(metric)
+        if is_percentage and not relative and not entry.unit.is_fraction:
             raise DataError(
-                f"{told}: {metric} is not a share of one, so {number} of what? Write "
-                f"{metric}={number}rel for a part of the original's, or a plain number."
+                f"{where}: {metric} is not a fraction, so a percentage has no meaning. Write "
+                f"{metric}={number}rel for a percentage of the original's value, or a plain number."
             )
-        if kind == "drop" and found.against == "original":
+        if kind == "drop" and entry.against == "original":
             raise DataError(
-                f"{told}: {metric} is measured against the original, which has none to lose. Use "
-                f"--{'min' if found.higher_is_better else 'max'} {metric}={_instead(found, value)}."
+                f"{where}: {metric} compares a file with the original, so it cannot drop. Use "
+                f"{'min' if entry.higher_is_better else 'max'}='{metric}={_bound(entry, value)}'."
             )
     return Limit(kind, value, metric or None, output or None, relative)
 
 
-def _instead(metric: "Metric", drop: float) -> str:
-    """What to reach, where a drop was asked for: of shares the rest, of others the same number."""
-    return f"{100 * (1 - drop):.6g}%" if metric.share else f"{drop:.6g}"
+def _bound(metric: Metric, drop: float) -> str:
+    """The value to reach where a drop was written: of fractions what is left, else the same number."""
+    return f"{100 * (1 - drop):.6g}%" if metric.unit.is_fraction else f"{drop:.6g}"
 
 
+_PARAMETERS: dict[Kind, str] = {"drop": "max_drop", "min": "min", "max": "max"}
 _EXAMPLES: dict[Kind, str] = {
     "drop": "1%, f1=2% or rmse=5%rel",
     "min": "top1=0.9 or f1@digit=0.8",

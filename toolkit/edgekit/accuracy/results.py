@@ -1,4 +1,4 @@
-"""The original against a file made from it, on the same samples."""
+"""OutputResult: one output of a file compared with the original's, on the same samples."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 
 from edgekit.accuracy.estimates import Estimate
-from edgekit.accuracy.limits import Limit, Limits, check_outputs
-from edgekit.accuracy.metrics import Metric, find_metric
-from edgekit.accuracy.statistics import Interval, Verdict, worst
-from edgekit.accuracy.tasks import Labels, Task, labels_of, scores, truth
-from edgekit.accuracy.verdicts import LimitResult, hold, not_finite
+from edgekit.accuracy.intervals import Interval, Verdict, worst
+from edgekit.accuracy.limits import Limit, Limits, check_outputs, default_limit
+from edgekit.accuracy.metrics import Metric, find_metric, task_metrics
+from edgekit.accuracy.tasks import Labels, Task, class_scores, ground_truth, labels_for_output
+from edgekit.accuracy.verdicts import LimitResult, check_limit, not_finite
 from edgekit.data.samples import Array, DataError
 from edgekit.data.store import StoredArrays
+from edgekit.names import names
 
 _BATCH = 32
-_MANY = 20  # classes, from which on the five best are of interest
-_WIDE = 16  # values, from which on a vector without labels is taken for an embedding
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +27,16 @@ class MetricValue:
     metric: str
     value: float
     original: float | None = None
-    """The original's own; None where the metric is the distance from it."""
+    """The original's; None where the metric compares with the original."""
     drop: float | None = None
     """How much worse than the original; negative where better."""
     interval: Interval | None = None
-    """95%, of the drop; of the value where there is no drop; None where nobody asked."""
+    """95%, of the drop; of the value where there is no drop; only of the main metric and those asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputResult:
-    """How far one output strays from the original's."""
+    """One output of a file, compared with the original's."""
 
     output: str
     task: Task
@@ -46,44 +45,45 @@ class OutputResult:
     """Signal to quantization noise: 10 log10(sum of original^2 / sum of error^2); inf if equal."""
     max_error: float
     agreement: float | None
-    """The share of samples with the original's answer, where the task has answers."""
+    """The fraction of the original's predictions that are unchanged, where the task has predictions."""
     metrics: tuple[MetricValue, ...]
-    """The first is the task's own."""
+    """The first is the task's main metric."""
     limit_results: tuple[LimitResult, ...] = ()
-    rows: Array | None = field(default=None, repr=False, compare=False)
-    """What the task's own metric keeps of each sample; not in a report's ``to_dict``."""
+    per_sample: Array | None = field(default=None, repr=False, compare=False)
+    """The main metric's per-sample statistics; not in ``to_dict``."""
 
     @property
     def verdict(self) -> Verdict:
         """The worst of its limits' verdicts."""
-        return worst([j.verdict for j in self.limit_results])
+        return worst([result.verdict for result in self.limit_results])
 
     @property
     def reason(self) -> str:
-        """What does not hold, in words."""
-        told = [j for j in self.limit_results if j.verdict != "pass"]
-        return "; ".join(j.reason for j in sorted(told, key=lambda j: j.verdict != "fail"))
+        """The reasons of all limits that do not pass, those that fail first."""
+        problems = [result for result in self.limit_results if result.verdict != "pass"]
+        problems.sort(key=lambda result: result.verdict != "fail")
+        return "; ".join(result.reason for result in problems)
 
     @property
     def accuracy(self) -> float | None:
-        """The share of right answers, where there are labels."""
-        found = self.metric("top1")
-        return None if found is None else found.value
+        """The fraction of correct predictions, where there are labels."""
+        top1 = self.metric("top1")
+        return None if top1 is None else top1.value
 
     @property
     def original_accuracy(self) -> float | None:
-        """The original's."""
-        found = self.metric("top1")
-        return None if found is None else found.original
+        """The original's fraction of correct predictions, where there are labels."""
+        top1 = self.metric("top1")
+        return None if top1 is None else top1.original
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, with the verdict and its reason."""
+        """Make plain values, with the verdict and its reason."""
         plain = asdict(self)
-        del plain["rows"]
+        del plain["per_sample"]
         return {**plain, "verdict": self.verdict, "reason": self.reason}
 
     def metric(self, metric: str) -> MetricValue | None:
-        """The figure of a metric, where it was taken."""
+        """Find a metric by name; None if it was not computed."""
         return next((m for m in self.metrics if m.metric == metric), None)
 
 
@@ -94,189 +94,186 @@ def compare(
     labels: Labels,
     limits: Limits,
     *,
-    metrics: Sequence[str] = (),
+    metrics: str | Sequence[str] = (),
     is_float: bool = False,
 ) -> tuple[OutputResult, ...]:
-    """Scores each output of a file against the original's, both from ``record``.
+    """Compare each output of a file with the original's, both from ``record``.
 
     Args:
         original: the original's outputs.
-        candidate: the file's outputs on the same samples.
-        tasks: what each output tells, from ``find_tasks``.
+        candidate: the file's outputs for the same samples.
+        tasks: the outputs' tasks, from ``find_tasks``.
         labels: one for each sample, where there are any.
-        limits: how far it may stray.
-        metrics: to measure besides those of the task and of the limits, with their intervals.
-        is_float: a float32 file, which must match but for rounding.
+        limits: how far it may be from the original.
+        metrics: names of metrics to compute with their intervals, besides those of the task and the
+            limits: ``"f1,top3"`` or a sequence.
+        is_float: whether it is a float32 file, which must match but for rounding.
 
     Raises:
         DataError: a metric or a limit fits none of the outputs.
     """
     check_outputs(limits, tasks)
-    kept: dict[str, _Kept] = {}
-    for number, (expected, got) in enumerate(
+    asked = names(metrics)
+    comparisons: dict[str, _Comparison] = {}
+    for number, (expected, actual) in enumerate(
         zip(original.batches(_BATCH), candidate.batches(_BATCH), strict=True)
     ):
         part = slice(number * _BATCH, (number + 1) * _BATCH)
         for name, task in tasks.items():
-            own = labels_of(labels, name)
-            true = None if own is None else own[part]
-            if name not in kept:
-                labelled = true is not None and truth(true, expected[name], task) is not None
-                kept[name] = _Kept(
-                    name, task, expected[name].shape, labelled, true is not None, limits, metrics
+            output_labels = labels_for_output(labels, name)
+            batch_labels = None if output_labels is None else output_labels[part]
+            if name not in comparisons:
+                comparisons[name] = _Comparison(
+                    name,
+                    task,
+                    expected[name].shape,
+                    labelled=batch_labels is not None
+                    and ground_truth(batch_labels, expected[name], task) is not None,
+                    has_labels=batch_labels is not None,
+                    limits=limits,
+                    asked=asked,
                 )
-            kept[name].add(expected[name], got[name], true)
+            comparisons[name].add(expected[name], actual[name], batch_labels)
     for metric, output in (
-        *((name, None) for name in metrics),
+        *((name, None) for name in asked),
         *((limit.metric, limit.output) for limit in limits.also),
     ):
-        of = {name: task for name, task in tasks.items() if output in (None, name)}
-        if metric and not any(metric in kept[name].metrics for name in of):
-            raise DataError(_fits_none(metric, of, labels))
-    return tuple(k.score(limits, metrics, is_float) for k in kept.values())
+        candidates = {name: task for name, task in tasks.items() if output in (None, name)}
+        if metric and not any(metric in comparisons[name].metrics for name in candidates):
+            raise DataError(_fits_none(metric, candidates, labels))
+    return tuple(comparison.result(is_float=is_float) for comparison in comparisons.values())
 
 
-class _Kept:
-    """The rows of every metric of one output, as they come in."""
+class _Comparison:
+    """The per-sample statistics of every metric of one output, batch by batch."""
 
     def __init__(
         self,
         name: str,
         task: Task,
         shape: tuple[int, ...],
+        *,
         labelled: bool,
         has_labels: bool,
         limits: Limits,
-        metrics: Sequence[str],
+        asked: tuple[str, ...],
     ) -> None:
-        self.name, self.task, self.labelled, self.has_labels = name, task, labelled, has_labels
-        self.own = _own_metrics(task, shape, labelled)
+        self.name, self.task = name, task
+        self.labelled, self.has_labels = labelled, has_labels
+        self.limits, self.asked = limits, asked
+        self.main, *others = task_metrics(task, shape, labelled)
+        self.reported = (self.main, *others)
         limited = [m.metric for m in limits.also if m.metric and m.output in (None, name)]
-        wanted = dict.fromkeys([*self.own, *metrics, *limited, "sqnr", "max_error"])
+        names = dict.fromkeys([*self.reported, *asked, *limited, "sqnr", "max_error"])
         if task != "values":
-            wanted["agreement"] = None
-        self.metrics = {m: found for m in wanted if self._fits(found := find_metric(m))}
+            names["agreement"] = None
+        self.metrics = {m: metric for m in names if self._fits(metric := find_metric(m))}
         self.before: dict[str, list[Array]] = {m: [] for m in self.metrics}
         self.after: dict[str, list[Array]] = {m: [] for m in self.metrics}
 
     def _fits(self, metric: Metric) -> bool:
-        if metric.given == "raw":
+        if metric.takes == "raw":
             return self.has_labels
         return self.task in metric.tasks and (self.labelled or metric.against == "original")
 
-    def add(self, expected: Array, got: Array, labels: Array | None) -> None:
-        """A batch of the original's outputs and the file's."""
+    def add(self, expected: Array, actual: Array, labels: Array | None) -> None:
+        """Add a batch of the original's outputs, the file's outputs, and labels."""
         for name, metric in self.metrics.items():
             before, after = (
-                _given(metric, outputs, expected, labels, self.task) for outputs in (expected, got)
+                _arguments(metric, outputs, expected, labels, self.task)
+                for outputs in (expected, actual)
             )
-            self.after[name].append(metric.rows(*after))
+            self.after[name].append(metric.per_sample(*after))
             if metric.against == "labels":
-                self.before[name].append(metric.rows(*before))
+                self.before[name].append(metric.per_sample(*before))
 
-    def score(self, limits: Limits, asked: Sequence[str], is_float: bool) -> OutputResult:
-        """The figures, and what they mean to the limits."""
-        figures = {
-            name: Estimate(name, metric, *self._rows(name)) for name, metric in self.metrics.items()
+    def result(self, *, is_float: bool) -> OutputResult:
+        """Compute the metrics, and compare them with the limits."""
+        estimates = {
+            name: Estimate(
+                name,
+                metric,
+                np.concatenate(self.before[name]) if self.before[name] else None,
+                np.concatenate(self.after[name]),
+            )
+            for name, metric in self.metrics.items()
         }
-        sqnr = figures["sqnr"].value
-        judged = [
-            hold(figures[limit.metric or self.own[0]], limit)
-            for limit in self._limits(limits, is_float)
+        sqnr = estimates["sqnr"]
+        limit_results = [
+            check_limit(estimates[limit.metric or self.main], limit)
+            for limit in self._limits(is_float)
         ]
-        if sqnr == -inf and not isfinite(float(figures["sqnr"].after[:, 1].sum())):
-            judged.append(not_finite())
-        shown = [
-            n
-            for n in figures
-            if n in asked or n in self.own or n in {j.limit.metric for j in judged}
-        ]
-        agreement = figures.get("agreement")
+        if sqnr.value == -inf and not isfinite(float(sqnr.after[:, 1].sum())):
+            limit_results.append(not_finite())
+        limited = {result.limit.metric for result in limit_results}
+        shown = [n for n in estimates if n in self.asked or n in self.reported or n in limited]
+        agreement = estimates.get("agreement")
         return OutputResult(
             output=self.name,
             task=self.task,
-            samples=len(figures["sqnr"].after),
-            sqnr_db=sqnr,
-            max_error=figures["max_error"].value,
+            samples=len(sqnr.after),
+            sqnr_db=sqnr.value,
+            max_error=estimates["max_error"].value,
             agreement=agreement.value if agreement else None,
-            metrics=tuple(_measure(figures[n], n in asked or n == self.own[0]) for n in shown),
-            limit_results=tuple(judged),
-            rows=figures[self.own[0]].after,
+            metrics=tuple(
+                _metric_value(estimates[n], n in self.asked or n == self.main) for n in shown
+            ),
+            limit_results=tuple(limit_results),
+            per_sample=estimates[self.main].after,
         )
 
-    def _rows(self, name: str) -> tuple[Array | None, Array]:
-        before, after = self.before[name], self.after[name]
-        return (np.concatenate(before) if before else None), np.concatenate(after)
-
-    def _limits(self, limits: Limits, is_float: bool) -> list[Limit]:
-        own = self.own[0]
+    def _limits(self, is_float: bool) -> list[Limit]:
         also = [
             limit
-            for limit in limits.also
+            for limit in self.limits.also
             if limit.output in (None, self.name)
-            and (limit.metric or own) in self.metrics
+            and (limit.metric or self.main) in self.metrics
             and (limit.metric or self.labelled)
         ]
         if is_float:
-            return [Limit("min", limits.min_float_sqnr, "sqnr"), *also]
-        if any(limit.kind == "drop" and (limit.metric or own) == own for limit in also):
-            return also  # the user's own word on it
-        if self.labelled:
-            return [Limit("drop", limits.max_drop, own), *also]
-        if self.task != "values":
-            return [Limit("min", 1 - limits.max_disagreement, "agreement"), *also]
-        return [Limit("min", limits.min_sqnr, "sqnr"), *also]
+            return [Limit("min", self.limits.min_float_sqnr, "sqnr"), *also]
+        if any(limit.kind == "drop" and (limit.metric or self.main) == self.main for limit in also):
+            return also  # the user's limit on the main metric, in place of the default
+        return [default_limit(self.limits, self.main), *also]
 
 
-def _measure(figure: Estimate, with_interval: bool) -> MetricValue:
+def _metric_value(estimate: Estimate, with_interval: bool) -> MetricValue:
     interval = None
-    if with_interval:
-        interval = figure.value_interval() if figure.before is None else figure.drop_interval()
-    return MetricValue(figure.name, figure.value, figure.original, figure.drop, interval)
+    if with_interval and estimate.before is None:
+        interval = estimate.value_interval()
+    elif with_interval:
+        interval = estimate.drop_interval()
+    return MetricValue(estimate.name, estimate.value, estimate.original, estimate.drop, interval)
 
 
-def _own_metrics(task: Task, shape: tuple[int, ...], labelled: bool) -> tuple[str, ...]:
-    """What to look at first for such an output, and what else."""
-    several = len(shape) > 2 and task != "values"
-    if task == "values":
-        if labelled:
-            return "r2", "rmse", "mae"
-        return ("sqnr", "cosine") if len(shape) == 2 and shape[1] >= _WIDE else ("sqnr",)
-    if not labelled:
-        return "agreement", "kl"
-    if several:
-        return "mean_iou", "top1"
-    if task == "binary":
-        return "top1", "roc_auc", "f1"
-    return ("top1", "top5") if shape[-1] >= _MANY else ("top1",)
-
-
-def _given(
+def _arguments(
     metric: Metric, outputs: Array, original: Array, labels: Array | None, task: Task
 ) -> tuple[Array, Array]:
-    """What a metric is called with; see ``Metric.given``."""
-    if metric.given == "raw":
+    """Make what a metric's ``per_sample`` is called with; see ``Metric.takes``."""
+    if metric.takes == "raw":
         assert labels is not None
         return labels, outputs
     values = outputs.astype(np.float64)
     if metric.against == "labels":
         assert labels is not None
-        true = truth(labels, outputs, task)
-        assert true is not None
-        return true, values.reshape(len(values), -1) if task == "values" else scores(values, task)
-    whole = original.astype(np.float64)
-    if metric.given == "numbers":
-        return whole.reshape(len(whole), -1), values.reshape(len(values), -1)
-    return scores(whole, task), scores(values, task)
+        truth = ground_truth(labels, outputs, task)
+        assert truth is not None
+        if task == "values":
+            return truth, values.reshape(len(values), -1)
+        return truth, class_scores(values, task)
+    reference = original.astype(np.float64)
+    if metric.takes == "numbers":
+        return reference.reshape(len(reference), -1), values.reshape(len(values), -1)
+    return class_scores(reference, task), class_scores(values, task)
 
 
 def _fits_none(metric: str, tasks: Mapping[str, Task], labels: Labels) -> str:
-    found = find_metric(metric)
+    entry = find_metric(metric)
     outputs = ", ".join(f"{name} ({task})" for name, task in tasks.items())
-    if found.against == "labels" and labels is None:
+    if entry.against == "labels" and labels is None:
         return f"{metric} needs labels, and the samples have none. Add them as `y`."
-    if found.against == "labels" and not set(tasks.values()).isdisjoint(found.tasks):
+    if entry.against == "labels" and not set(tasks.values()).isdisjoint(entry.tasks):
         return f"{metric}: the labels' shape fits none of the outputs {outputs}."
     return (
-        f"{metric} is for outputs that are {' or '.join(found.tasks)}; the model's are {outputs}."
+        f"{metric} is for outputs that are {' or '.join(entry.tasks)}; the model's are {outputs}."
     )

@@ -1,4 +1,4 @@
-"""What an output tells: which kind of answer it gives, and what the labels say of it."""
+"""Tasks: whether an output predicts classes or values, and labels in the shape of its predictions."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -9,33 +9,52 @@ from edgekit.data.samples import Array, DataError
 from edgekit.data.store import StoredArrays
 
 Task = Literal["classes", "binary", "values"]
-"""One of several classes, yes or no, or plain numbers."""
+"""One of several classes, one of two classes by a single probability, or numbers."""
 
 Labels = Array | Mapping[str, Array] | None
-"""One label for each sample; by output name where outputs have labels of their own."""
+"""One label for each sample; by output name where each output has labels."""
 
 
 def find_tasks(original: StoredArrays, labels: Labels) -> dict[str, Task]:
-    """What each output tells, by the original's answers and the labels."""
+    """Find the task of each output, from the original's outputs and the labels.
+
+    >>> import numpy as np, pathlib
+    >>> from edgekit.data.store import ArrayWriter
+    >>> writer = ArrayWriter(pathlib.Path("outputs"))
+    >>> writer.add({"digit": np.array([[0.1, 0.9], [0.6, 0.4]]), "pose": np.array([[4.0, 2.0]] * 2)})
+    >>> find_tasks(writer.close(), labels=None)
+    {'digit': 'classes', 'pose': 'values'}
+
+    Raises:
+        DataError: the labels are no numbers.
+    """
     first = next(original.batches(64))
-    tasks = {name: _find_task(array, labels_of(labels, name)) for name, array in first.items()}
-    likely = [name for name, task in tasks.items() if task != "values" and _are_shares(first[name])]
-    if likely and not isinstance(labels, Mapping):
-        # One label a sample beside probabilities: it is theirs, and what looks like logits for it is
-        # an embedding.
-        return {name: task if name in likely else "values" for name, task in tasks.items()}
+    tasks = {
+        name: _find_task(array, labels_for_output(labels, name)) for name, array in first.items()
+    }
+    probabilities = [
+        name for name, task in tasks.items() if task != "values" and _are_probabilities(first[name])
+    ]
+    if probabilities and not isinstance(labels, Mapping):
+        # One label a sample belongs to the probabilities; another output of the same width, which could
+        # be logits, is an embedding.
+        return {name: task if name in probabilities else "values" for name, task in tasks.items()}
     return tasks
 
 
-def labels_of(labels: Labels, output: str) -> Array | None:
-    """The labels of one output."""
+def labels_for_output(labels: Labels, output: str) -> Array | None:
+    """Choose the labels of one output; None if there are none."""
     return labels.get(output) if isinstance(labels, Mapping) else labels
 
 
-def scores(outputs: Array, task: Task) -> Array:
-    """A score for each class, shaped (samples, answers, classes): yes or no are two classes.
+def class_scores(outputs: Array, task: Task) -> Array:
+    """Shape scores as (samples, predictions, classes); a single probability becomes two classes.
 
-    Most classifiers give one answer a sample; a segmentation gives one a pixel.
+    Most classifiers make one prediction a sample, a segmentation makes one a pixel.
+
+    >>> import numpy as np
+    >>> class_scores(np.array([[0.75], [0.5]]), "binary").tolist()
+    [[[0.25, 0.75]], [[0.5, 0.5]]]
     """
     count = len(outputs)
     if task == "binary":
@@ -44,18 +63,18 @@ def scores(outputs: Array, task: Task) -> Array:
     return outputs.reshape(count, -1, outputs.shape[-1])
 
 
-def answers(outputs: Array, task: Task) -> Array:
-    """The class with the highest score, shaped (samples, answers); the first of equals."""
+def predicted_classes(outputs: Array, task: Task) -> Array:
+    """Find the class with the highest score, shaped (samples, predictions); the first of equals."""
     if task == "binary":
         return (outputs.reshape(len(outputs), -1) > 0.5).astype(np.int64)
-    found: Array = np.argmax(outputs, axis=-1).reshape(len(outputs), -1)
-    return found
+    classes: Array = np.argmax(outputs, axis=-1).reshape(len(outputs), -1)
+    return classes
 
 
-def truth(labels: Array, outputs: Array, task: Task) -> Array | None:
-    """The labels in the answers' shape, one-hot ones as class numbers; None if they do not fit.
+def ground_truth(labels: Array, outputs: Array, task: Task) -> Array | None:
+    """Shape labels as (samples, predictions), one-hot labels as classes; None if they do not fit.
 
-    For plain numbers, in the outputs' shape, flattened.
+    Labels of values are shaped (samples, values).
     """
     if task == "values":
         fits = labels.size == outputs.size
@@ -65,8 +84,8 @@ def truth(labels: Array, outputs: Array, task: Task) -> Array | None:
     if labels.size == count:
         return labels.reshape(len(outputs), -1).astype(np.int64)
     if _is_one_hot(labels, max(width, 2), count):
-        found: Array = np.argmax(labels, axis=-1).reshape(len(outputs), -1)
-        return found
+        classes: Array = np.argmax(labels, axis=-1).reshape(len(outputs), -1)
+        return classes
     return None
 
 
@@ -75,14 +94,14 @@ def _find_task(outputs: Array, labels: Array | None) -> Task:
         return "values"
     if labels is not None and labels.dtype.kind not in "fiub":
         raise DataError(
-            f"the labels are {labels.dtype}, where numbers are wanted: of classes 0, 1, 2, ... in the "
-            "order of the model's outputs, or values."
+            f"the labels are {labels.dtype}, and they must be numbers: classes as 0, 1, 2, ... in the order "
+            "of the model's outputs, or values."
         )
     first = None if labels is None else labels[: len(outputs)]
     width = outputs.shape[-1] if outputs.ndim > 1 else 1
     count = outputs.size // width
     if width > 1:
-        if _are_shares(outputs):
+        if _are_probabilities(outputs):
             return "classes"
         fits = first is not None and (
             (first.size == count and _are_classes(labels, width, several=outputs.ndim > 2))
@@ -96,8 +115,8 @@ def _find_task(outputs: Array, labels: Array | None) -> Task:
     return "binary" if fits and outputs.min() >= 0 and outputs.max() <= 1 else "values"
 
 
-def _are_shares(outputs: Array) -> bool:
-    """Whether outputs are probabilities: of classes, or of yes."""
+def _are_probabilities(outputs: Array) -> bool:
+    """Whether outputs are probabilities of classes, or of one of two."""
     if outputs.dtype.kind != "f" or outputs.min() < 0:
         return False
     if outputs.ndim > 1 and outputs.shape[-1] > 1:
@@ -106,7 +125,7 @@ def _are_shares(outputs: Array) -> bool:
 
 
 def _are_classes(labels: Array | None, width: int, *, several: bool) -> bool:
-    """Whether labels are numbers of classes; masks may hold 255 or -1 for "any"."""
+    """Whether labels are indices of classes; in masks, 255 and -1 are void pixels."""
     assert labels is not None
     if several:
         labels = labels[(labels != 255) & (labels != -1)]

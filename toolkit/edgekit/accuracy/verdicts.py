@@ -1,118 +1,164 @@
-"""A figure against a limit: the verdict, and the reason in words."""
+"""LimitResult: a metric compared with a limit, the verdict, and the reason in one sentence."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import inf, isnan
 
 from edgekit.accuracy import formatting
 from edgekit.accuracy.estimates import Estimate
+from edgekit.accuracy.intervals import (
+    Interval,
+    Verdict,
+    mcnemar,
+    samples_needed,
+    samples_needed_paired,
+    verdict_of,
+)
 from edgekit.accuracy.limits import Limit
-from edgekit.accuracy.statistics import Interval, Verdict, judge, mcnemar, needed, needed_pairs
+
+_SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class LimitResult:
-    """One limit, and whether it holds."""
+    """One limit, and whether a file keeps it."""
 
     limit: Limit
     observed: float
-    """The drop, or the value, that is held against the limit."""
+    """The drop, or the value, that is compared with the limit."""
     interval: Interval
     """95%, of the same."""
     verdict: Verdict
     reason: str = ""
-    """In words, where it does not hold."""
+    """The sentence for it, unless it passes."""
     p_value: float | None = None
-    """McNemar's, of a drop in right answers: the chance of it, were both models equally good."""
+    """McNemar's, of a drop in correct samples: its probability, were both models equally good."""
     needed: int | None = None
-    """About how many samples would tell, where these do not."""
+    """About how many samples would decide, where these do not."""
 
 
-def hold(figure: Estimate, limit: Limit) -> LimitResult:
-    """Holds a figure against a limit on it."""
-    if limit.kind == "drop":
-        drop, original = figure.drop, figure.original
-        assert drop is not None and original is not None
-        observed = drop / abs(original) if limit.relative and original else drop
-        interval = figure.drop_interval(limit.relative)
-        verdict = judge(interval, limit.value)
-        changes = figure.changes
-        if changes and not limit.relative:
-            missing = needed_pairs(*changes, len(figure.after), limit.value)
-        else:
-            missing = needed(len(figure.after), observed, interval, limit.value)
-    else:
-        changes = None
-        observed, interval = figure.value, figure.value_interval()
-        sign = -1 if limit.kind == "min" else 1
-        turned = (-interval[1], -interval[0]) if limit.kind == "min" else interval
-        verdict = judge(turned, sign * limit.value)
-        missing = needed(len(figure.after), sign * observed, turned, sign * limit.value)
-        if limit.metric == "agreement" and figure.is_right(figure.after):
-            changed = len(figure.after) - int(figure.after[:, 0].sum())
-            missing = needed_pairs(changed, 0, len(figure.after), 1 - limit.value)
-    if isnan(observed):
-        verdict, missing = "fail", None
-    p_value = mcnemar(*changes) if changes else None
-    named = replace(limit, metric=figure.name)
-    found = LimitResult(
-        named,
-        observed,
-        interval,
-        verdict,
-        p_value=p_value,
-        needed=missing if verdict == "inconclusive" else None,
-    )
-    return found if verdict == "pass" else replace(found, reason=_words(figure, found))
-
-
-def _words(figure: Estimate, found: LimitResult) -> str:
-    """Why a limit does not hold, with the figures."""
-    limit, name, metric = found.limit, figure.name, figure.metric
-    low, high = found.interval
-
-    def value(number: float | None) -> str:
-        return formatting.figure(number, name)
-
-    def loss(number: float) -> str:
-        return formatting.held(number, limit)
-
-    sampled = ", 95% interval {} to {}, limit {}" if low < high else ", limit {2}"
-    if limit.kind == "drop":
-        unit = "of the original's" if limit.relative else "points" if metric.share else ""
-        verbs = ("gained", "lost") if metric.higher_is_better else ("fell by", "rose by")
-        did = verbs[found.observed >= 0]
-        text = f"{name} {did} {' '.join(filter(None, (loss(abs(found.observed)), unit)))}"
-        text += f" ({value(figure.original)} to {value(figure.value)})"
-        text += sampled.format(loss(low), loss(high), loss(limit.value))
-    elif name == "agreement":
-        text = f"answers changed: {value(1 - found.observed)}"
-        text += sampled.format(value(1 - high), value(1 - low), value(1 - limit.value))
-    else:
-        bound = "at least" if limit.kind == "min" else "at most"
-        text = f"{name} is {value(found.observed)}"
-        text += sampled.format(value(low), value(high), f"{bound} {value(limit.value)}")
-    if found.p_value is not None and found.p_value < 0.05:
-        small = found.p_value < 0.0001
-        text += f" (McNemar p {'< 0.0001' if small else f'= {found.p_value:.2g}'})"
-    if found.needed:
-        text += f"; about {_round(found.needed):,} samples would tell"
-    elif found.verdict == "inconclusive":
-        text += "; too near the limit for any number of samples to tell"
-    return text
-
-
-def _round(count: int) -> int:
-    """Up to two digits: more would feign what nobody knows."""
-    unit = 10 ** max(len(str(count)) - 2, 0)
-    return int(-(-count // unit) * unit)
+def check_limit(estimate: Estimate, limit: Limit) -> LimitResult:
+    """Compare a metric with a limit on it."""
+    check = _check_drop if limit.kind == "drop" else _check_value
+    result = check(estimate, replace(limit, metric=estimate.name))
+    if isnan(result.observed):
+        result = replace(result, verdict="fail")
+    if result.verdict != "inconclusive":
+        result = replace(result, needed=None)
+    if result.verdict == "pass":
+        return result
+    return replace(result, reason=_reason(estimate, result))
 
 
 def not_finite() -> LimitResult:
-    """Of a file that gives no numbers."""
+    """Make the result of a file whose outputs are not finite."""
     return LimitResult(
         Limit("min", -inf, "sqnr"),
         -inf,
         (-inf, -inf),
         "fail",
-        "gives NaN or infinite values",
+        "the outputs hold NaN or infinite values",
     )
+
+
+def _check_drop(estimate: Estimate, limit: Limit) -> LimitResult:
+    drop, original = estimate.drop, estimate.original
+    assert drop is not None and original is not None
+    observed = drop / abs(original) if limit.relative and original else drop
+    interval = estimate.drop_interval(limit.relative)
+    count, changes = len(estimate.after), estimate.changes
+    if changes and not limit.relative:
+        needed = samples_needed_paired(*changes, count, limit.value)
+    else:
+        needed = samples_needed(count, observed, interval, limit.value)
+    return LimitResult(
+        limit,
+        observed,
+        interval,
+        verdict_of(interval, limit.value),
+        p_value=mcnemar(*changes) if changes else None,
+        needed=needed,
+    )
+
+
+def _check_value(estimate: Estimate, limit: Limit) -> LimitResult:
+    observed, interval, bound = estimate.value, estimate.value_interval(), limit.value
+    value, ends = observed, interval
+    if limit.kind == "min":  # at least, as at most of what is negated
+        value, ends, bound = -observed, (-interval[1], -interval[0]), -limit.value
+    count, changed = len(estimate.after), estimate.changed
+    if changed is not None:
+        needed = samples_needed_paired(changed, 0, count, 1 - limit.value)
+    else:
+        needed = samples_needed(count, value, ends, bound)
+    return LimitResult(limit, observed, interval, verdict_of(ends, bound), needed=needed)
+
+
+def _reason(estimate: Estimate, result: LimitResult) -> str:
+    if result.limit.kind == "drop":
+        text = _drop_sentence(estimate, result)
+    elif estimate.metric.counts_changes and result.limit.kind == "min":
+        text = _changes_sentence(result)
+    else:
+        text = _value_sentence(estimate, result)
+    if result.p_value is not None and result.p_value < _SIGNIFICANT:
+        text += (
+            f", McNemar p {'< 0.0001' if result.p_value < 0.0001 else f'= {result.p_value:.2g}'}"
+        )
+    if result.verdict == "inconclusive":
+        text += f"; inconclusive with {len(estimate.after):,} samples: "
+        if result.needed:
+            text += f"about {_round_up(result.needed):,} would decide"
+        else:
+            text += "too near the limit for any number to decide"
+    return text
+
+
+def _drop_sentence(estimate: Estimate, result: LimitResult) -> str:
+    """As ``accuracy 98.8% -> 96.9%: drop 1.9 pt (95% CI 0.4 to 3.4), limit 1 pt``."""
+    metric, limit = estimate.metric, result.limit
+    original = formatting.value(estimate.original, estimate.name)
+    value = formatting.value(estimate.value, estimate.name)
+    change = "drop" if metric.higher_is_better else "rise"
+    if limit.relative:
+        change = f"relative {change}"
+        observed = formatting.observed(result.observed, limit)
+    else:
+        observed = formatting.difference(result.observed, estimate.name)
+    interval = _interval(result, lambda end: formatting.observed(end, limit))
+    return (
+        f"{metric.label} {original} -> {value}: {change} {observed}{interval}, "
+        f"limit {formatting.bound(limit)}"
+    )
+
+
+def _changes_sentence(result: LimitResult) -> str:
+    """As ``predictions changed: 3.0% (95% CI 1.4% to 5.1%), limit 2%``."""
+    low, high = result.interval
+    changed = replace(result, interval=(1 - high, 1 - low))
+    limit = replace(result.limit, value=1 - result.limit.value)
+    return (
+        f"predictions changed: {formatting.percent(1 - result.observed)}"
+        f"{_interval(changed, formatting.percent)}, limit {formatting.bound(limit)}"
+    )
+
+
+def _value_sentence(estimate: Estimate, result: LimitResult) -> str:
+    """As ``SQNR 12.1 dB (95% CI 11.9 dB to 12.3 dB), limit at least 20 dB``."""
+    least_or_most = "at least" if result.limit.kind == "min" else "at most"
+    interval = _interval(result, lambda end: formatting.value(end, estimate.name))
+    return (
+        f"{estimate.metric.label} {formatting.value(result.observed, estimate.name)}{interval}, "
+        f"limit {least_or_most} {formatting.bound(result.limit)}"
+    )
+
+
+def _interval(result: LimitResult, write: Callable[[float], str]) -> str:
+    low, high = result.interval
+    return f" (95% CI {write(low)} to {write(high)})" if low < high else ""
+
+
+def _round_up(count: int) -> int:
+    """Round up to two digits: more would pretend to a precision that no estimate has."""
+    unit = 10 ** max(len(str(count)) - 2, 0)
+    return int(-(-count // unit) * unit)

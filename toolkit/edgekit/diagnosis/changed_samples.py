@@ -6,7 +6,14 @@ from heapq import nlargest
 
 import numpy as np
 
-from edgekit.accuracy.tasks import Labels, Task, answers, labels_of, scores, truth
+from edgekit.accuracy.tasks import (
+    Labels,
+    Task,
+    class_scores,
+    ground_truth,
+    labels_for_output,
+    predicted_classes,
+)
 from edgekit.data.samples import Array
 from edgekit.data.store import StoredArrays
 
@@ -80,21 +87,21 @@ def gather(
     widest = _largest_error(output, original, candidate)
     edges = np.linspace(-widest, widest, _BARS + 1)
     counts = np.zeros(_BARS, np.int64)
-    own = labels_of(labels, output)
+    own = labels_for_output(labels, output)
     found: list[ChangedSample] = []
     tables: list[Array] = []
     changed_count = row = 0
     for expected, got in _batches(output, original, candidate):
         part = slice(row, row + len(expected))
-        true = None if own is None else truth(own[part], expected, task)
+        true = None if own is None else ground_truth(own[part], expected, task)
         counts += np.histogram(np.clip(got - expected, -widest, widest), edges)[0]
         largest = np.abs(got - expected).reshape(len(got), -1).max(axis=1, initial=0)
         largest[~np.isfinite(largest)] = np.inf
         changed = np.zeros(len(got), bool)
         if task != "values":
-            was, is_ = answers(expected, task), answers(got, task)
+            was, is_ = predicted_classes(expected, task), predicted_classes(got, task)
             changed = (was != is_).any(axis=1)
-            width = scores(expected[:1], task).shape[-1]
+            width = class_scores(expected[:1], task).shape[-1]
             if width <= _MOST_CLASSES:
                 rows = was if true is None else true
                 tables.append(np.stack([_table(rows, x, width) for x in (was, is_)]))
@@ -157,10 +164,10 @@ def _answer(outputs: Array, task: Task, class_names: Sequence[str]) -> str:
     if task == "values":
         values = outputs.reshape(-1)
         return ", ".join(f"{v:.4g}" for v in values[:4]) + (", ..." if values.size > 4 else "")
-    given = answers(outputs, task)[0]
+    given = predicted_classes(outputs, task)[0]
     if given.size > 1:
         return _said(given, task, class_names)
-    return f"{_name(int(given[0]), class_names)} {scores(outputs, task)[0, 0, given[0]]:.3g}"
+    return f"{_name(int(given[0]), class_names)} {class_scores(outputs, task)[0, 0, given[0]]:.3g}"
 
 
 def _said(values: Array, task: Task, class_names: Sequence[str]) -> str:

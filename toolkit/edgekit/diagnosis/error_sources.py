@@ -128,5 +128,5 @@ def _decibel(expected: StoredArrays | None, got: StoredArrays | None) -> float |
     found = []
     for name in before:
         a, b = (x[name].astype(np.float64).reshape(count, -1) for x in (before, after))
-        found.append(metric.value(metric.rows(a, b)))
+        found.append(metric.value(metric.per_sample(a, b)))
     return min(found, default=inf)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.accuracy.tasks import answers, find_tasks, labels_of, truth
+from edgekit.accuracy.tasks import find_tasks, ground_truth, labels_for_output, predicted_classes
 from edgekit.bundle.folder import read_manifest
 from edgekit.data.samples import Array
 from edgekit.data.split import SampleSplit
@@ -139,10 +139,10 @@ def _accuracy(
     if samples.labels is None:
         return None
     for name, task in find_tasks(outputs, samples.labels).items():
-        own = labels_of(samples.labels, name)
+        own = labels_for_output(samples.labels, name)
         if task != "classes" or own is None:
             continue
         given = session.run({session.inputs[0].name: batch * np.float32(factor)})[name]
-        true = truth(own[: len(batch)], given, task)
-        return None if true is None else float((answers(given, task) == true).mean())
+        true = ground_truth(own[: len(batch)], given, task)
+        return None if true is None else float((predicted_classes(given, task) == true).mean())
     return None

@@ -15,7 +15,6 @@ import numpy as np
 
 from edgekit.accuracy import formatting
 from edgekit.accuracy.estimates import Estimate
-from edgekit.accuracy.limits import Limit
 from edgekit.accuracy.metrics import find_metric
 from edgekit.accuracy.results import OutputResult
 from edgekit.bundle.atomic import replacing
@@ -23,8 +22,6 @@ from edgekit.data.samples import DataError
 from edgekit.report.result import FileResult, Report
 
 SCHEMA = 1
-# What is nothing to fail a build for, however sure: libraries and processors round otherwise.
-_SHARE, _RELATIVE, _DECIBEL = 0.001, 0.01, 0.5
 
 Entries = dict[str, dict[str, Any]]
 """By test and file, then by output: metric, value, samples and packed rows."""
@@ -95,46 +92,44 @@ def _key(test: str, file: FileResult) -> str:
 
 def _entry(score: OutputResult, fingerprint: str) -> dict[str, Any]:
     own = score.metrics[0]
-    assert score.rows is not None
+    assert score.per_sample is not None
     return {
         "metric": own.metric,
         "value": float(f"{own.value:.6g}"),
         "samples": score.samples,
         "of": fingerprint,
-        "columns": score.rows.shape[1],
-        "rows": base64.b64encode(zlib.compress(score.rows.astype("<f8").tobytes(), 9)).decode(),
+        "columns": score.per_sample.shape[1],
+        "rows": base64.b64encode(
+            zlib.compress(score.per_sample.astype("<f8").tobytes(), 9)
+        ).decode(),
     }
 
 
 def _fall(score: OutputResult, then: Mapping[str, Any], fingerprint: str) -> str:
     own = score.metrics[0]
-    assert score.rows is not None
+    assert score.per_sample is not None
     if (then["metric"], then["samples"], then["of"]) != (own.metric, score.samples, fingerprint):
         return (
             f"the samples are not those of the baseline ({then['samples']} with {then['metric']} then, "
             f"{score.samples} with {own.metric} now). {_UPDATE}"
         )
     metric = find_metric(own.metric)
-    if metric.given == "raw":
+    if metric.takes == "raw":
         return ""
     packed = zlib.decompress(base64.b64decode(then["rows"]))
     before = np.frombuffer(packed, "<f8").reshape(-1, then["columns"])
-    figure = Estimate(own.metric, metric, before, score.rows)
+    figure = Estimate(own.metric, metric, before, score.per_sample)
     assert figure.drop is not None
     low, high = figure.drop_interval()
-    share = metric.share and figure.changes is None
-    margin = _SHARE if share else 0.0 if metric.share else _RELATIVE * abs(figure.original or 0.0)
-    if own.metric == "sqnr":
-        margin = _DECIBEL
+    margin = 0.0 if figure.changes else metric.unit.negligible_drop(figure.original or 0.0)
     if low <= 0 or figure.drop <= margin:
         return ""
 
     def change(number: float) -> str:
-        return formatting.held(number, limit) + (" points" if metric.share else "")
+        return formatting.difference(number, own.metric)
 
-    limit = Limit("drop", margin, own.metric)
     return (
         f"{own.metric} {'fell' if metric.higher_is_better else 'rose'} from the baseline's "
-        f"{formatting.figure(figure.original, own.metric)} to {formatting.figure(figure.value, own.metric)}: by "
+        f"{formatting.value(figure.original, own.metric)} to {formatting.value(figure.value, own.metric)}: by "
         f"{change(figure.drop)}, 95% interval {change(low)} to {change(high)}"
     )

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.accuracy import formatting
+from edgekit.accuracy.intervals import Verdict
 from edgekit.accuracy.limits import Limit
 from edgekit.accuracy.results import MetricValue, OutputResult
-from edgekit.accuracy.statistics import Verdict
 from edgekit.accuracy.verdicts import LimitResult
 from edgekit.bundle.atomic import replacing
 from edgekit.diagnosis.changed_samples import ChangedSample, OutputDifferences
@@ -126,10 +126,10 @@ def _page(report: Report) -> str:
     environment.filters |= {
         "bytes": size,
         "db": formatting.decibel,
-        "figure": formatting.figure,
-        "held": formatting.held,
-        "limit": formatting.limit_in_words,
-        "metric": formatting.metric,
+        "figure": formatting.value,
+        "held": formatting.observed,
+        "limit": formatting.axis_title,
+        "metric": formatting.label,
         "percent": formatting.percent,
         "place": lambda percent: f"{percent:.2f}".rstrip("0").rstrip("."),
         "short": formatting.short,

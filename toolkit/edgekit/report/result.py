@@ -6,8 +6,8 @@ from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
+from edgekit.accuracy.intervals import Verdict, worst
 from edgekit.accuracy.results import OutputResult
-from edgekit.accuracy.statistics import Verdict, worst
 from edgekit.diagnosis.changed_samples import OutputDifferences
 from edgekit.diagnosis.error_sources import ErrorSources
 from edgekit.diagnosis.layers import LayerResult

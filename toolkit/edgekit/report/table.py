@@ -7,7 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from edgekit.accuracy.formatting import decibel, figure, percent
+from edgekit.accuracy import formatting
+from edgekit.accuracy.formatting import decibel, percent
 from edgekit.accuracy.results import MetricValue, OutputResult
 from edgekit.diagnosis.layers import worst_layers
 from edgekit.report.result import Report
@@ -61,7 +62,7 @@ def render(report: Report, *, worst: int = 0) -> RenderableType:
     ]
     if len(names) == 1:
         first = next(m for m in own if m)
-        original.append(figure(first.original, first.metric))
+        original.append(formatting.value(first.original, first.metric))
     table.add_row(*original, style="dim")
     for file, score, measure in zip(report.files, scores, own, strict=True):
         row = [titles[file.title], size(file.bytes)]
@@ -70,7 +71,7 @@ def render(report: Report, *, worst: int = 0) -> RenderableType:
         row += [score.output] if several else []
         row += [percent(score.agreement)] if has_answers else []
         if names and measure:
-            value = figure(measure.value, measure.metric)
+            value = formatting.value(measure.value, measure.metric)
             row.append(value if len(names) == 1 else f"{measure.metric} {value}")
         elif names:
             row.append("")
@@ -178,14 +179,14 @@ def _more_measures(report: Report) -> Iterator[RenderableType]:
     for file, score, measure in rows:
         interval = ""
         if measure.interval:
-            low, high = (figure(end, measure.metric) for end in measure.interval)
+            low, high = (formatting.value(end, measure.metric) for end in measure.interval)
             interval = f"{'worse by ' if measure.drop is not None else ''}{low} to {high}"
         table.add_row(
             titles[file.title],
             *([score.output] if several else []),
             measure.metric,
-            figure(measure.original, measure.metric),
-            figure(measure.value, measure.metric),
+            formatting.value(measure.original, measure.metric),
+            formatting.value(measure.value, measure.metric),
             interval,
         )
     yield Text()

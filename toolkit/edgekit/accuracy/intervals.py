@@ -1,4 +1,4 @@
-"""What a few hundred samples can prove: intervals, tests and verdicts.
+"""Confidence intervals, tests and verdicts on a few hundred samples.
 
 All is paired: both models ran on the same samples, so that what makes a sample hard for both cancels.
 """
@@ -36,21 +36,25 @@ def scipy_stats() -> Any:
         from scipy import stats
     except ImportError as error:
         raise RuntimeMissing(
-            "judging needs SciPy: pip install 'edgekit-toolkit[validate]'"
+            "evaluating accuracy needs SciPy: pip install 'edgekit-toolkit[validate]'"
         ) from error
     return stats
 
 
 def drop_interval(lost: int, won: int, count: int) -> Interval:
-    """The 95% interval of a drop in a share, between two models on the same samples.
+    """Compute the 95% interval of a drop in the fraction of correct samples, of two models on the same.
 
     The adjusted Wald interval for paired proportions of Bonett and Price (2012), one sample added
     to each way of changing; it keeps its coverage where few samples change.
 
     Args:
-        lost: samples right before and wrong after.
-        won: samples wrong before and right after.
+        lost: samples correct before and wrong after.
+        won: samples wrong before and correct after.
         count: all samples.
+
+    >>> low, high = drop_interval(lost=20, won=5, count=1000)
+    >>> f"{low:.4f} to {high:.4f}"
+    '0.0050 to 0.0250'
     """
     down, up = (lost + 1) / (count + 2), (won + 1) / (count + 2)
     middle = down - up
@@ -58,51 +62,62 @@ def drop_interval(lost: int, won: int, count: int) -> Interval:
     return max(middle - margin, -1.0), min(middle + margin, 1.0)
 
 
-def share_interval(count: int, of: int) -> Interval:
-    """The 95% interval of a share: Wilson's score interval (1927)."""
+def fraction_interval(count: int, of: int) -> Interval:
+    """Compute the 95% interval of a fraction: Wilson's score interval (1927).
+
+    >>> low, high = fraction_interval(90, of=100)
+    >>> f"{low:.3f} to {high:.3f}"
+    '0.826 to 0.945'
+    """
     if not of:
         return 0.0, 1.0
-    found = scipy_stats().binomtest(count, of).proportion_ci(_CONFIDENCE, method="wilson")
-    return float(found.low), float(found.high)
+    interval = scipy_stats().binomtest(count, of).proportion_ci(_CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def mcnemar(lost: int, won: int) -> float:
-    """How likely so uneven a change is by chance: McNemar's test (1947), exact.
+    """Compute the p-value of a change between two models: McNemar's test (1947), exact.
 
     The two-sided binomial test of the samples that changed: were the two models equally good, each
     change would be as likely for better as for worse.
+
+    >>> round(mcnemar(lost=9, won=1), 4)
+    0.0215
     """
     return float(scipy_stats().binomtest(lost, lost + won).pvalue) if lost + won else 1.0
 
 
 def bootstrap_interval(
-    value: Callable[[Array], float], rows: Array, *, resamples: int = _RESAMPLES
+    value: Callable[[Array], float], statistics: Array, *, resamples: int = _RESAMPLES
 ) -> Interval:
-    """The 95% interval of a figure that is made of samples' rows: the paired bootstrap.
+    """Compute the 95% interval of a value made of per-sample statistics: the paired bootstrap.
 
-    Samples are drawn with replacement; for a difference of two models, ``rows`` holds both models'
+    Samples are drawn with replacement; for a difference of two models, ``statistics`` holds both models'
     columns side by side, so that a sample is drawn for both at once. The ends are Efron's BCa (1987),
     on many samples the percentiles, with Hesterberg's correction for few samples (2015: the level
     widened as Student's t is wider than the normal distribution). Always the same draws.
 
     Args:
-        value: makes the figure of drawn rows.
-        rows: (samples, columns).
+        value: makes the value of the statistics of drawn samples.
+        statistics: (samples, columns).
         resamples: how many draws.
+
+    >>> import numpy as np
+    >>> low, high = bootstrap_interval(np.mean, np.arange(50.0)[:, np.newaxis])
+    >>> low < 24.5 < high
+    True
     """
-    stats, count = scipy_stats(), len(rows)
+    stats, count = scipy_stats(), len(statistics)
     if count < 2:
         return -inf, inf
     level = 1 - 2 * float(
         stats.norm.cdf(sqrt(count / (count - 1)) * stats.t.ppf((1 - _CONFIDENCE) / 2, count - 1))
     )
     with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # what becomes of draws that are all alike is dealt with below
-        found = stats.bootstrap(
+        warnings.simplefilter("ignore")  # of draws that are all alike, which are dealt with below
+        result = stats.bootstrap(
             (np.arange(count),),
-            lambda drawn: np.clip(value(rows[drawn]), -1e9, 1e9),
+            lambda drawn: np.clip(value(statistics[drawn]), -1e9, 1e9),
             vectorized=False,
             n_resamples=resamples,
             batch=max(1, 1_000_000 // count),
@@ -110,20 +125,23 @@ def bootstrap_interval(
             method="BCa" if count <= _CORRECTED else "percentile",
             rng=np.random.default_rng(0),
         )
-        low, high = found.confidence_interval
+        low, high = result.confidence_interval
         if not (isfinite(low) and isfinite(high)):  # draws all alike, or without one of the classes
             tail = (1 - level) / 2
-            drawn = found.bootstrap_distribution
+            drawn = result.bootstrap_distribution
             if np.isnan(drawn).all():
                 return -inf, inf
             low, high = np.nanquantile(drawn, [tail, 1 - tail])
     return _unclipped(low), _unclipped(high)
 
 
-def judge(interval: Interval, limit: float) -> Verdict:
-    """Whether a drop stays within a limit: proven, disproven, or neither.
+def verdict_of(interval: Interval, limit: float) -> Verdict:
+    """Decide whether a value stays at or below a limit, from its interval.
 
     NaN at an end counts as beyond.
+
+    >>> verdict_of((0.001, 0.008), 0.01), verdict_of((0.02, 0.03), 0.01), verdict_of((0.0, 0.02), 0.01)
+    ('pass', 'fail', 'inconclusive')
     """
     low, high = interval
     if high <= limit:
@@ -131,8 +149,8 @@ def judge(interval: Interval, limit: float) -> Verdict:
     return "fail" if not low <= limit else "inconclusive"
 
 
-def needed(count: int, drop: float, interval: Interval, limit: float) -> int | None:
-    """How many samples, like those at hand, would decide four times of five; None for too many to hope.
+def samples_needed(count: int, drop: float, interval: Interval, limit: float) -> int | None:
+    """Estimate how many such samples would decide with a chance of 80%; None for over a million.
 
     An interval's width shrinks as the root of the number of samples; it has to clear the limit on
     the side where the drop lies, and the drop itself will be another by chance.
@@ -142,12 +160,12 @@ def needed(count: int, drop: float, interval: Interval, limit: float) -> int | N
     room = abs(limit - drop)
     if not isfinite(margin) or room <= 0:
         return None
-    wanted = ceil(count * (margin * (1 + _POWER / _Z) / room) ** 2)
-    return None if wanted > _MOST_NEEDED else max(wanted, count + 1)
+    estimate = ceil(count * (margin * (1 + _POWER / _Z) / room) ** 2)
+    return None if estimate > _MOST_NEEDED else max(estimate, count + 1)
 
 
-def needed_pairs(lost: int, won: int, count: int, limit: float) -> int | None:
-    """The same of right and wrong answers, whose interval shrinks faster where few of them change."""
+def samples_needed_paired(lost: int, won: int, count: int, limit: float) -> int | None:
+    """Estimate the same of ``drop_interval``, which shrinks faster where few samples change."""
     down, up = lost / count, won / count
     drop = down - up
     deviation = sqrt(max(down + up - drop**2, 0.0))
@@ -171,7 +189,7 @@ def needed_pairs(lost: int, won: int, count: int, limit: float) -> int | None:
 
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
-    """``fails`` before ``not proven`` before ``holds``."""
+    """Choose the worst: ``fail`` before ``inconclusive`` before ``pass``."""
     return (
         "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
     )

@@ -12,16 +12,16 @@ from sklearn.metrics import roc_auc_score
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from edgekit.accuracy.statistics import (
+from edgekit.accuracy.intervals import (
     Interval,
     Verdict,
     bootstrap_interval,
     drop_interval,
-    judge,
+    fraction_interval,
     mcnemar,
-    needed,
-    needed_pairs,
-    share_interval,
+    samples_needed,
+    samples_needed_paired,
+    verdict_of,
     worst,
 )
 
@@ -105,16 +105,16 @@ def test_the_interval_covers_the_true_drop_in_95_of_100_pairs_of_models(
 def test_a_verdict_needs_the_whole_interval_on_one_side_of_the_limit(
     lost: int, won: int, count: int, limit: float, verdict: Verdict
 ) -> None:
-    assert judge(drop_interval(lost, won, count), limit) == verdict
+    assert verdict_of(drop_interval(lost, won, count), limit) == verdict
 
 
 def test_a_limit_at_either_end_of_the_interval_is_decided() -> None:
     low, high = interval = drop_interval(20, 5, 1000)
 
-    assert judge(interval, high) == "pass"
-    assert judge(interval, np.nextafter(high, 0)) == "inconclusive"
-    assert judge(interval, low) == "inconclusive"
-    assert judge(interval, np.nextafter(low, 0)) == "fail"
+    assert verdict_of(interval, high) == "pass"
+    assert verdict_of(interval, np.nextafter(high, 0)) == "inconclusive"
+    assert verdict_of(interval, low) == "inconclusive"
+    assert verdict_of(interval, np.nextafter(low, 0)) == "fail"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_limit_at_either_end_of_the_interval_is_decided() -> None:
 def test_no_change_at_all_proves_something_on_enough_samples_only(
     count: int, verdict: Verdict
 ) -> None:
-    assert judge(drop_interval(0, 0, count), 0.01) == verdict
+    assert verdict_of(drop_interval(0, 0, count), 0.01) == verdict
 
 
 # A share, and the test of a change.
@@ -149,18 +149,18 @@ def test_no_change_at_all_proves_something_on_enough_samples_only(
 def test_the_interval_of_a_share_is_the_published_one(
     count: int, of: int, low: float, high: float
 ) -> None:
-    assert share_interval(count, of) == pytest.approx((low, high), abs=5e-5)
+    assert fraction_interval(count, of) == pytest.approx((low, high), abs=5e-5)
 
 
 @pytest.mark.parametrize(("count", "of"), [(0, 1), (1, 1), (3, 7), (997, 1000), (20_000, 20_000)])
 def test_the_interval_of_a_share_is_statsmodels(count: int, of: int) -> None:
-    assert share_interval(count, of) == pytest.approx(
+    assert fraction_interval(count, of) == pytest.approx(
         proportion_confint(count, of, method="wilson"), abs=1e-12
     )
 
 
 def test_of_no_samples_nothing_is_known() -> None:
-    assert share_interval(0, 0) == (0.0, 1.0)
+    assert fraction_interval(0, 0) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,7 @@ def test_the_bootstrap_covers_the_truth_in_95_of_100_draws(count: int, skewed: b
     ],
 )
 def test_a_verdict_at_its_ends(interval: Interval, limit: float, verdict: Verdict) -> None:
-    assert judge(interval, limit) == verdict
+    assert verdict_of(interval, limit) == verdict
 
 
 @pytest.mark.parametrize(
@@ -337,15 +337,17 @@ def test_the_worst_verdict_counts(verdicts: list[Verdict], expected: Verdict) ->
 def test_with_as_many_samples_as_are_asked_for_most_draws_are_decided_and_with_a_third_few(
     lost: int, won: int, count: int, limit: float
 ) -> None:
-    assert judge(drop_interval(lost, won, count), limit) == "inconclusive"
-    wanted = needed_pairs(lost, won, count, limit)
+    assert verdict_of(drop_interval(lost, won, count), limit) == "inconclusive"
+    wanted = samples_needed_paired(lost, won, count, limit)
     assert wanted is not None and wanted > count
 
     def decided(size: int) -> float:
         shares = [lost / count, won / count, 1 - (lost + won) / count]
         draws = np.random.default_rng(0).multinomial(size, shares, 2000)
         return float(
-            np.mean([judge(drop_interval(*d[:2], size), limit) != "inconclusive" for d in draws])
+            np.mean(
+                [verdict_of(drop_interval(*d[:2], size), limit) != "inconclusive" for d in draws]
+            )
         )
 
     assert decided(wanted) >= 0.65  # four of five, but for whole numbers
@@ -357,7 +359,7 @@ def test_the_same_of_figures_that_are_no_shares(drop: float, limit: float) -> No
     random = np.random.default_rng(7)
     rows = stats.zscore(random.normal(size=(40, 1))) + drop
     interval = bootstrap_interval(mean, rows)
-    wanted = needed(40, drop, interval, limit)
+    wanted = samples_needed(40, drop, interval, limit)
     assert wanted is not None and wanted > 40
 
     def decided(size: int) -> float:
@@ -365,7 +367,7 @@ def test_the_same_of_figures_that_are_no_shares(drop: float, limit: float) -> No
         means = random.normal(drop, 1 / np.sqrt(size), 1000)
         margin = 1.96 / np.sqrt(size)
         return float(
-            np.mean([judge((m - margin, m + margin), limit) != "inconclusive" for m in means])
+            np.mean([verdict_of((m - margin, m + margin), limit) != "inconclusive" for m in means])
         )
 
     assert decided(wanted) >= 0.65  # four of five, but for whole numbers
@@ -383,8 +385,8 @@ def test_the_same_of_figures_that_are_no_shares(drop: float, limit: float) -> No
 def test_too_near_the_limit_no_number_of_samples_is_named(
     drop: float, interval: Interval, limit: float
 ) -> None:
-    assert needed(100, drop, interval, limit) is None
+    assert samples_needed(100, drop, interval, limit) is None
 
 
 def test_at_the_limit_itself_no_number_of_pairs_is_named() -> None:
-    assert needed_pairs(2, 0, 200, 0.01) is None
+    assert samples_needed_paired(2, 0, 200, 0.01) is None

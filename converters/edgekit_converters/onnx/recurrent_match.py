@@ -1,10 +1,10 @@
-"""Loops that are an RNN, a GRU or an LSTM, told by what they compute.
+"""Recognizing the loops that compute an RNN, a GRU or an LSTM.
 
 TFLite has a WHILE for every recurrent layer. ONNX has an operator for each of these three, which
-runs several times as fast as a Loop and which more devices know. How the converter lays out a loop's
-body changes from version to version and layer to layer, so a body is not compared with a pattern:
-its weights are put into the operator's own formula, and if the loop then gives the same numbers
-from a random state and a random sequence, it is that operator.
+runs several times as fast as a Loop and which more devices support. How the converter lays out a
+loop's body changes from version to version and layer to layer, so a body is not compared with a
+pattern: its weights are put into the operator's formula, and if loop and formula give the same numbers
+from a random state and a random sequence, the loop is that operator.
 
 The formulas are those of the ONNX operators RNN, GRU (with ``linear_before_reset``, which Keras
 calls ``reset_after``) and LSTM; the order of the gates in the weights is Keras'.
@@ -20,7 +20,8 @@ import numpy as np
 
 from edgekit_converters.base import Array
 from edgekit_converters.tflite import flatbuffer
-from edgekit_converters.tflite.loops import Loop, Replay, loops, products
+from edgekit_converters.tflite.interpreter import open_interpreter
+from edgekit_converters.tflite.loops import Loop, Replay, find_loops, weight_products
 
 GATES = {"RNN": (0,), "GRU": (0, 1, 2), "LSTM": (0, 3, 1, 2)}
 """Where the blocks of an ONNX operator's weights are in Keras' order: its LSTM has i, f, c, o."""
@@ -37,16 +38,16 @@ _TOLERANCE = 1e-4  # of the largest value
 class Cell:
     """One loop as one ONNX operator.
 
-    ``sequence``, ``states`` and ``listed`` are positions among the WHILE's operands: what it reads
-    step by step, of shape (steps, batch, features); what it carries on; and the answers that it
-    writes down, those of all steps (``every``) or only the last one's, if anybody reads any.
+    ``sequence``, ``states`` and ``listed`` are positions among the WHILE's operands: the input, of
+    shape (steps, batch, features), of which it reads one step at a time; the state; and the outputs,
+    of all steps (``every``) or of the last one only. ``listed`` is None where nothing reads them.
     """
 
     kind: str
     activation: str
     body: str
     names: tuple[str, str]
-    """Of the weights, in the loop's graph."""
+    """Of the weights' tensors, in the loop's graph."""
     weights: tuple[Array, Array]
     """For the sequence, of shape (gates x units, features), and for the state."""
     biases: tuple[Array, Array]
@@ -61,7 +62,7 @@ class Cell:
         return int(self.weights[1].shape[1])
 
     def run(self, values: Sequence[Array]) -> tuple[Array, list[Array]]:
-        """The answers of all steps, and the last state, from a WHILE's operands."""
+        """Return the outputs of all steps, stacked, and the last state, from a WHILE's operands."""
         step, outputs = _STEPS[self.kind], []
         state = [values[position] for position in self.states]
         for x in values[self.sequence]:
@@ -104,9 +105,9 @@ def _sigmoid(x: Array) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """The loops of a TFLite file that are one of the operators, by the number of their body.
+    """The loops of a TFLite file that are one of the operators, by the index of their body.
 
-    ``shapes`` are those of the main graph's tensors in a call: behind a loop the file may lack them.
+    ``shapes`` are those of the main graph's tensors in a call: after a loop the file may lack them.
     """
 
     by_body: dict[int, Cell]
@@ -114,24 +115,18 @@ class Cells:
 
 
 def find_cells(graph: Path) -> Cells:
-    """Looks at every loop of a TFLite file's main graph."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
+    """Recognize the loops of a TFLite file's main graph."""
     model = flatbuffer.read(graph)
-    found = loops(model)
-    if not found:
+    loops = find_loops(model)
+    if not loops:
         return Cells({})
-    interpreter = Interpreter(
-        str(graph),
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        experimental_preserve_all_tensors=True,
-    )
+    interpreter = open_interpreter(graph)
     interpreter.allocate_tensors()
     for detail in interpreter.get_input_details():
         interpreter.set_tensor(detail["index"], np.zeros(detail["shape"], detail["dtype"]))
     interpreter.invoke()
     cells = {}
-    for loop in found:
+    for loop in loops:
         # On inputs of zeros: what counts are the constants, and the shapes of the rest.
         operands = [interpreter.get_tensor(index) for index in loop.inputs]
         cell = _recognise(graph, model, loop, operands)
@@ -145,15 +140,15 @@ def find_cells(graph: Path) -> Cells:
 
 def _recognise(graph: Path, model: Any, loop: Loop, operands: list[Array]) -> Cell | None:
     main, body = model.subgraphs[0], model.subgraphs[loop.body]
-    reals = [i for i, value in enumerate(operands) if value.dtype == np.float32]
-    # What a loop only reads, it hands on as it came.
-    handed = [i for i in reals if body.outputs[i] == body.inputs[i] and operands[i].ndim == 3]
-    listed = [i for i in reals if operands[i].ndim == 3 and i not in handed]
-    states = [i for i in reals if operands[i].ndim == 2]
+    floats = [i for i, value in enumerate(operands) if value.dtype == np.float32]
+    # A loop returns an operand that it only reads as it came.
+    unchanged = [i for i in floats if body.outputs[i] == body.inputs[i] and operands[i].ndim == 3]
+    listed = [i for i in floats if operands[i].ndim == 3 and i not in unchanged]
+    states = [i for i in floats if operands[i].ndim == 2]
     counters = [
         i for i, value in enumerate(operands) if value.dtype == np.int32 and value.ndim == 0
     ]
-    if len(handed) != 1 or len(listed) > 1 or not states:
+    if len(unchanged) != 1 or len(listed) > 1 or not states:
         return None
     if len(operands) != len(counters) + len(states) + len(listed) + 1:  # a mask is one more
         return None
@@ -162,14 +157,14 @@ def _recognise(graph: Path, model: Any, loop: Loop, operands: list[Array]) -> Ce
         return None
 
     random = np.random.default_rng(0)
-    for i in (*handed, *states):
+    for i in (*unchanged, *states):
         operands[i] = random.normal(0, 0.5, operands[i].shape).astype(np.float32)
     wanted = Replay(graph, loop).run(operands)
-    for cell in _hypotheses(model, loop, operands, handed[0], listed, states):
-        answers, state = cell.run(operands)
+    for cell in _hypotheses(model, loop, operands, unchanged[0], listed, states):
+        outputs, state = cell.run(operands)
         got = dict(zip(cell.states, state, strict=True))
         if cell.listed is not None:
-            got[cell.listed] = answers if cell.every else answers[-1:]
+            got[cell.listed] = outputs if cell.every else outputs[-1:]
         if all(_same(value, wanted[position]) for position, value in got.items()):
             return cell
     return None
@@ -183,15 +178,15 @@ def _hypotheses(
     listed: list[int],
     states: list[int],
 ) -> Iterator[Cell]:
-    """Every operator that the loop can be, by the shapes of its weights."""
+    """Yield every operator that the loop can be, by the shapes of its weights."""
     body = model.subgraphs[loop.body]
-    tensors = [body.tensors[operator.inputs[1]] for operator in products(model, loop)]
+    tensors = [body.tensors[operator.inputs[1]] for operator in weight_products(model, loop)]
     if len(tensors) != 2:
         return
     units, features = operands[states[0]].shape[-1], operands[sequence].shape[-1]
     for read, carried in permutations(tensors):
         w, r = flatbuffer.constant(model, read), flatbuffer.constant(model, carried)
-        assert w is not None and r is not None  # by what ``products`` are
+        assert w is not None and r is not None  # ``weight_products`` have constants
         rows, left = divmod(len(r), units)
         kind = _KINDS.get((rows, len(states)))
         if left or kind is None or (w.shape, r.shape) != ((len(r), features), (len(r), units)):
@@ -210,9 +205,9 @@ def _hypotheses(
 def _biases(
     model: Any, body: Any, weights: Sequence[Any], size: int
 ) -> Iterator[tuple[Array, Array]]:
-    """The ways to share out the constants that can be a bias between the two products."""
+    """Yield the ways to assign the constants that can be a bias to the two products."""
     none = np.zeros(size, np.float32)
-    found = [
+    candidates = [
         value.reshape(size)
         for tensor in body.tensors
         if all(tensor is not weight for weight in weights)
@@ -220,9 +215,9 @@ def _biases(
         and (value := flatbuffer.constant(model, tensor)) is not None
         and value.size == size
     ]
-    yield from permutations([*found[:2], *[none] * (2 - len(found[:2]))])
-    if len(found) == 1:  # both are this one
-        yield found[0], found[0]
+    yield from permutations([*candidates[:2], *[none] * (2 - len(candidates[:2]))])
+    if len(candidates) == 1:  # both are this one
+        yield candidates[0], candidates[0]
 
 
 def _same(got: Array, wanted: Array) -> bool:

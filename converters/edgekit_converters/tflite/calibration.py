@@ -1,9 +1,8 @@
-"""The table of ranges: the least and the greatest value of every tensor over the samples.
+"""Calibration: the smallest and the largest value of every tensor over the samples.
 
-Inside a recurrent layer's loop, of what its matrix products read and give, over all steps.
-
-One sample is in memory at a time, and two numbers a tensor are kept, so memory does not grow with
-the number of samples.
+Inside a recurrent layer's loop these are the operands and results of its matrix products, over all
+steps. One sample is in memory at a time, and two numbers a tensor are kept, so memory does not grow
+with the number of samples.
 """
 
 from pathlib import Path
@@ -12,30 +11,30 @@ import numpy as np
 
 from edgekit_converters.base import Array, ConversionError, Range, Samples
 from edgekit_converters.tflite import flatbuffer
-from edgekit_converters.tflite.loops import Replay, loops
+from edgekit_converters.tflite.interpreter import open_interpreter
+from edgekit_converters.tflite.loops import Replay, find_loops
 
 Ranges = dict[str, Range]
 """By tensor name."""
 
 
 def ranges_over(graph: Path, samples: Samples) -> Ranges:
-    """Runs a float TFLite file over the samples and keeps each computed tensor's extremes.
+    """Run a float TFLite file on the samples and return the extremes of each computed tensor.
 
-    True extremes, not a moving average: an average forgets the rare large values that then
-    saturate.
+    True extremes, not a moving average: an average forgets the rare large values, which are then
+    clipped.
+
+    Args:
+        graph: the float TFLite file, with a fixed batch size; each sample fills the whole batch.
+        samples: without the batch axis, by the names of the file's inputs.
+
+    Returns:
+        By tensor name; in the units of the tensors.
 
     Raises:
-        ConversionError: there are no samples, or a tensor is not a number on one of them.
+        ConversionError: there are no samples, or a tensor becomes NaN or infinite on one of them.
     """
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    interpreter = Interpreter(
-        str(graph),
-        # XNNPACK hides the tensors between the operators that it takes.
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        experimental_preserve_all_tensors=True,
-        num_threads=2,
-    )
+    interpreter = open_interpreter(graph, threads=2)
     interpreter.allocate_tensors()
     inputs = {d["name"]: d for d in interpreter.get_input_details()}
     batch = next(iter(inputs.values()))["shape"][0]
@@ -45,7 +44,7 @@ def ranges_over(graph: Path, samples: Samples) -> Ranges:
         for d in interpreter.get_tensor_details()
         if d["name"] in computed and d["dtype"] is np.float32
     ]
-    replays = [Replay(graph, loop) for loop in loops(flatbuffer.read(graph))]
+    replays = [Replay(graph, loop) for loop in find_loops(flatbuffer.read(graph))]
     ranges: Ranges = {}
 
     def see(name: str, value: Array) -> None:
@@ -65,7 +64,7 @@ def ranges_over(graph: Path, samples: Samples) -> Ranges:
             replay.run([interpreter.get_tensor(index) for index in replay.inputs], see)
         count += 1
     if not count:
-        raise ConversionError("calibration got no samples.")
+        raise ConversionError("calibration needs at least one sample, and there is none.")
     for name, (low, high) in ranges.items():
         if not (np.isfinite(low) and np.isfinite(high)):
             raise ConversionError(
@@ -76,9 +75,9 @@ def ranges_over(graph: Path, samples: Samples) -> Ranges:
 
 
 def _computed(graph: Path) -> set[str]:
-    """The names of float tensors that depend on the input: constants get their scale elsewhere.
+    """Return the names of the float tensors that depend on the inputs and that something reads.
 
-    Nor those that nobody reads: a loop's unread results are nowhere in memory.
+    Constants get their scale elsewhere, and a loop's unread results are nowhere in memory.
     """
     model = flatbuffer.read(graph)
     main = model.subgraphs[0]

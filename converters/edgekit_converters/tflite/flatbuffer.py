@@ -24,7 +24,7 @@ _NUMPY_OF_TENSOR_TYPE: dict[int, str] = {
     10: "float64",
 }
 FLOAT32 = 0
-_SHORT = 4096  # bytes of a vector up to which it is looked for among those already written
+_SHORT = 4096  # bytes of a vector up to which an equal one is shared
 
 # Values of BuiltinOperator that this package asks about.
 QUANTIZE, DEQUANTIZE, FULLY_CONNECTED, RESHAPE, CUSTOM, WHILE = 114, 6, 9, 22, 32, 119
@@ -32,7 +32,7 @@ SQUARED_DIFFERENCE, RSQRT = 99, 76
 
 
 def read(path: Path) -> Any:
-    """The file as a ``ModelT``; its constants are views into one buffer, not copies."""
+    """Read a file as a ``ModelT``; its constants are views into one buffer, not copies."""
     from ai_edge_litert import schema_py_generated as schema
 
     content = path.read_bytes()
@@ -45,12 +45,12 @@ def read(path: Path) -> Any:
 
 
 def write(model: Any, path: Path) -> None:
-    """Writes a ``ModelT`` as a file that a runtime opens."""
+    """Write a ``ModelT`` as a file that a runtime opens."""
     path.write_bytes(packed(model))
 
 
 def packed(model: Any) -> bytearray:
-    """A ``ModelT`` as the bytes of a file, in which nothing small stands twice."""
+    """Return a ``ModelT`` as the bytes of a file, in which equal small vectors are stored once."""
     import flatbuffers
 
     class Builder(flatbuffers.Builder):  # type: ignore[misc]
@@ -67,7 +67,7 @@ def packed(model: Any) -> bytearray:
     written: dict[tuple[str, bytes], int] = {}
     _slim(model)
     for code in model.operatorCodes:
-        # Operators below 127 stand in both fields (schema.fbs); LiteRT Quantizer fills only the new
+        # Operators below 127 are in both fields (schema.fbs); LiteRT Quantizer fills only the new
         # one, and readers of the old one, as OpenVINO, take its QUANTIZE for an ADD.
         code.deprecatedBuiltinCode = min(code.builtinCode or code.deprecatedBuiltinCode, 127)
     # Starting near the final size spares the builder from doubling its buffer again and again.
@@ -85,8 +85,8 @@ def _slim(model: Any) -> None:
         data = model.buffers[tensor.buffer].data
         if data is None or len(data) == 0:
             tensor.buffer = 0  # the empty one, by the format's rule
-        found = tensor.quantization
-        if found is not None and (found.scale is None or not len(found.scale)):
+        stored = tensor.quantization
+        if stored is not None and (stored.scale is None or not len(stored.scale)):
             tensor.quantization = None
     notes = model.metadata or []
     used = sorted({0, *(holder.buffer for holder in (*tensors, *notes))})
@@ -94,7 +94,7 @@ def _slim(model: Any) -> None:
     for holder in (*tensors, *notes):
         holder.buffer = place[holder.buffer]
     model.buffers = [model.buffers[old] for old in used]
-    model.metadataBuffer = None  # an older place for what ``metadata`` says
+    model.metadataBuffer = None  # an older place for ``metadata``
 
 
 def name(tensor: Any) -> str:
@@ -117,13 +117,13 @@ def shape(tensor: Any) -> tuple[int, ...]:
 
 
 def opcode(model: Any, operator: Any) -> int:
-    """The operator's ``BuiltinOperator`` number, wherever the file's age put it."""
+    """Return the operator's ``BuiltinOperator`` number, from the older or the newer field."""
     code = model.operatorCodes[operator.opcodeIndex]
     return int(max(code.builtinCode, code.deprecatedBuiltinCode))
 
 
 def add_operator_code(model: Any, builtin: int) -> Any:
-    """Adds an operator to those that a file's operators choose from by number: its last one."""
+    """Add an entry to the file's operator codes, as the last one, and return it."""
     from ai_edge_litert import schema_py_generated as schema
 
     code = schema.OperatorCodeT()
@@ -134,7 +134,7 @@ def add_operator_code(model: Any, builtin: int) -> Any:
 
 
 def order_ends(model: Any) -> None:
-    """Puts the graph's inputs and outputs into the alphabetical order of its signature's names.
+    """Put the graph's inputs and outputs into the alphabetical order of its signature's names.
 
     A file without a signature is in the order of the function that it was made from.
     """
@@ -147,11 +147,11 @@ def order_ends(model: Any) -> None:
 
 
 def rename_ends(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> None:
-    """Gives the graph's ends the names a user knows, and every other tensor one of its own.
+    """Give inputs and outputs the names a user knows, and every other tensor a distinct one.
 
     The TFLite converter calls them ``serving_default_x:0`` and ``StatefulPartitionedCall:0``, may
-    repeat a name, and leaves no signature when it converts a function. Ranges and the ONNX twin
-    find tensors by name, so each name must be there once.
+    repeat a name, and leaves no signature when it converts a function. Ranges and the ONNX graph
+    find tensors by name, so each name must be unique.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -185,7 +185,7 @@ def rename_ends(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> No
 
 
 def name_loops(model: Any) -> None:
-    """Gives the graphs of loops, and the tensors in them, short names, each there once in the file.
+    """Give the graphs of loops, and the tensors in them, short names that are unique in the file.
 
     ``model_1/lstm_1/while/body/_1/model_1/lstm_1/while/lstm_cell_1/MatMul`` becomes
     ``lstm_1/while/lstm_cell_1/MatMul``, in the graph ``lstm_1/while``.
@@ -203,14 +203,14 @@ def name_loops(model: Any) -> None:
 
 
 def number_loops(model: Any) -> None:
-    """Gives the tensors in loops numbers for names: in a small model the names outweigh the weights."""
+    """Name the tensors in loops by numbers: in a small model names outweigh the weights."""
     for number, graph in enumerate(model.subgraphs[1:], 1):
         for index, tensor in enumerate(graph.tensors):
             tensor.name = f"{number}/{index}".encode()
 
 
 def _free(plain: str, taken: set[str]) -> str:
-    """The name, or the next one that is not taken; it is taken from then on."""
+    """Return the name, or the next one that is free, and add it to ``taken``."""
     unique, count = plain, 1
     while unique in taken:
         unique, count = f"{plain}_{count}", count + 1
@@ -219,6 +219,6 @@ def _free(plain: str, taken: set[str]) -> str:
 
 
 def _scope(names: Sequence[str]) -> str:
-    """The model's own name, ``functional_2_1/``, which says nothing when it is on every layer."""
+    """Return the model's name, ``functional_2_1/``, where every layer's name begins with it."""
     firsts = {part.split("/", 1)[0] for n in names for part in n.split(";") if "/" in part}
     return f"{firsts.pop()}/" if len(firsts) == 1 else ""

@@ -1,9 +1,9 @@
-"""Recurrent layers: what is inside their loops, and running it again step by step.
+"""The loops of recurrent layers: finding them, and running one again step by step.
 
-TFLite writes a recurrent layer as a WHILE with two graphs of its own, a condition and a body. In
-int8 the body's matrix products, which hold the weights, are computed in integers; its gates and its
-state stay real. No tool calibrates inside a loop, so each one is run again here, from what the main
-graph gave it.
+In TFLite a recurrent layer is a WHILE operator with two more graphs, a condition and a body. In int8
+the body's matrix products, which hold the weights, are computed in integers; its gates and its state
+stay in float32. No tool calibrates inside a loop, so each one is run again here, from the values that
+the main graph gave it.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +15,7 @@ import numpy as np
 
 from edgekit_converters.base import Array
 from edgekit_converters.tflite import flatbuffer
+from edgekit_converters.tflite.interpreter import open_interpreter
 
 _PRODUCTS = (3, 4, 9, 67)  # CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, TRANSPOSE_CONV
 _WITH_GRAPHS = (flatbuffer.WHILE, 118)  # 118 is IF
@@ -23,7 +24,7 @@ _MOST_STEPS = 100_000  # against a loop whose condition never turns false
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """A WHILE of the main graph: its operands there, and the numbers of its two graphs."""
+    """A WHILE of the main graph: its operands' indices there, and the indices of its two graphs."""
 
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
@@ -31,9 +32,9 @@ class Loop:
     body: int
 
 
-def loops(model: Any) -> list[Loop]:
-    """The loops of a TFLite file's main graph; without those that hold a loop or an IF themselves."""
-    found = []
+def find_loops(model: Any) -> list[Loop]:
+    """Return the loops of a TFLite file's main graph, except those with a loop or an IF in them."""
+    loops = []
     for operator in model.subgraphs[0].operators:
         if flatbuffer.opcode(model, operator) == flatbuffer.WHILE:
             options = operator.builtinOptions
@@ -45,12 +46,12 @@ def loops(model: Any) -> list[Loop]:
             )
             body = model.subgraphs[loop.body]
             if not any(flatbuffer.opcode(model, op) in _WITH_GRAPHS for op in body.operators):
-                found.append(loop)
-    return found
+                loops.append(loop)
+    return loops
 
 
 def has_loop(graph: Path) -> bool:
-    """Whether a TFLite file runs a WHILE, as recurrent layers become."""
+    """Return whether a TFLite file has a WHILE, which recurrent layers become."""
     model = flatbuffer.read(graph)
     return any(
         flatbuffer.opcode(model, operator) == flatbuffer.WHILE
@@ -58,8 +59,8 @@ def has_loop(graph: Path) -> bool:
     )
 
 
-def products(model: Any, loop: Loop) -> list[Any]:
-    """The operators of a loop's body that multiply by weights."""
+def weight_products(model: Any, loop: Loop) -> list[Any]:
+    """Return the operators of a loop's body that multiply by constant weights."""
     body = model.subgraphs[loop.body]
     return [
         operator
@@ -70,7 +71,7 @@ def products(model: Any, loop: Loop) -> list[Any]:
 
 
 class Replay:
-    """A loop that can be run again, with a look at what its matrix products read and give."""
+    """A loop that can be run again, showing the operands and results of its matrix products."""
 
     def __init__(self, graph: Path, loop: Loop) -> None:
         model = flatbuffer.read(graph)
@@ -78,7 +79,7 @@ class Replay:
         self.inputs = loop.inputs
         self._watched = {
             int(index): flatbuffer.name(body.tensors[index])
-            for operator in products(model, loop)
+            for operator in weight_products(model, loop)
             for index in (operator.inputs[0], operator.outputs[0])
         }
         self._condition, self._body = (
@@ -88,9 +89,9 @@ class Replay:
     def run(
         self, state: Sequence[Array], see: Callable[[str, Array], None] = lambda name, value: None
     ) -> Sequence[Array]:
-        """Runs the loop from ``state``, the values of its operands, and shows ``see`` each step.
+        """Run the loop from ``state``, the values of its operands; return the state in which it ends.
 
-        Returns the state in which it ends.
+        Each step, ``see`` is called with the name and value of every watched tensor.
         """
         for _ in range(_MOST_STEPS):
             if not self._condition(state)[0].item():
@@ -102,25 +103,19 @@ class Replay:
 
 
 class _Graph:
-    """One of a file's graphs, as a function of arrays."""
+    """One graph of a TFLite file, as a function of arrays."""
 
     def __init__(self, file: Path, number: int) -> None:
-        from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
         model = flatbuffer.read(file)
         model.subgraphs, model.signatureDefs = [model.subgraphs[number]], []
-        self.interpreter = Interpreter(
-            model_content=bytes(flatbuffer.packed(model)),
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            experimental_preserve_all_tensors=True,
-        )
+        self.interpreter = open_interpreter(bytes(flatbuffer.packed(model)))
         self._inputs = [d["index"] for d in self.interpreter.get_input_details()]
         self._outputs = [d["index"] for d in self.interpreter.get_output_details()]
         self._shapes: list[tuple[int, ...]] = []
 
     def __call__(self, arguments: Sequence[Array]) -> list[Array]:
         shapes = [np.shape(argument) for argument in arguments]
-        if shapes != self._shapes:  # the file may say a scalar's where TensorFlow did not know
+        if shapes != self._shapes:  # in the file an unknown shape is a scalar's
             for index, shape in zip(self._inputs, shapes, strict=True):
                 self.interpreter.resize_tensor_input(index, shape)
             self.interpreter.allocate_tensors()

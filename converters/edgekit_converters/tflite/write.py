@@ -1,7 +1,7 @@
 """TFLite files in every precision, made from the float graph by LiteRT Quantizer.
 
-What is fed to it is our own table of ranges: its own calibration keeps a moving average of the
-extremes, which costs up to 10 dB.
+It gets the ranges from ``calibration``: those that it would calibrate itself are moving averages of the
+extremes, which cost up to 10 dB.
 """
 
 import re
@@ -21,7 +21,7 @@ from edgekit_converters.base import (
 )
 from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.calibration import Ranges
-from edgekit_converters.tflite.loops import has_loop, loops, products
+from edgekit_converters.tflite.loops import find_loops, has_loop, weight_products
 from edgekit_converters.tflite.preprocessing import preprocessing
 
 
@@ -51,23 +51,23 @@ def write_tflite(
     ranges: Ranges | None = None,
     interface: InterfaceType = "float",
 ) -> None:
-    """Writes the float graph as TFLite in ``precision``.
+    """Write the float graph as TFLite in ``precision``.
 
     Args:
         graph: the float TFLite file.
         target: the file to write.
         precision: see ``Precision``.
         ranges: by tensor name; needed where the precision is calibrated.
-        interface: whether a calibrated file takes and gives real numbers or its own integers.
+        interface: the dtype of a calibrated file's inputs and outputs.
 
     Raises:
-        ConversionError: an operator cannot be had in this precision.
+        ConversionError: LiteRT Quantizer does not support an operator in this precision.
     """
     if precision == "float32":
         shutil.copyfile(graph, target)
         return
     if precision in CALIBRATED and not ranges:
-        raise ConversionError(f"{precision} needs ranges, and ranges need samples.")
+        raise ConversionError(f"{precision} needs the ranges of all tensors, from ranges_over.")
     from litert_quantizer import quantizer
 
     made = quantizer.Quantizer(str(graph))
@@ -89,19 +89,19 @@ def write_tflite(
     model = flatbuffer.read(target)
     flatbuffer.number_loops(model)
     if precision in CALIBRATED:
-        _mend(graph, model)
+        _repair(graph, model)
     flatbuffer.write(model, target)
 
 
 def _recipe(graph: Path, precision: Precision, interface: InterfaceType) -> Any:
-    """The quantizer's instructions; a later one overrules an earlier one."""
+    """Return the quantizer's instructions, of which a later one overrules an earlier one."""
     from litert_quantizer import qtyping, recipe_manager
     from litert_quantizer.algorithm_manager import AlgorithmName
 
     operation = qtyping.TFLOperationName
     recipes = recipe_manager.RecipeManager()
 
-    def keep_real(scope: str, kind: Any = operation.ALL_SUPPORTED) -> None:
+    def keep_float(scope: str, kind: Any = operation.ALL_SUPPORTED) -> None:
         recipes.add_quantization_config(scope, kind, algorithm_key=AlgorithmName.NO_QUANTIZE)
 
     if precision == "float16":
@@ -114,30 +114,30 @@ def _recipe(graph: Path, precision: Precision, interface: InterfaceType) -> Any:
         bits = 16 if precision == "int16x8" else 8
         recipes.add_static_config(".*", operation.ALL_SUPPORTED, bits, 8)
         if interface == "float":
-            keep_real(".*", operation.INPUT)
-            keep_real(".*", operation.OUTPUT)
+            keep_float(".*", operation.INPUT)
+            keep_float(".*", operation.OUTPUT)
             for name in preprocessing(graph):
-                keep_real(_scope([name]))
+                keep_float(_scope([name]))
         model = flatbuffer.read(graph)
         for inside in model.subgraphs[1:]:
-            keep_real(f"^{re.escape(flatbuffer.name(inside))}/")
-        for loop in loops(model):
+            keep_float(f"^{re.escape(flatbuffer.name(inside))}/")
+        for loop in find_loops(model):
             tensors = model.subgraphs[loop.body].tensors
-            for product in products(model, loop):
+            for product in weight_products(model, loop):
                 names = [flatbuffer.name(tensors[index]) for index in product.outputs]
                 recipes.add_static_config(_scope(names), operation.ALL_SUPPORTED, bits, 8)
     return recipes.get_quantization_recipe()
 
 
 def _scope(outputs: list[str]) -> str:
-    """The expression that finds an operator: in the names of its outputs, each before a semicolon."""
+    """Return the regular expression for an operator: its outputs' names, each with a semicolon."""
     return f"^{re.escape(''.join(f'{name};' for name in outputs))}$"
 
 
-def _mend(graph: Path, model: Any) -> None:
-    """Gives the ends their names back, and unused outputs the type of those beside them.
+def _repair(graph: Path, model: Any) -> None:
+    """Restore the names of inputs and outputs, and quantize the unused outputs of operators.
 
-    The quantizer calls a real output ``name_dequant``, and leaves an output that nobody reads (the
+    The quantizer calls a float output ``name_dequant``, and leaves an output that nothing reads (the
     first forget gate of an unrolled LSTM) in float, which XNNPACK refuses to run.
     """
     floats = flatbuffer.read(graph).subgraphs[0]
@@ -149,10 +149,10 @@ def _mend(graph: Path, model: Any) -> None:
     read = {i for op in main.operators for i in op.inputs} | set(main.outputs)
     for operator in main.operators:
         if flatbuffer.opcode(model, operator) == flatbuffer.WHILE:
-            continue  # whose outputs have nothing in common
+            continue  # its outputs have nothing in common
         used = [main.tensors[i] for i in operator.outputs if i in read]
         for index in set(operator.outputs) - read:
-            if used:
+            if used:  # the type of the outputs beside it
                 main.tensors[index].type = used[0].type
                 main.tensors[index].quantization = used[0].quantization
     flatbuffer.rename_ends(model, *names)

@@ -1,4 +1,4 @@
-"""An ONNX graph under the pen: who makes and who reads each value, and adding to it."""
+"""Editing ONNX graphs: producers and consumers of values, adding, renaming, sorting."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from edgekit_converters.base import Array
 
 
 class GraphEditor:
-    """Adds nodes and constants to a graph, under names that are free."""
+    """Adds nodes and constants to a graph, under free names."""
 
     def __init__(self, graph: Any) -> None:
         self.graph = graph
@@ -28,13 +28,13 @@ class GraphEditor:
         self._numbers = count(1)
 
     def constant(self, name: str, value: Array) -> str:
-        """Adds an initializer under ``name`` or the next free one; an equal one is used again."""
+        """Add an initializer as ``name``, or the next free name, and return it; an equal one is reused."""
         from onnx import numpy_helper
 
         plain, number = name, 1
         while name in self._constants:
-            held = self._constants[name]
-            if held.dtype == value.dtype and np.array_equal(held, value):
+            present = self._constants[name]
+            if present.dtype == value.dtype and np.array_equal(present, value):
                 return name
             name, number = f"{plain}_{number}", number + 1
         self._constants[name] = value
@@ -42,7 +42,7 @@ class GraphEditor:
         return name
 
     def shared(self, value: Array) -> str:
-        """Adds an initializer under a number; an equal one is used again.
+        """Add an initializer named by a number, and return its name; an equal one is reused.
 
         In a small model, names outweigh the weights.
         """
@@ -60,7 +60,7 @@ class GraphEditor:
         domain: str = "",
         attributes: Mapping[str, Any] | None = None,
     ) -> str:
-        """Adds a node with one output, named ``output`` or a number; returns the name."""
+        """Add a node with one output, named ``output`` or by a number, and return that name."""
         from onnx import helper
 
         output = output or self._number()
@@ -73,7 +73,7 @@ class GraphEditor:
         return next(name for n in self._numbers if (name := str(n)) not in self._taken)
 
     def rename(self, old: str, new: str) -> None:
-        """Renames a value where nodes make and read it; the graph's own inputs and outputs stay."""
+        """Rename a value where nodes produce and read it, but not the graph's inputs and outputs."""
         for node in self.graph.node:
             for ports in (node.input, node.output):
                 for i, port in enumerate(ports):
@@ -83,10 +83,7 @@ class GraphEditor:
         self.consumers[new] = self.consumers.pop(old, [])
 
     def number(self, number: int) -> None:
-        """Gives the values made in a loop's body numbers for names, and its nodes none.
-
-        As in ``shared``, for their size.
-        """
+        """Name the values of a loop's body by numbers, and its nodes not at all: names take space."""
         graph = self.graph
         made = [value.name for value in (*graph.input, *graph.initializer)]
         made += [port for node in graph.node for port in node.output if port]
@@ -98,7 +95,7 @@ class GraphEditor:
             node.name = ""
 
     def finish(self) -> None:
-        """Sorts the nodes, and drops the constants and shapes that nothing uses any more."""
+        """Sort the nodes, and drop the constants that nothing uses and all recorded shapes."""
         graph = self.graph
         order = _sorted(graph.node, self.inputs | {i.name for i in graph.initializer})
         del graph.node[:]
@@ -108,7 +105,7 @@ class GraphEditor:
 
 
 def rename_values(graph: Any, names: Mapping[str, str]) -> None:
-    """Renames values wherever they are made and used in a graph."""
+    """Rename values wherever a graph produces or reads them."""
     for node in graph.node:
         for ports in (node.input, node.output):
             for i, port in enumerate(ports):
@@ -119,7 +116,7 @@ def rename_values(graph: Any, names: Mapping[str, str]) -> None:
 
 
 def drop_unused_constants(graph: Any) -> None:
-    """Removes the initializers that no node reads and no output is."""
+    """Remove the initializers that no node reads and that are no output."""
     used = {port for node in graph.node for port in (*node.input, *captured(node))}
     used |= {o.name for o in graph.output}
     kept = [i for i in graph.initializer if i.name in used]
@@ -128,7 +125,7 @@ def drop_unused_constants(graph: Any) -> None:
 
 
 def captured(node: Any) -> set[str]:
-    """What the bodies of a Loop or an If read from the graph around them."""
+    """Return the values that the bodies of a Loop or an If read from the graph around them."""
     return {
         port
         for attribute in node.attribute
@@ -139,7 +136,7 @@ def captured(node: Any) -> set[str]:
 
 
 def _sorted(nodes: Iterable[Any], known: set[str]) -> list[Any]:
-    """The nodes in an order in which each finds its inputs made."""
+    """Return the nodes in an order in which each comes after the producers of its inputs."""
     waiting = list(nodes)
     maker = {port: node for node in waiting for port in node.output}
     ready, order, done = set(known), [], set[int]()

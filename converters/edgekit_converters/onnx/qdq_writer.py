@@ -1,4 +1,4 @@
-"""Scales and integers written into an ONNX graph, as QuantizeLinear and DequantizeLinear.
+"""Writing scales and integers into an ONNX graph, as QuantizeLinear and DequantizeLinear.
 
 Everything is unsigned: a TFLite int8 value q is the uint8 value q + 128, at the same scale.
 """
@@ -13,14 +13,14 @@ from edgekit_converters.onnx.edit import GraphEditor
 from edgekit_converters.tflite.quantized_operators import Constant, Scale
 
 METADATA_KEY = "edgekit.quantization"
-"""Where the file keeps the scales of integer inputs and outputs: ONNX has no place of its own."""
+"""The metadata entry for the scales of integer inputs and outputs: ONNX has no field for them."""
 
 _MICROSOFT = "com.microsoft"
-"""Whose QuantizeLinear takes 16 bits; ONNX's own does from opset 21 on, and tf2onnx ends with 18."""
+"""Its QuantizeLinear takes 16 bits. ONNX's does from opset 21 on, and tf2onnx ends with 18."""
 
 
 class QuantizationWriter:
-    """Writes scales and integers into the graph, the same ones only once."""
+    """Writes scales and integers into a graph, equal ones only once."""
 
     def __init__(self, graph: GraphEditor, interface: InterfaceType) -> None:
         self.graph, self.interface = graph, interface
@@ -29,19 +29,19 @@ class QuantizationWriter:
         self.wide = False
 
     def pair(self, value: str, scale: Scale) -> str:
-        """The value after a Quantize and a Dequantize."""
+        """Return the value after a QuantizeLinear and a DequantizeLinear."""
         if (value, scale) not in self.pairs:
             numbers, kind = self._numbers(scale), _zero_point(scale).dtype
-            whole = value
+            integers = value
             if self.interface == "int8" and value in self.graph.inputs:
                 self._retype(next(i for i in self.graph.graph.input if i.name == value), scale)
             else:
-                whole = self._add("QuantizeLinear", [value, *numbers], "", kind)
-            self.pairs[value, scale] = self._add("DequantizeLinear", [whole, *numbers], "", kind)
+                integers = self._add("QuantizeLinear", [value, *numbers], "", kind)
+            self.pairs[value, scale] = self._add("DequantizeLinear", [integers, *numbers], "", kind)
         return self.pairs[value, scale]
 
     def end(self, output: Any, scale: Scale) -> None:
-        """Quantizes an output of the graph, which keeps its name."""
+        """Quantize an output of the graph, which keeps its name."""
         name, inner = output.name, f"{output.name}_unquantized"
         self.graph.rename(name, inner)
         numbers, kind = self._numbers(scale), _zero_point(scale).dtype
@@ -49,11 +49,11 @@ class QuantizationWriter:
             self._retype(output, scale)
             self._add("QuantizeLinear", [inner, *numbers], name, kind)
         else:
-            whole = self._add("QuantizeLinear", [inner, *numbers], "", kind)
-            self._add("DequantizeLinear", [whole, *numbers], name, kind)
+            integers = self._add("QuantizeLinear", [inner, *numbers], "", kind)
+            self._add("DequantizeLinear", [integers, *numbers], name, kind)
 
     def constant(self, name: str, values: Array, constant: Constant, axis: int | None) -> str:
-        """The real value of an integer constant."""
+        """Add an integer constant; return the name of its float32 value."""
         if values.dtype == np.int64:  # the bias of a 16-bit layer: wider than ONNX can quantize
             return name
         scales, zero = constant.scales, constant.zero_point
@@ -61,14 +61,14 @@ class QuantizationWriter:
             values, zero = (values.astype(np.int16) + 128).astype(np.uint8), zero + 128
         if axis is None:
             scales = scales.reshape(-1)[0]
-        whole = self.graph.constant(f"{name}_q", np.ascontiguousarray(values))
+        integers = self.graph.constant(f"{name}_q", np.ascontiguousarray(values))
         scale = self.graph.shared(np.asarray(scales, np.float32))
         zeros = self.graph.shared(np.full(np.shape(scales), zero, values.dtype))
         attributes = {} if axis is None else {"axis": axis}
-        return self._add("DequantizeLinear", [whole, scale, zeros], "", values.dtype, attributes)
+        return self._add("DequantizeLinear", [integers, scale, zeros], "", values.dtype, attributes)
 
     def describe(self, model: Any) -> None:
-        """Records what the file needs beyond its graph."""
+        """Add to the model the operator set and the metadata that its quantization needs."""
         from onnx import helper
 
         if self.wide and all(o.domain != _MICROSOFT for o in model.opset_import):

@@ -7,17 +7,18 @@ import numpy as np
 
 from edgekit_converters.base import Array
 from edgekit_converters.onnx.edit import GraphEditor, drop_unused_constants
+from edgekit_converters.onnx.lifting import STAND_IN
 from edgekit_converters.onnx.recurrent_match import GATES, Cell, Cells
-from edgekit_converters.onnx.weights import STAND_IN, Weight
+from edgekit_converters.onnx.weights import Weight
 
 
 def write_cells(graph: Any, cells: Cells) -> dict[str, Weight]:
-    """Puts the operators in the place of the stand-ins; returns what their weights were."""
+    """Replace the stand-ins of ``lift_weights`` by operators; return the TFLite tensors of their weights."""
     nodes: list[Any] = []
     weights: dict[str, Weight] = {}
     for node in graph.node:
-        _, found, number = node.op_type.partition(STAND_IN)
-        if not found:
+        _, is_stand_in, number = node.op_type.partition(STAND_IN)
+        if not is_stand_in:
             nodes.append(node)
             continue
         cell = cells.by_body[int(number)]
@@ -30,37 +31,42 @@ def write_cells(graph: Any, cells: Cells) -> dict[str, Weight]:
     return weights
 
 
-def recurrent(graph: Any) -> list[Any]:
-    """The recurrent operators of a graph."""
+def recurrent_nodes(graph: Any) -> list[Any]:
+    """Return the RNN, GRU and LSTM nodes of a graph."""
     return [node for node in graph.node if node.op_type in GATES]
 
 
-def from_integers(graph: GraphEditor, values: Array, scales: Array) -> str:
-    """A weight of a recurrent operator, from signed integers and a scale for each row of its gates.
+def integer_weight(graph: GraphEditor, values: Array, scales: Array) -> str:
+    """Add a weight of a recurrent operator that is stored in integers; return its float32 value's name.
 
-    Written as a Cast and a Mul, which ONNX Runtime computes once, as it opens the file; a
-    DequantizeLinear it would compute in each call. The Max behind them changes nothing: OpenVINO
-    (2026.3) makes an integer LSTM of one whose operands it sees dequantized, with wrong answers, and
-    does not open such a GRU; through a Max it does not look.
+    It is a Cast and a Mul, which ONNX Runtime computes once, as it opens the file; a DequantizeLinear
+    it would compute in each call. The Max after them changes no value: OpenVINO (2026.3) makes an
+    integer LSTM, with wrong outputs, of one whose operands it sees dequantized, and does not open such
+    a GRU; it does not see through a Max.
+
+    Args:
+        graph: to add to.
+        values: int8, of shape (1, rows, width).
+        scales: one for each row.
     """
     from onnx import TensorProto
 
-    real = graph.node(
+    cast = graph.node(
         "Cast", [graph.shared(np.ascontiguousarray(values))], attributes={"to": TensorProto.FLOAT}
     )
     rows = scales.astype(np.float32).reshape(1, -1, 1)
-    scaled = graph.node("Mul", [real, graph.shared(rows)])
+    scaled = graph.node("Mul", [cast, graph.shared(rows)])
     return graph.node("Max", [scaled, graph.shared(np.array(np.finfo(np.float32).min))])
 
 
 def _turns(cell: Cell, name: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """From a TFLite weight, (gates x units, width), to ONNX's order of gates, for one direction."""
+    """Return the changes from a TFLite weight, (gates x units, width), to ONNX's (1, gates x units, width)."""
     value = cell.weights[cell.names.index(name)]
     return (("blocks", GATES[cell.kind]), ("reshape", (1, *value.shape)))
 
 
 def _operator(graph: Any, node: Any, cell: Cell) -> Iterable[Any]:
-    """The operator, and the nodes around it that add and take off its axis of directions."""
+    """Yield the operator, and the nodes that add and remove its axis of directions."""
     from onnx import helper, numpy_helper
 
     sequence, *states = node.input
@@ -72,8 +78,8 @@ def _operator(graph: Any, node: Any, cell: Cell) -> Iterable[Any]:
         return name
 
     def is_zero(name: str) -> bool:
-        found = next((i for i in graph.initializer if i.name == name), None)
-        return found is not None and not np.any(numpy_helper.to_array(found))
+        initializer = next((i for i in graph.initializer if i.name == name), None)
+        return initializer is not None and not np.any(numpy_helper.to_array(initializer))
 
     operands = [sequence]
     for name, value in zip(cell.names, cell.weights, strict=True):
@@ -83,7 +89,7 @@ def _operator(graph: Any, node: Any, cell: Cell) -> Iterable[Any]:
 
     first, second = (constant(f"axis_{n}", np.array([n], np.int64)) for n in (0, 1))
     if not all(is_zero(state) for state in states):
-        operands.append("")  # the lengths of the sequences of a batch: all of them whole
+        operands.append("")  # sequence_lens: all sequences have full length
         for state in states:
             operands.append(f"{cell.body}/first_{state}")
             yield helper.make_node("Unsqueeze", [state, first], [operands[-1]])
@@ -96,7 +102,7 @@ def _operator(graph: Any, node: Any, cell: Cell) -> Iterable[Any]:
     if listed in read and cell.every:
         made[0] = f"{cell.body}/every"
         after.append(helper.make_node("Squeeze", [made[0], second], [listed]))
-    elif listed in read:  # the last answer alone is the last state, with the operator's own axis
+    elif listed in read:  # the last output alone is the last state, with its axis of directions
         made[1] = made[1] or listed
         if made[1] != listed:
             after.append(helper.make_node("Identity", [made[1]], [listed]))

@@ -1,4 +1,4 @@
-"""ONNX files in every precision, made from the float twin of the TFLite file."""
+"""ONNX files in every precision, made from the float TFLite file."""
 
 import copy
 import os
@@ -12,12 +12,12 @@ from edgekit_converters.base import Array, ConversionError, Job, Precision, Writ
 from edgekit_converters.onnx.edit import GraphEditor
 from edgekit_converters.onnx.graph import loop_bodies, to_onnx
 from edgekit_converters.onnx.qdq import quantize_like
-from edgekit_converters.onnx.recurrent import from_integers, recurrent
+from edgekit_converters.onnx.recurrent import integer_weight, recurrent_nodes
 from edgekit_converters.onnx.recurrent_match import GATES
 from edgekit_converters.tflite.quantized_operators import read_operators
 
-_PAGE = 4096  # a weight that begins with one can be mapped into memory
-_BLOCK = 64_000_000  # bytes of a weight that are put in order at a time
+_PAGE = 4096  # bytes; a weight at a multiple of them can be mapped into memory
+_BLOCK = 64_000_000  # bytes of a weight that are made contiguous at a time
 
 
 def onnx_writer(job: Job) -> Writer:
@@ -29,14 +29,14 @@ def onnx_writer(job: Job) -> Writer:
             pairs = read_operators(job.graph, quantized)
             _save(quantize_like(source, pairs, job.interface), target)
         elif precision == "float32":
-            _save(source.model, target, source.held)
+            _save(source.model, target, source.outside)
         elif precision == "float16":
             _save(_halved(source.model), target)
         else:
             _quantize_weights(source.model, target)
 
     graph = source.model.graph
-    operators = sorted({node.op_type for node in recurrent(graph)})
+    operators = sorted({node.op_type for node in recurrent_nodes(graph)})
     return Writer(write, bool(loop_bodies(graph)), tuple(operators))
 
 
@@ -50,20 +50,20 @@ def mark_onnx(path: Path, words: str) -> None:
 
 
 def data_file(target: Path) -> Path:
-    """The file beside an ONNX file that holds its weights, where they are too large to be in it."""
+    """Return the path of the file of weights beside an ONNX file, where they are too large to be in it."""
     return target.with_name(f"{target.name}.data")
 
 
-def _save(model: Any, target: Path, held: Mapping[str, Array] | None = None) -> None:
-    """Saves the model, and the values that it does not hold beside it."""
+def _save(model: Any, target: Path, outside: Mapping[str, Array] | None = None) -> None:
+    """Save the model, and the values of initializers that are outside it in a file beside it."""
     import onnx
     from onnx.external_data_helper import set_external_data
 
-    if held:
+    if outside:
         model = copy.deepcopy(model)
         with data_file(target).open("wb") as file:
             for tensor in model.graph.initializer:
-                if (value := held.get(tensor.name)) is None:
+                if (value := outside.get(tensor.name)) is None:
                     continue
                 file.seek(-file.tell() % _PAGE, os.SEEK_CUR)
                 offset = file.tell()
@@ -73,7 +73,7 @@ def _save(model: Any, target: Path, held: Mapping[str, Array] | None = None) -> 
                 set_external_data(tensor, data_file(target).name, offset, value.nbytes)
                 tensor.ClearField("raw_data")
     onnx.save(model, str(target))
-    if held:
+    if outside:
         onnx.checker.check_model(str(target))
 
 
@@ -81,14 +81,14 @@ def _halved(model: Any) -> Any:
     import onnx
     from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
-    # Real inputs and outputs stay float32: half is how the inside is stored, not what a user gives.
+    # Inputs and outputs stay float32: float16 is how weights are stored, not what a user passes.
     halved = convert_float_to_float16(
         copy.deepcopy(model), keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, *GATES]
     )
 
     def halve(graph: GraphEditor, value: Array) -> str:
-        whole = graph.shared(value.astype(np.float16))
-        return graph.node("Cast", [whole], attributes={"to": onnx.TensorProto.FLOAT})
+        half = graph.shared(value.astype(np.float16))
+        return graph.node("Cast", [half], attributes={"to": onnx.TensorProto.FLOAT})
 
     _replace_weights(halved, halve)
     return halved
@@ -98,9 +98,9 @@ def _quantize_weights(model: Any, target: Path) -> None:
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    cells = recurrent(model.graph)
+    cells = recurrent_nodes(model.graph)
     try:
-        # Unsigned weights: signed ones saturate on x86 without VNNI (see qdq).
+        # Unsigned weights: signed ones saturate on x86 without VNNI (see ``qdq``).
         quantize_dynamic(
             copy.deepcopy(model),
             str(target),
@@ -117,7 +117,7 @@ def _quantize_weights(model: Any, target: Path) -> None:
     def quantize(graph: GraphEditor, value: Array) -> str:
         scales = np.maximum(np.abs(value).max(axis=(0, 2)), 1e-12).astype(np.float32) / 127
         integers = np.round(value / scales[:, np.newaxis]).astype(np.int8)
-        return from_integers(graph, integers, scales)
+        return integer_weight(graph, integers, scales)
 
     if cells or loop_bodies(model.graph):
         quantized = onnx.load(str(target))
@@ -128,13 +128,13 @@ def _quantize_weights(model: Any, target: Path) -> None:
 
 
 def _replace_weights(model: Any, replacement: Callable[[GraphEditor, Array], str]) -> None:
-    """Stores the weights of recurrent operators otherwise: they compute in float32 alone."""
+    """Store the weights of recurrent operators in another type; they compute in float32 only."""
     from onnx import numpy_helper
 
     graph = GraphEditor(model.graph)
     values = {i.name: i for i in model.graph.initializer}
     made: dict[str, str] = {}
-    for node in recurrent(model.graph):
+    for node in recurrent_nodes(model.graph):
         for position in (1, 2):
             name = node.input[position]
             if name not in made:

@@ -38,7 +38,7 @@ def test_weights_that_a_graph_does_not_hold_are_those_of_the_model(
     import keras
 
     monkeypatch.setattr(float_graph, "MOST_BYTES", 1)
-    monkeypatch.setattr(float_graph, "_HELD_FROM", 500)
+    monkeypatch.setattr(float_graph, "_OUTSIDE_FROM", 500)
     keras.utils.set_random_seed(0)
     make().save(tmp_path / "model.keras")
     model = load_model(str(tmp_path / "model.keras"))

@@ -14,8 +14,8 @@ from edgekit_runtimes.base import (
     RuntimesError,
     TensorSpec,
 )
-from edgekit_runtimes.cpus import cpu_limit
 from edgekit_runtimes.devices import DEVICES, Device
+from edgekit_runtimes.host import cpu_limit
 from edgekit_runtimes.keras import keras_session
 from edgekit_runtimes.open_model import open_model
 from edgekit_runtimes.placement import Operator, Placement

@@ -21,9 +21,8 @@ from edgekit_runtimes.base import (
     NotDelegated,
     RuntimeMissing,
 )
-from edgekit_runtimes.cpus import cpu_limit
 from edgekit_runtimes.devices import Device
-from edgekit_runtimes.processor import processor_name
+from edgekit_runtimes.host import cpu_limit, processor_name
 from edgekit_runtimes.session import Session
 
 MANIFEST = "manifest.json"
@@ -96,7 +95,7 @@ def _proven(folder: Path) -> list[Path]:
     """The files of a folder that its manifest says hold, the most faithful first."""
     try:
         listed = json.loads((folder / MANIFEST).read_text())["files"]
-        found = [folder / f["file"] for f in listed if f["verdict"] == "holds"]
+        found = [folder / f["file"] for f in listed if f["verdict"] == "pass"]
         verdicts = ", ".join(f"{f['file']}: {f['verdict']}" for f in listed)
     except FileNotFoundError:
         raise ModelError(

@@ -9,9 +9,9 @@ from typing import Literal
 
 from edgekit_runtimes import litert_accelerators, micro, openvino, ort
 from edgekit_runtimes.base import Engine, Missing, RuntimeMissing
+from edgekit_runtimes.host import machine
 from edgekit_runtimes.keras import open_keras
 from edgekit_runtimes.litert import open_litert
-from edgekit_runtimes.processor import machine
 
 Kind = Literal["cpu", "gpu", "npu"]
 

@@ -15,8 +15,8 @@ from edgekit_runtimes.base import (
     TensorSpec,
 )
 from edgekit_runtimes.captured_output import quiet
+from edgekit_runtimes.host import processor_name
 from edgekit_runtimes.placement import Operator, Placement
-from edgekit_runtimes.processor import processor_name
 from edgekit_runtimes.tflite_file import node_macs, node_precision
 
 _RESOURCES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")

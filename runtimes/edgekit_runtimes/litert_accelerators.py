@@ -26,8 +26,8 @@ from edgekit_runtimes.base import (
     TensorSpec,
 )
 from edgekit_runtimes.captured_output import quiet, quiet_at_exit
+from edgekit_runtimes.host import processor_name
 from edgekit_runtimes.placement import Operator, Placement
-from edgekit_runtimes.processor import processor_name
 
 _ADAPTER = re.compile(r"Selected adapter: ([^,\n]+).*?adapterType=([^\n]+)")
 _SPLIT = re.compile(r"(\d+) operations will run on the GPU, and the remaining (\d+)")

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from edgekit_runtimes.base import Array, Engine, Missing, ModelError, RuntimeMissing
+from edgekit_runtimes.host import processor_name
 from edgekit_runtimes.placement import Operator, Placement
-from edgekit_runtimes.processor import processor_name
 from edgekit_runtimes.tflite_file import Graph, node_macs, node_precision, read_graph
 
 _SOFTMAX = 25  # BuiltinOperator

@@ -19,8 +19,8 @@ from edgekit_runtimes.base import (
     TensorSpec,
 )
 from edgekit_runtimes.captured_output import quiet
+from edgekit_runtimes.host import exact_int8
 from edgekit_runtimes.placement import Operator, Placement, macs
-from edgekit_runtimes.processor import exact_int8
 
 _NUMPY_OF = {"f32": "float32", "f16": "float16", "f64": "float64", "boolean": "bool"}
 _NUMPY_OF |= {f"{s}{n}": f"{'u' if s == 'u' else ''}int{n}" for s in "iu" for n in (8, 16, 32, 64)}

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from edgekit_runtimes.captured_output import quiet
+from edgekit_runtimes.host import processor_name
 from edgekit_runtimes.onnx_file import Graph, Node, read_graph
 from edgekit_runtimes.placement import Operator, Placement, macs
-from edgekit_runtimes.processor import processor_name
 
 _INTEGERS = ("int8", "uint8")
 _NAMES = {"float": "float32", "double": "float64"}

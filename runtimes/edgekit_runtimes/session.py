@@ -10,7 +10,7 @@ import numpy as np
 
 from edgekit_runtimes.arrays import batches, dequantize, taken
 from edgekit_runtimes.base import Array, Engine, InputError, ModelError, TensorSpec
-from edgekit_runtimes.cpus import cpu_limit
+from edgekit_runtimes.host import cpu_limit
 from edgekit_runtimes.placement import Placement
 from edgekit_runtimes.stream import in_order
 

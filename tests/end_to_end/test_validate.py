@@ -21,7 +21,7 @@ from edgekit.report.result import FileResult, Report
 from edgekit_converters import SourceError
 from edgekit_converters.tflite import flatbuffer
 from edgekit_runtimes import DeviceUnavailable, ModelError
-from edgekit_runtimes.processor import exact_int8
+from edgekit_runtimes.host import exact_int8
 
 FORMATS = ("tflite", "onnx")
 

@@ -170,7 +170,7 @@ def test_a_folder_of_which_nothing_holds_is_told_with_the_verdicts(
 ) -> None:
     folder = with_verdicts(converted, tmp_path / "out", model_int8_onnx="inconclusive")
     with pytest.raises(
-        ModelError, match=r"none .*model_int8\.tflite: fails, model_int8\.onnx: not proven"
+        ModelError, match=r"none .*model_int8\.tflite: fail, model_int8\.onnx: inconclusive"
     ):
         open_model(folder)
 

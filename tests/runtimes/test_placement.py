@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edgekit_runtimes import ModelError, NotDelegated, Operator, Placement, open_model
-from edgekit_runtimes.processor import exact_int8
+from edgekit_runtimes.host import exact_int8
 
 CONVOLUTIONS = 8 * 8 * 16 * (3 * 3 * 1) + 6 * 6 * 32 * (3 * 3 * 16)
 DENSE = (3 * 3 * 32) * 64 + 64 * 10

@@ -14,8 +14,8 @@ from edgekit.data.samples import Array, DataError
 from edgekit.data.store import ArrayWriter, StoredArrays
 from edgekit.diagnosis.layers import LayerResult, compare_layers, worst_layers
 from edgekit_runtimes import ModelError, open_model
+from edgekit_runtimes.host import exact_int8
 from edgekit_runtimes.layers import open_layers
-from edgekit_runtimes.processor import exact_int8
 
 FORMATS = ("tflite", "onnx")
 CONV = "conv2d_1_2/Squeeze1"  # the digits CNN's second convolution, its Relu included

@@ -3,7 +3,7 @@
 import platform
 from importlib import metadata
 
-from edgekit_runtimes.processor import instruction_sets, processor_name
+from edgekit_runtimes.host import instruction_sets, processor_name
 
 _PACKAGES = (
     "edgekit-toolkit",

@@ -12,7 +12,7 @@ from edgekit.data.store import StoredArrays
 from edgekit.inference.record import record
 from edgekit.inference.tensor_names import renamed
 from edgekit_runtimes import DeviceUnavailable, ModelError, Session, onnx_file, open_model
-from edgekit_runtimes.processor import exact_int8
+from edgekit_runtimes.host import exact_int8
 
 _SAMPLES = 64  # of the file as it is written, which is slow
 _REFERENCE = "reference"

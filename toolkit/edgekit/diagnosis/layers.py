@@ -12,8 +12,8 @@ import numpy as np
 from edgekit.data.samples import Array, DataError
 from edgekit.data.store import StoredArrays
 from edgekit.inference.tensor_names import input_names
+from edgekit_runtimes.host import exact_int8
 from edgekit_runtimes.layers import Layer, Layers, open_layers
-from edgekit_runtimes.processor import exact_int8
 
 SAMPLES = 32
 """More change the figures by fractions of a decibel."""

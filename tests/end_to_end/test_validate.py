@@ -156,7 +156,9 @@ def test_files_that_fail_are_compared_layer_by_layer_also_without_their_float_fi
     for name, file in judged.items():
         assert bool(file.layers) == (file.verdict == "fail"), name
         if file.layers:
-            assert sum(layer.adds for layer in file.layers) == pytest.approx(1, abs=0.02), name
+            assert sum(layer.noise_added for layer in file.layers) == pytest.approx(1, abs=0.02), (
+                name
+            )
 
 
 def test_the_command_prints_the_cause_and_exits_with_1(
@@ -510,7 +512,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from edgekit.data.open import open_samples
-from edgekit.diagnosis.changed_samples import gather
+from edgekit.diagnosis.changed_samples import find_differences
 from edgekit.accuracy.limits import read_limits
 from edgekit.accuracy.results import compare
 from edgekit.inference.record import record
@@ -526,9 +528,12 @@ answers = [record(session, samples.held_out, folder / f"{count} {i}") for i in r
 tasks = find_tasks(answers[0], samples.labels)
 (score,) = compare(*answers, tasks, samples.labels, read_limits("1%"))
 (name,) = tasks
-found = gather(name, tasks[name], *answers, samples.labels, samples.numbers, (), worst=10)
+found = find_differences(
+    name, task=tasks[name], original=answers[0], candidate=answers[1], labels=samples.labels,
+    numbers=samples.numbers, class_names=(), worst=10,
+)
 peak = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
-print(peak, len(samples.held_out), score.verdict, sum(map(sum, found.before)))
+print(peak, len(samples.held_out), score.verdict, sum(map(sum, found.original_confusion)))
 """
 
 

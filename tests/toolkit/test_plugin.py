@@ -182,7 +182,7 @@ def test_a_fall_below_the_committed_baseline_fails(
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
         [
-            "*model_int8.tflite: top1 fell from the baseline's * to *: by * pt, 95% interval *",
+            "*model_int8.tflite: top1 dropped from the baseline's * to *: by * pt, 95% interval *",
             "*most of the noise in model_int8.tflite: digit*",
         ]
     )

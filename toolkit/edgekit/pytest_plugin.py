@@ -102,9 +102,9 @@ class Gate:
         self._note(report)
         told = self._broken(report, strict)
         if not self._state.update:
-            from edgekit.report.baseline import falls, is_known
+            from edgekit.report.baseline import drops, is_known
 
-            fallen = list(falls(self._test, report, self._state.baseline))
+            fallen = list(drops(self._test, report, self._state.baseline))
             if fallen and not any(file.layers for file in report.files):
                 report = self._validated(asked, True)
             told += fallen
@@ -349,7 +349,7 @@ def _layers(file: "FileResult") -> str:
     from edgekit.diagnosis.layers import worst_layers
 
     return "; ".join(
-        f"{layer.name} {layer.adds:.0%}" + (f" ({layer.cause})" if layer.cause else "")
+        f"{layer.name} {layer.noise_added:.0%}" + (f" ({layer.cause})" if layer.cause else "")
         for layer in worst_layers(file.layers, _MOST_LAYERS)
-        if layer.adds > 0.01
+        if layer.noise_added > 0.01
     )

@@ -11,7 +11,7 @@ from sklearn.metrics import confusion_matrix
 
 from edgekit.accuracy.tasks import Labels, find_tasks
 from edgekit.data.store import ArrayWriter, StoredArrays
-from edgekit.diagnosis.changed_samples import OutputDifferences, gather
+from edgekit.diagnosis.changed_samples import OutputDifferences, find_differences
 
 Array = npt.NDArray[Any]
 
@@ -32,7 +32,16 @@ def evidence(
     original, candidate = stored(folder / "o", before), stored(folder / "f", after)
     (task,) = find_tasks(original, labels).values()
     numbers = [100 + row for row in range(len(before))]
-    return gather("y", task, original, candidate, labels, numbers, names, worst=worst)
+    return find_differences(
+        "y",
+        task=task,
+        original=original,
+        candidate=candidate,
+        labels=labels,
+        numbers=numbers,
+        class_names=names,
+        worst=worst,
+    )
 
 
 def classes(seed: int = 0) -> tuple[Array, Array, Array]:
@@ -46,9 +55,9 @@ def test_confusions_are_scikit_learns(tmp_path: Path) -> None:
     before, after, labels = classes()
     found = evidence(before, after, labels, tmp_path)
 
-    assert found.classes == NAMES
-    assert np.array_equal(found.before, confusion_matrix(labels, before.argmax(-1)))
-    assert np.array_equal(found.after, confusion_matrix(labels, after.argmax(-1)))
+    assert found.class_names == NAMES
+    assert np.array_equal(found.original_confusion, confusion_matrix(labels, before.argmax(-1)))
+    assert np.array_equal(found.candidate_confusion, confusion_matrix(labels, after.argmax(-1)))
 
 
 def test_without_labels_confusions_are_of_the_originals_answers(tmp_path: Path) -> None:
@@ -56,8 +65,8 @@ def test_without_labels_confusions_are_of_the_originals_answers(tmp_path: Path) 
     found = evidence(before, after, None, tmp_path)
 
     answered = before.argmax(-1)
-    assert np.array_equal(found.before, np.diag(np.bincount(answered)))
-    assert np.array_equal(found.after, confusion_matrix(answered, after.argmax(-1)))
+    assert np.array_equal(found.original_confusion, np.diag(np.bincount(answered)))
+    assert np.array_equal(found.candidate_confusion, confusion_matrix(answered, after.argmax(-1)))
 
 
 def test_pixels_that_a_mask_calls_any_are_in_no_confusion(tmp_path: Path) -> None:
@@ -69,8 +78,8 @@ def test_pixels_that_a_mask_calls_any_are_in_no_confusion(tmp_path: Path) -> Non
 
     kept = (masks >= 0) & (masks < 3)
     expected = confusion_matrix(masks[kept], before.argmax(-1)[kept])
-    assert np.array_equal(found.before, expected)
-    assert np.array_equal(found.after, expected)
+    assert np.array_equal(found.original_confusion, expected)
+    assert np.array_equal(found.candidate_confusion, expected)
 
 
 def test_the_samples_that_changed_are_first_then_the_largest_errors(tmp_path: Path) -> None:
@@ -88,8 +97,8 @@ def test_the_samples_that_changed_are_first_then_the_largest_errors(tmp_path: Pa
         assert (w.changed, w.error) == (changed[w.row], pytest.approx(errors[w.row]))
         assert w.label == NAMES[labels[w.row]]
         top = before[w.row].argmax()
-        assert w.before == f"{NAMES[top]} {before[w.row, top]:.3g}"
-        assert w.after == f"{NAMES[after[w.row].argmax()]} {after[w.row].max():.3g}"
+        assert w.original == f"{NAMES[top]} {before[w.row, top]:.3g}"
+        assert w.candidate == f"{NAMES[after[w.row].argmax()]} {after[w.row].max():.3g}"
 
 
 @pytest.mark.parametrize("worst", [0, 1, 4, 1000])
@@ -104,7 +113,7 @@ def test_classes_without_names_are_numbers(tmp_path: Path) -> None:
     before, after, labels = classes()
     found = evidence(before, after, labels, tmp_path, names=("cat",))
 
-    assert found.classes == ("cat", "1", "2")
+    assert found.class_names == ("cat", "1", "2")
 
 
 def test_of_yes_or_no_both_are_classes(tmp_path: Path) -> None:
@@ -115,9 +124,9 @@ def test_of_yes_or_no_both_are_classes(tmp_path: Path) -> None:
         before[:, np.newaxis], after[:, np.newaxis], labels, tmp_path, names=("no", "yes")
     )
 
-    assert np.array_equal(found.after, confusion_matrix(labels, after > 0.5))
+    assert np.array_equal(found.candidate_confusion, confusion_matrix(labels, after > 0.5))
     assert found.worst[0].label in ("no", "yes")
-    assert found.worst[0].before.split()[0] in ("no", "yes")
+    assert found.worst[0].original.split()[0] in ("no", "yes")
 
 
 @pytest.mark.parametrize("labelled", [True, False])
@@ -134,9 +143,14 @@ def test_of_plain_values_the_errors_and_the_first_values_are_told(
     first = found.worst[0]
     assert first.row == errors.argmax()
     assert not first.changed
-    assert first.after == ", ".join(f"{v:.4g}" for v in after[first.row, :4]) + ", ..."
+    assert first.candidate == ", ".join(f"{v:.4g}" for v in after[first.row, :4]) + ", ..."
     assert bool(first.label) == labelled
-    assert (found.classes, found.before, found.after, found.changed) == ((), (), (), 0)
+    assert (
+        found.class_names,
+        found.original_confusion,
+        found.candidate_confusion,
+        found.changed,
+    ) == ((), (), (), 0)
 
 
 def test_the_histogram_counts_every_error_once_and_none_stands_in_the_middle(
@@ -149,12 +163,12 @@ def test_the_histogram_counts_every_error_once_and_none_stands_in_the_middle(
     found = evidence(before, after, None, tmp_path)
 
     errors = (after - before).ravel()
-    assert sum(found.counts) == errors.size
-    assert list(found.counts) == np.histogram(errors, found.edges)[0].tolist()
-    assert found.edges[0] == -found.edges[-1] == -np.abs(errors).max()
-    middle = len(found.counts) // 2
-    assert found.edges[middle] < 0 < found.edges[middle + 1]
-    assert found.counts[middle] >= 100
+    assert sum(found.error_counts) == errors.size
+    assert list(found.error_counts) == np.histogram(errors, found.error_edges)[0].tolist()
+    assert found.error_edges[0] == -found.error_edges[-1] == -np.abs(errors).max()
+    middle = len(found.error_counts) // 2
+    assert found.error_edges[middle] < 0 < found.error_edges[middle + 1]
+    assert found.error_counts[middle] >= 100
 
 
 def test_of_equal_outputs_there_is_nothing_to_see(tmp_path: Path) -> None:
@@ -163,7 +177,7 @@ def test_of_equal_outputs_there_is_nothing_to_see(tmp_path: Path) -> None:
 
     assert found.changed == 0
     assert all(w.error == 0 and not w.changed for w in found.worst)
-    assert max(found.counts) == sum(found.counts) == before.size
+    assert max(found.error_counts) == sum(found.error_counts) == before.size
 
 
 @pytest.mark.parametrize("kind", ["classes", "values"])
@@ -184,7 +198,7 @@ def test_answers_that_are_no_numbers_are_the_worst_of_all(
         assert row in [w.row for w in found.worst], row
         (worst,) = (w for w in found.worst if w.row == row)
         assert worst.error == float("inf")
-        assert np.isfinite(found.edges).all()
+        assert np.isfinite(found.error_edges).all()
 
 
 def test_one_infinite_answer_does_not_hide_the_other_errors(tmp_path: Path) -> None:
@@ -194,8 +208,8 @@ def test_one_infinite_answer_does_not_hide_the_other_errors(tmp_path: Path) -> N
     after[3, 2] = np.inf
     found = evidence(before, after, None, tmp_path)
 
-    assert found.edges[-1] < 1
-    assert sum(found.counts) in (before.size, before.size - 1)
+    assert found.error_edges[-1] < 1
+    assert sum(found.error_counts) in (before.size, before.size - 1)
 
 
 def test_a_table_of_very_many_classes_is_left_out(tmp_path: Path) -> None:
@@ -204,7 +218,7 @@ def test_a_table_of_very_many_classes_is_left_out(tmp_path: Path) -> None:
     after = softmax(random.normal(size=(COUNT, 60)), -1)
     found = evidence(before, after, random.integers(0, 60, COUNT), tmp_path)
 
-    assert (found.classes, found.before) == ((), ())
+    assert (found.class_names, found.original_confusion) == ((), ())
     assert found.changed == (before.argmax(-1) != after.argmax(-1)).sum()
 
 
@@ -218,5 +232,5 @@ def test_a_mask_is_told_by_the_shares_of_its_classes(tmp_path: Path) -> None:
 
     (worst,) = found.worst
     assert (worst.row, worst.changed) == (0, True)
-    assert {*worst.before.split(", ")} == {"cat 50%", "owl 50%"}
-    assert worst.after == "cat 75%, owl 25%"
+    assert {*worst.original.split(", ")} == {"cat 50%", "owl 50%"}
+    assert worst.candidate == "cat 75%, owl 25%"

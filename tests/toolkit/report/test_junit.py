@@ -98,12 +98,12 @@ def test_a_failure_says_why(three: Report, tmp_path: Path) -> None:
     assert failure.attrib["type"] == "fail"
     assert failure.attrib["message"].startswith("accuracy 100.0% -> 85.0%: drop 15 pt (95% CI ")
     (skipped,) = root.findall("testsuite[@name='few.tflite']/testcase/skipped")
-    assert skipped.attrib["message"].startswith("not proven: accuracy ")
+    assert skipped.attrib["message"].startswith("inconclusive: accuracy ")
     names = [c.attrib["name"] for c in root.findall("testsuite[@name='two.tflite']/testcase")]
     assert names == ["digit: drop top1=0.5", "digit: min f1=0.99"]
 
 
-def test_what_is_not_proven_fails_where_that_is_asked_for(three: Report, tmp_path: Path) -> None:
+def test_inconclusive_is_a_failure_where_it_is_strict(three: Report, tmp_path: Path) -> None:
     root = read(three, tmp_path, strict=True)
 
     (failure,) = root.findall("testsuite[@name='few.tflite']/testcase/failure")
@@ -137,16 +137,16 @@ def test_devices_and_outputs_are_told_apart(tmp_path: Path) -> None:
 
 def test_figures_and_versions_are_properties(three: Report, tmp_path: Path) -> None:
     root = read(three, tmp_path)
-    told = {
+    values = {
         p.attrib["name"]: p.attrib["value"]
         for p in root.findall("testsuite[@name='bad.tflite']/properties/property")
     }
 
-    assert told["original"] == "model.keras"
-    assert told["data"] == "300 samples of eval.npz"
-    assert (told["version.numpy"], told["processor"]) == ("2.3", "A & B")
-    assert told["digit.top1"] == "0.85"
-    assert float(told["digit.sqnr"]) > 0
+    assert values["original"] == "model.keras"
+    assert values["data"] == "300 samples from eval.npz"
+    assert (values["version.numpy"], values["processor"]) == ("2.3", "A & B")
+    assert values["digit.top1"] == "0.85"
+    assert float(values["digit.sqnr"]) > 0
 
 
 @pytest.mark.parametrize(

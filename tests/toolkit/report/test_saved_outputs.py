@@ -14,7 +14,7 @@ from edgekit.accuracy.limits import read_limits
 from edgekit.data.samples import DataError
 from edgekit.data.store import ArrayWriter
 from edgekit.report.result import Report
-from edgekit.report.saved_outputs import SCHEMA, Recording, load_recording, save_recording
+from edgekit.report.saved_outputs import Recording, load_recording, save_recording
 from edgekit.workflows.validate import validate_saved
 
 KINDS = ("npz", "json")
@@ -231,19 +231,19 @@ def damaged(kind: str, flaw: str, whole: Path, target: Path) -> None:
             for name in old.namelist():
                 if flaw == "an array missing" and name.startswith("original/"):
                     continue
-                if flaw == "no note" and name == "note.json":
+                if flaw == "no note" and name == "document.json":
                     continue
                 data = old.read(name)
-                if name == "note.json":
+                if name == "document.json":
                     data = json.dumps(changed(json.loads(data), flaw)).encode()
                 new.writestr(name, data)
 
 
 def changed(note: Any, flaw: str) -> Any:
     if flaw == "older schema":
-        note["schema"] = SCHEMA - 1
+        note["schema"] = "edgekit.results/0"
     elif flaw == "newer schema":
-        note["schema"] = SCHEMA + 1
+        note["schema"] = "edgekit.results/2"
     elif flaw == "a field missing":
         del note["numbers"]
     elif flaw == "a field more":

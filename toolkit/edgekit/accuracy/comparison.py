@@ -3,7 +3,7 @@
 Scores are shaped (samples, predictions, classes), values (samples, values).
 """
 
-from math import inf, log10
+from math import inf, isfinite, log10
 
 import numpy as np
 
@@ -33,7 +33,12 @@ def signal_and_noise(original: Array, values: Array) -> Array:
 def sqnr(signal_and_noise: Array) -> float:
     """10 log10(sum of original^2 / sum of error^2), in dB; inf where there is no error."""
     signal, noise = signal_and_noise.sum(axis=0)
-    if not np.isfinite(noise):
+    return sqnr_db(float(signal), float(noise))
+
+
+def sqnr_db(signal: float, noise: float) -> float:
+    """Signal to noise in dB, of sums of squares: inf without noise, -inf without signal or with NaN."""
+    if not isfinite(noise):
         return -inf
     return inf if noise == 0 else -inf if signal == 0 else 10 * log10(signal / noise)
 

@@ -39,7 +39,7 @@ def draw(drawing: "RenderableType") -> None:
 
 def status(report: "Report", strict: bool) -> int:
     """The exit status that a report means."""
-    return LIMIT_BROKEN if not report or (strict and report.verdict == "inconclusive") else OK
+    return OK if report.passed(strict=strict) else LIMIT_BROKEN
 
 
 @contextlib.contextmanager

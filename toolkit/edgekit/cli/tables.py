@@ -11,7 +11,7 @@ from rich.text import Text
 
 from edgekit.bundle.environment import processor
 from edgekit.inference.benchmark import Timing
-from edgekit.report.table import size
+from edgekit.report.columns import size
 from edgekit_runtimes import DEVICES, Placement, TensorSpec, cpu_limit
 
 

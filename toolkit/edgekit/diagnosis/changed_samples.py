@@ -1,4 +1,4 @@
-"""What a person wants to see of an output: which samples changed, what is taken for what, the errors."""
+"""How an output's predictions and values changed: worst samples, confusion matrices, error histogram."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,120 +18,124 @@ from edgekit.data.samples import Array
 from edgekit.data.store import StoredArrays
 
 _BATCH = 32
-_BARS = 41  # of the histogram; odd, so that one stands for no error
+_BINS = 41  # of the error histogram; odd, so that the middle one stands for no error
 _MOST_CLASSES = 50  # of a confusion matrix that still can be looked at
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedSample:
-    """A sample that the file answers otherwise, or with the largest error."""
+    """A sample whose prediction changed, or whose values have the largest error."""
 
     number: int
     """Of the sample, in the data."""
     row: int
     """Among the samples of this run."""
     label: str
-    """The right answer, where there is one."""
-    before: str
-    """What the original says."""
-    after: str
-    """What the file says."""
+    """The correct prediction; empty without labels."""
+    original: str
+    """The original's prediction."""
+    candidate: str
+    """The file's prediction."""
     error: float
     """The largest difference between the two outputs."""
     changed: bool
-    """Whether it is another answer, not only another number."""
+    """Whether the prediction changed, not only the values."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputDifferences:
-    """Of one output of one file."""
+    """How one output of a file differs from the original's."""
 
     output: str
     worst: tuple[ChangedSample, ...]
-    edges: tuple[float, ...]
-    """Of the histogram's bars; one more than there are bars."""
-    counts: tuple[int, ...]
-    """Values whose error, the file's less the original's, lies in each bar."""
-    classes: tuple[str, ...] = ()
-    before: tuple[tuple[int, ...], ...] = ()
-    """Samples by true class (rows) and the original's answer (columns), where there are labels."""
-    after: tuple[tuple[int, ...], ...] = ()
-    """The same of the file; without labels, by the original's answer and the file's."""
+    """Changed predictions first, then the largest errors."""
+    error_edges: tuple[float, ...]
+    """Edges of the output error histogram's bins; one more than there are bins."""
+    error_counts: tuple[int, ...]
+    """Values in each bin by their error: the file's value less the original's."""
+    class_names: tuple[str, ...] = ()
+    original_confusion: tuple[tuple[int, ...], ...] = ()
+    """Samples by label (rows) and the original's prediction (columns); without labels, its
+    predictions are the labels."""
+    candidate_confusion: tuple[tuple[int, ...], ...] = ()
+    """The same of the file."""
     changed: int = 0
-    """Samples that the file answers otherwise."""
+    """Samples whose prediction changed."""
 
 
-def gather(
+def find_differences(
     output: str,
+    *,
     task: Task,
     original: StoredArrays,
     candidate: StoredArrays,
     labels: Labels,
     numbers: Sequence[int],
     class_names: Sequence[str],
-    *,
     worst: int,
 ) -> OutputDifferences:
-    """Reads both models' outputs, and keeps what is worth looking at.
+    """Compare one output of a file with the original's, sample by sample.
 
     Args:
         output: its name.
-        task: what it tells.
+        task: the kind of its predictions, from ``find_tasks``.
         original: the original's outputs.
-        candidate: the file's, on the same samples.
+        candidate: the file's outputs on the same samples.
         labels: one for each sample, where there are any.
-        numbers: of the samples, in the data.
-        class_names: in order.
+        numbers: the samples' numbers in the data.
+        class_names: in the order of the classes; empty for none.
         worst: how many samples to keep.
     """
-    widest = _largest_error(output, original, candidate)
-    edges = np.linspace(-widest, widest, _BARS + 1)
-    counts = np.zeros(_BARS, np.int64)
-    own = labels_for_output(labels, output)
-    found: list[ChangedSample] = []
-    tables: list[Array] = []
+    largest_error = _largest_error(output, original, candidate)
+    edges = np.linspace(-largest_error, largest_error, _BINS + 1)
+    error_counts = np.zeros(_BINS, np.int64)
+    output_labels = labels_for_output(labels, output)
+    kept: list[ChangedSample] = []
+    confusions: list[Array] = []
     changed_count = row = 0
-    for expected, got in _batches(output, original, candidate):
-        part = slice(row, row + len(expected))
-        true = None if own is None else ground_truth(own[part], expected, task)
-        counts += np.histogram(np.clip(got - expected, -widest, widest), edges)[0]
-        largest = np.abs(got - expected).reshape(len(got), -1).max(axis=1, initial=0)
-        largest[~np.isfinite(largest)] = np.inf
-        changed = np.zeros(len(got), bool)
+    for expected, actual in _batches(output, original, candidate):
+        count = len(expected)
+        true = None
+        if output_labels is not None:
+            true = ground_truth(output_labels[row : row + count], expected, task)
+        errors = actual - expected
+        error_counts += np.histogram(np.clip(errors, -largest_error, largest_error), edges)[0]
+        error = np.abs(errors).reshape(count, -1).max(axis=1, initial=0)
+        error[~np.isfinite(error)] = np.inf
+        changed = error == np.inf
         if task != "values":
-            was, is_ = predicted_classes(expected, task), predicted_classes(got, task)
-            changed = (was != is_).any(axis=1)
-            width = class_scores(expected[:1], task).shape[-1]
-            if width <= _MOST_CLASSES:
-                rows = was if true is None else true
-                tables.append(np.stack([_table(rows, x, width) for x in (was, is_)]))
-        changed |= largest == np.inf
+            predictions = predicted_classes(expected, task), predicted_classes(actual, task)
+            changed |= (predictions[0] != predictions[1]).any(axis=1)
+            classes = class_scores(expected[:1], task).shape[-1]
+            if classes <= _MOST_CLASSES:
+                rows = predictions[0] if true is None else true
+                confusions.append(np.stack([_confusion(rows, p, classes) for p in predictions]))
         changed_count += int(changed.sum())
-        words = (
+        ranked = nlargest(worst, range(count), key=lambda i: (changed[i], error[i]))
+        samples = (
             ChangedSample(
-                numbers[row + i],
-                row + i,
-                "" if true is None else _said(true[i], task, class_names),
-                _answer(expected[i : i + 1], task, class_names),
-                _answer(got[i : i + 1], task, class_names),
-                float(largest[i]),
-                bool(changed[i]),
+                number=numbers[row + i],
+                row=row + i,
+                label="" if true is None else _label(true[i], task, class_names),
+                original=_prediction(expected[i : i + 1], task, class_names),
+                candidate=_prediction(actual[i : i + 1], task, class_names),
+                error=float(error[i]),
+                changed=bool(changed[i]),
             )
-            for i in nlargest(worst, range(len(got)), key=lambda i: (changed[i], largest[i]))
+            for i in ranked
         )
-        found = nlargest(worst, [*found, *words], key=lambda w: (w.changed, w.error))
-        row += len(expected)
-    before, after = np.sum(tables, axis=0) if tables else np.zeros((2, 0, 0), np.int64)
-    width = len(before)
+        kept = nlargest(worst, [*kept, *samples], key=lambda s: (s.changed, s.error))
+        row += count
+    confusion = np.sum(confusions, axis=0) if confusions else np.zeros((2, 0, 0), np.int64)
     return OutputDifferences(
-        output,
-        tuple(found),
-        tuple(edges.tolist()),
-        tuple(counts.tolist()),
-        tuple(_name(i, class_names) for i in range(width)),
-        tuple(map(tuple, before.tolist())),
-        tuple(map(tuple, after.tolist())),
-        changed_count,
+        output=output,
+        worst=tuple(kept),
+        error_edges=tuple(edges.tolist()),
+        error_counts=tuple(error_counts.tolist()),
+        class_names=tuple(_name(i, class_names) for i in range(confusion.shape[1])),
+        original_confusion=tuple(map(tuple, confusion[0].tolist())),
+        candidate_confusion=tuple(map(tuple, confusion[1].tolist())),
+        changed=changed_count,
     )
 
 
@@ -146,38 +150,44 @@ def _batches(
 
 
 def _largest_error(output: str, original: StoredArrays, candidate: StoredArrays) -> float:
-    widest = 0.0
-    for expected, got in _batches(output, original, candidate):
-        error = np.abs(got - expected)
-        widest = max(widest, float(error[np.isfinite(error)].max(initial=0)))
-    return widest or 1e-9
+    largest = 0.0
+    for expected, actual in _batches(output, original, candidate):
+        error = np.abs(actual - expected)
+        largest = max(largest, float(error[np.isfinite(error)].max(initial=0)))
+    return largest or 1e-9
 
 
-def _table(rows: Array, columns: Array, width: int) -> Array:
-    kept = (rows >= 0) & (rows < width)
-    cells = rows[kept] * width + columns[kept]
-    return np.bincount(cells, minlength=width * width).reshape(width, width)
+def _confusion(rows: Array, columns: Array, classes: int) -> Array:
+    known = (rows >= 0) & (rows < classes)
+    cells = rows[known] * classes + columns[known]
+    return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
 
 
-def _answer(outputs: Array, task: Task, class_names: Sequence[str]) -> str:
-    """One sample's output in words."""
+def _prediction(outputs: Array, task: Task, class_names: Sequence[str]) -> str:
+    """Format one sample's output, of shape (1, ...): class and score, or the first values."""
     if task == "values":
-        values = outputs.reshape(-1)
-        return ", ".join(f"{v:.4g}" for v in values[:4]) + (", ..." if values.size > 4 else "")
-    given = predicted_classes(outputs, task)[0]
-    if given.size > 1:
-        return _said(given, task, class_names)
-    return f"{_name(int(given[0]), class_names)} {class_scores(outputs, task)[0, 0, given[0]]:.3g}"
+        return _first_values(outputs)
+    predicted = predicted_classes(outputs, task)[0]
+    if predicted.size > 1:
+        return _label(predicted, task, class_names)
+    score = class_scores(outputs, task)[0, 0, predicted[0]]
+    return f"{_name(int(predicted[0]), class_names)} {score:.3g}"
 
 
-def _said(values: Array, task: Task, class_names: Sequence[str]) -> str:
+def _label(values: Array, task: Task, class_names: Sequence[str]) -> str:
+    """Format one sample's label; of a mask, the most frequent classes."""
     if task == "values":
-        return ", ".join(f"{v:.4g}" for v in values[:4]) + (", ..." if values.size > 4 else "")
+        return _first_values(values)
     if values.size == 1:
         return _name(int(values[0]), class_names)
-    kinds, counts = np.unique(values, return_counts=True)
-    shares = sorted(zip(counts / values.size, kinds, strict=True), reverse=True)[:3]
-    return ", ".join(f"{_name(int(kind), class_names)} {share:.0%}" for share, kind in shares)
+    classes, counts = np.unique(values, return_counts=True)
+    most = sorted(zip(counts / values.size, classes, strict=True), reverse=True)[:3]
+    return ", ".join(f"{_name(int(c), class_names)} {fraction:.0%}" for fraction, c in most)
+
+
+def _first_values(values: Array) -> str:
+    flat = values.reshape(-1)
+    return ", ".join(f"{v:.4g}" for v in flat[:4]) + (", ..." if flat.size > 4 else "")
 
 
 def _name(number: int, class_names: Sequence[str]) -> str:

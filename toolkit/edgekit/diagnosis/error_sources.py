@@ -1,4 +1,4 @@
-"""Whose error it is: the conversion's, the quantization's, or the runtime's."""
+"""Error attribution: how much of a file's error conversion, quantization and the runtime each add."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from edgekit.inference.tensor_names import renamed
 from edgekit_runtimes import DeviceUnavailable, ModelError, Session, onnx_file, open_model
 from edgekit_runtimes.host import exact_int8
 
-_SAMPLES = 64  # of the file as it is written, which is slow
+_SAMPLES = 64  # of the reference kernels, which are slow
 _REFERENCE = "reference"
 _APART = 6.0  # dB: four times the noise
 _SMALL = 40.0  # dB, beyond which a runtime's rounding is nobody's concern
@@ -22,21 +22,26 @@ _SMALL = 40.0  # dB, beyond which a runtime's rounding is nobody's concern
 
 @dataclass(frozen=True, slots=True)
 class ErrorSources:
-    """Where a file's error comes from: signal to noise in dB, inf for none, None where nobody knows."""
+    """SQNR of each step in dB: inf where a step adds no error, None where it is not known."""
 
     conversion_db: float | None = None
-    """The float file of the same format against the original."""
+    """The float32 file of the same format against the original."""
     quantization_db: float | None = None
-    """The file, computed as it is written, against that float file."""
+    """The file on reference kernels against that float32 file."""
     runtime_db: float | None = None
-    """The file on its device against itself, computed as it is written."""
+    """The file on its device against the same file on reference kernels."""
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether there are steps besides the conversion."""
+        return (self.quantization_db, self.runtime_db) != (None, None)
 
 
 class ErrorAttribution:
-    """Takes a file's error apart, against the same original and samples.
+    """Attributes files' errors to their sources, all with the same original and samples.
 
-    A quantized file is also run as it is written, by the device ``reference``: what it answers there
-    is owed to conversion and quantization; what its device answers otherwise, to the runtime.
+    A quantized file is also run on the device ``reference``, whose kernels compute exactly what the
+    file defines: its error there comes from conversion and quantization, the rest from the runtime.
     """
 
     def __init__(
@@ -49,47 +54,54 @@ class ErrorAttribution:
     ) -> None:
         self._original, self._outputs, self._samples = original, outputs, samples
         self._scratch, self._float_files = scratch, float_files
-        self._few: dict[tuple[Path, str], StoredArrays | None] = {}
+        self._recorded: dict[tuple[Path, str], StoredArrays | None] = {}
         self.refusals: dict[Path, str] = {}
-        """Files that cannot be run as they are written, and why."""
+        """Files that the reference kernels do not run, and why."""
 
     def of(
         self, path: Path, answers: StoredArrays, device: str
     ) -> tuple[ErrorSources, tuple[str, ...]]:
-        """The sources of a file's error, and what makes it fail beside its scores."""
-        whole = self._float_files.get(path)
-        floats = self._answers(whole, "cpu") if whole else None
-        if whole == path:
-            runtime = None if device == "cpu" else _decibel(floats, answers)
-            return ErrorSources(
-                conversion_db=_decibel(self._outputs, floats), runtime_db=runtime
-            ), ()
-        plain = self._answers(path, _REFERENCE)
-        converted = floats if str(whole) != self._original.path else None  # else nothing was
-        sources = ErrorSources(
-            _decibel(self._outputs, converted), _decibel(floats, plain), _decibel(plain, answers)
-        )
-        return sources, tuple(_faults(sources, _decibel(self._outputs, plain), device, path))
+        """Return the sources of a file's error, and the runtime's faults as sentences.
 
-    def _answers(self, path: Path, device: str) -> StoredArrays | None:
-        """A file's answers to the first samples; None where this device does not run it."""
+        Args:
+            path: the file.
+            answers: its outputs on the device.
+            device: where it ran.
+        """
+        float_file = self._float_files.get(path)
+        float_outputs = self._record(float_file, "cpu") if float_file else None
+        if float_file == path:
+            runtime = None if device == "cpu" else _sqnr(float_outputs, answers)
+            return ErrorSources(_sqnr(self._outputs, float_outputs), runtime_db=runtime), ()
+        reference = self._record(path, _REFERENCE)
+        # An original that is the float file itself was not converted.
+        converted = float_outputs if str(float_file) != self._original.path else None
+        sources = ErrorSources(
+            conversion_db=_sqnr(self._outputs, converted),
+            quantization_db=_sqnr(float_outputs, reference),
+            runtime_db=_sqnr(reference, answers),
+        )
+        return sources, tuple(_faults(sources, _sqnr(self._outputs, reference), device, path))
+
+    def _record(self, path: Path, device: str) -> StoredArrays | None:
+        """Run a file on the first samples; None where this device does not run it."""
         key = path, device
-        if key not in self._few:
+        if key not in self._recorded:
             try:
                 with open_model(path, device=device) as session:
-                    self._few[key] = record(
+                    self._recorded[key] = record(
                         renamed(session, self._original),
                         replace(self._samples, count=min(_SAMPLES, len(self._samples))),
-                        self._scratch / f"few {len(self._few)}",
+                        self._scratch / f"few {len(self._recorded)}",
                     )
             except (DeviceUnavailable, ModelError) as error:
-                self._few[key] = None
+                self._recorded[key] = None
                 if device == _REFERENCE:
                     self.refusals[path] = (
-                        f"{path.name}: whether its runtime computes it as it is written cannot be "
-                        f"checked, nor its layers: {error}"
+                        f"{path.name}: the reference kernels do not run it, so the runtime's part of the "
+                        f"error and the layers are not checked: {error}"
                     )
-        return self._few[key]
+        return self._recorded[key]
 
 
 def _faults(
@@ -97,36 +109,35 @@ def _faults(
 ) -> Iterator[str]:
     """A runtime that adds far more error than the file has by itself."""
     runtime = sources.runtime_db
-    quantized = sources.quantization_db
-    own, whose = (
-        (quantized, "its float file") if quantized is not None else (reference_db, "the original")
-    )
-    if runtime is None or own is None or runtime >= min(own - _APART, _SMALL):
+    file_db, against = sources.quantization_db, "the float32 file"
+    if file_db is None:
+        file_db, against = reference_db, "the original"
+    if runtime is None or file_db is None or runtime >= min(file_db - _APART, _SMALL):
         return
     text = (
-        f"the runtime strays {runtime:.1f} dB from what the file's own numbers give, which are "
-        f"{own:.1f} dB from {whose}"
+        f"runtime error: SQNR {runtime:.1f} dB against the reference kernels, which have "
+        f"{file_db:.1f} dB against {against}"
     )
-    signed = path.suffix == ".onnx" and "int8" in onnx_file.read_types(path)[1]
-    if device == "cpu" and signed and not exact_int8():
+    is_signed = path.suffix == ".onnx" and "int8" in onnx_file.read_types(path)[1]
+    if device == "cpu" and is_signed and not exact_int8():
         text += (
-            ": this processor has no VNNI, and ONNX Runtime sums signed 8-bit products in 16 bits there, "
-            "where they saturate. Weights quantized as unsigned (as edgekit convert writes them) do not"
+            ". This processor has no VNNI, and ONNX Runtime sums signed 8-bit products in 16 bits there, "
+            "which saturate: quantize the weights as unsigned, as edgekit does"
         )
     else:
-        text += ": its kernels compute this file otherwise than it is written"
+        text += ": its kernels compute something other than what the file defines"
     yield text
 
 
-def _decibel(expected: StoredArrays | None, got: StoredArrays | None) -> float | None:
-    """The worst output's SQNR over the samples that both have."""
-    if expected is None or got is None:
+def _sqnr(expected: StoredArrays | None, actual: StoredArrays | None) -> float | None:
+    """The worst output's SQNR over the samples that both have; None where one is missing."""
+    if expected is None or actual is None:
         return None
     metric = METRICS["sqnr"]
-    count = min(len(expected), len(got))
-    before, after = next(expected.batches(count)), next(got.batches(count))
-    found = []
-    for name in before:
-        a, b = (x[name].astype(np.float64).reshape(count, -1) for x in (before, after))
-        found.append(metric.value(metric.per_sample(a, b)))
-    return min(found, default=inf)
+    count = min(len(expected), len(actual))
+    first, second = next(expected.batches(count)), next(actual.batches(count))
+    values = []
+    for name in first:
+        a, b = (x[name].astype(np.float64).reshape(count, -1) for x in (first, second))
+        values.append(metric.value(metric.per_sample(a, b)))
+    return min(values, default=inf)

@@ -1,7 +1,7 @@
-"""The committed baseline: what files were worth once, sample by sample, so that a fall can be proven.
+"""The committed baseline: each file's metric values, sample by sample, so that a drop can be proven.
 
 For each output it keeps the rows of the task's own metric, packed. The same samples then and now are a
-paired comparison, which sees a fall of a few samples that two plain percentages would hide.
+paired comparison, which detects a drop of a few samples that two plain percentages would hide.
 """
 
 import base64
@@ -18,37 +18,36 @@ from edgekit.accuracy.estimates import Estimate
 from edgekit.accuracy.metrics import find_metric
 from edgekit.accuracy.results import OutputResult
 from edgekit.bundle.atomic import replacing
+from edgekit.bundle.schema import BASELINE, check_schema
 from edgekit.data.samples import DataError
 from edgekit.report.result import FileResult, Report
 
-SCHEMA = 1
-
 Entries = dict[str, dict[str, Any]]
-"""By test and file, then by output: metric, value, samples and packed rows."""
+"""By test and file, then by output: metric, value, samples, fingerprint and packed rows."""
 
 
 def entries(test: str, report: Report) -> Entries:
-    """What a baseline keeps of a test's report."""
+    """Return what a baseline keeps of a test's report."""
     return {
         _key(test, file): {
-            score.output: _entry(score, report.fingerprint) for score in file.results
+            result.output: _entry(result, report.fingerprint) for result in file.results
         }
         for file in report.files
     }
 
 
-def falls(test: str, report: Report, baseline: Entries) -> Iterator[str]:
-    """What fell below the baseline by more than chance allows, in words.
+def drops(test: str, report: Report, baseline: Entries) -> Iterator[str]:
+    """Say which outputs dropped below the baseline by more than chance allows.
 
-    Chance is the paired 95% interval of the drop; falls under a tenth of a point, a hundredth of an
-    error and half a decibel are let pass.
+    Chance is the paired 95% interval of the drop. Drops under 0.1 percentage points, 1% of an error
+    and 0.5 dB pass.
     """
     for file in report.files:
-        for score in file.results:
-            then = baseline.get(_key(test, file), {}).get(score.output)
-            if then is not None and (told := _fall(score, then, report.fingerprint)):
-                output = f" ({score.output})" if len(file.results) > 1 else ""
-                yield f"{file.title}{output}: {told}"
+        for result in file.results:
+            entry = baseline.get(_key(test, file), {}).get(result.output)
+            if entry is not None and (reason := _drop(result, entry, report.fingerprint)):
+                output = f" ({result.output})" if len(file.results) > 1 else ""
+                yield f"{file.title}{output}: {reason}"
 
 
 def is_known(test: str, report: Report, baseline: Entries) -> bool:
@@ -57,30 +56,27 @@ def is_known(test: str, report: Report, baseline: Entries) -> bool:
 
 
 def read_baseline(path: Path) -> Entries:
-    """Reads the file; empty where there is none.
+    """Read a baseline; empty where there is no file.
 
     Raises:
-        DataError: it is no baseline.
+        DataError: the file is no baseline, or of another schema.
     """
     if not path.is_file():
         return {}
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        if told["schema"] != SCHEMA:
-            raise DataError(
-                f"{path}: a baseline of schema {told['schema']}; this edgekit's is {SCHEMA}."
-            )
-        found: Entries = told["files"]
+        document = json.loads(path.read_text(encoding="utf-8"))
+        check_schema(path, document["schema"], BASELINE, _UPDATE)
+        files: Entries = document["files"]
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: this is no baseline of edgekit. {_UPDATE}") from error
-    return found
+        raise DataError(f"{path}: not a baseline of edgekit. {_UPDATE}") from error
+    return files
 
 
 def write_baseline(path: Path, new: Mapping[str, dict[str, Any]]) -> None:
-    """Puts entries into the file, and leaves the others as they are."""
-    whole = {"schema": SCHEMA, "files": dict(sorted({**read_baseline(path), **new}.items()))}
+    """Add or replace entries in the file; the others stay."""
+    document = {"schema": BASELINE, "files": dict(sorted({**read_baseline(path), **new}.items()))}
     with replacing(path) as unfinished:
-        unfinished.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+        unfinished.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 _UPDATE = "`pytest --edgekit-update` writes a new one."
@@ -90,46 +86,44 @@ def _key(test: str, file: FileResult) -> str:
     return f"{test} {Path(file.name).name}" + (f" on {file.device}" if file.device else "")
 
 
-def _entry(score: OutputResult, fingerprint: str) -> dict[str, Any]:
-    own = score.metrics[0]
-    assert score.per_sample is not None
+def _entry(result: OutputResult, fingerprint: str) -> dict[str, Any]:
+    metric = result.metrics[0]
+    assert result.per_sample is not None
+    packed = zlib.compress(result.per_sample.astype("<f8").tobytes(), 9)
     return {
-        "metric": own.metric,
-        "value": float(f"{own.value:.6g}"),
-        "samples": score.samples,
-        "of": fingerprint,
-        "columns": score.per_sample.shape[1],
-        "rows": base64.b64encode(
-            zlib.compress(score.per_sample.astype("<f8").tobytes(), 9)
-        ).decode(),
+        "metric": metric.metric,
+        "value": float(f"{metric.value:.6g}"),
+        "samples": result.samples,
+        "fingerprint": fingerprint,
+        "columns": result.per_sample.shape[1],
+        "rows": base64.b64encode(packed).decode(),
     }
 
 
-def _fall(score: OutputResult, then: Mapping[str, Any], fingerprint: str) -> str:
-    own = score.metrics[0]
-    assert score.per_sample is not None
-    if (then["metric"], then["samples"], then["of"]) != (own.metric, score.samples, fingerprint):
+def _drop(result: OutputResult, entry: Mapping[str, Any], fingerprint: str) -> str:
+    """The reason why the output is worse than its baseline; empty where it is not."""
+    name = result.metrics[0].metric
+    assert result.per_sample is not None
+    same = (name, result.samples, fingerprint)
+    if (entry["metric"], entry["samples"], entry["fingerprint"]) != same:
         return (
-            f"the samples are not those of the baseline ({then['samples']} with {then['metric']} then, "
-            f"{score.samples} with {own.metric} now). {_UPDATE}"
+            f"the samples are not those of the baseline ({entry['samples']} with {entry['metric']} then, "
+            f"{result.samples} with {name} now). {_UPDATE}"
         )
-    metric = find_metric(own.metric)
+    metric = find_metric(name)
     if metric.takes == "raw":
         return ""
-    packed = zlib.decompress(base64.b64decode(then["rows"]))
-    before = np.frombuffer(packed, "<f8").reshape(-1, then["columns"])
-    figure = Estimate(own.metric, metric, before, score.per_sample)
-    assert figure.drop is not None
-    low, high = figure.drop_interval()
-    margin = 0.0 if figure.changes else metric.unit.negligible_drop(figure.original or 0.0)
-    if low <= 0 or figure.drop <= margin:
+    packed = zlib.decompress(base64.b64decode(entry["rows"]))
+    baseline_rows = np.frombuffer(packed, "<f8").reshape(-1, entry["columns"])
+    estimate = Estimate(name, metric, baseline_rows, result.per_sample)
+    assert estimate.drop is not None
+    low, high = estimate.drop_interval()
+    negligible = 0.0 if estimate.changes else metric.unit.negligible_drop(estimate.original or 0.0)
+    if low <= 0 or estimate.drop <= negligible:
         return ""
-
-    def change(number: float) -> str:
-        return formatting.difference(number, own.metric)
-
     return (
-        f"{own.metric} {'fell' if metric.higher_is_better else 'rose'} from the baseline's "
-        f"{formatting.value(figure.original, own.metric)} to {formatting.value(figure.value, own.metric)}: by "
-        f"{change(figure.drop)}, 95% interval {change(low)} to {change(high)}"
+        f"{name} {'dropped' if metric.higher_is_better else 'rose'} from the baseline's "
+        f"{formatting.value(estimate.original, name)} to {formatting.value(estimate.value, name)}: by "
+        f"{formatting.difference(estimate.drop, name)}, 95% interval {formatting.difference(low, name)} "
+        f"to {formatting.difference(high, name)}"
     )

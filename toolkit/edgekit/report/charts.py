@@ -1,11 +1,11 @@
-"""Where the marks of a report's drawings lie: plain numbers, in percent of a drawing's width and height.
+"""Geometry of the page's charts: positions in percent of a chart's width and height.
 
-Percentages, because a drawing is as wide as the screen while its text and its dots keep their size.
+Percentages, because a chart is as wide as the screen while its text and its dots keep their size.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor, isfinite, log1p, log10
+from math import ceil, floor, inf, isfinite, log1p, log10
 
 from edgekit.accuracy.verdicts import LimitResult
 from edgekit.diagnosis.error_sources import ErrorSources
@@ -21,27 +21,27 @@ _TITLED = 400  # cells that can be pointed at, each; more are drawn together
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A range of values, and where to write which."""
+    """A range of values, with its ticks."""
 
     low: float
     high: float
     ticks: tuple[float, ...]
 
     def at(self, value: float) -> float:
-        """A value's place, at the edge where it lies outside."""
+        """A value's position in percent; at the edge where it lies outside."""
         return min(max(100 * (value - self.low) / (self.high - self.low), 0.0), 100.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Whisker:
-    """A limit_result, drawn: its dot, its 95% interval, its limit, and the side on which it fails."""
+    """One limit's result as a chart: dot, 95% interval, limit, and the side on which it fails."""
 
     dot: float | None
-    """None where it is not a number."""
+    """None where the value is not a number."""
     left: float
     right: float
     off_left: bool
-    """Whether the interval goes on beyond the edge."""
+    """Whether the interval goes on beyond the left edge."""
     off_right: bool
     limit: float | None
     bad_left: float
@@ -60,15 +60,15 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class LayerBar:
-    """One layer: how far its values are from the float file's, and how much of that it adds."""
+    """One layer's bars: its SQNR, and the noise that it adds."""
 
     layer: LayerResult
     sqnr: Bar
-    adds: Bar
+    noise: Bar
     mark: int = 0
-    """Its rank, where it is of those that add most."""
+    """Its rank among those that add most; 0 for none."""
     label: float | None = None
-    """Where its rank is written, if there is room."""
+    """Where its rank is written; None where there is no room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,45 +78,54 @@ class LayerChart:
     axis: Axis
     bars: tuple[LayerBar, ...]
     marked: tuple[LayerBar, ...]
-    """Those that add most, first the worst."""
+    """Those that add most, the worst first."""
     most: float
-    """The share of the noise that the tallest bar stands for."""
+    """The fraction of the noise that the tallest bar stands for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A field of a confusion matrix that is not empty."""
+    """A cell of a confusion matrix that is not empty."""
 
     row: int
     column: int
     count: int
     level: int
-    """1 to 5, by its part of the row."""
+    """1 to 5, by its fraction of the row."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heat:
-    """A confusion matrix."""
+class ConfusionMatrix:
+    """A confusion matrix, drawn as cells or, where there are many, as paths."""
 
-    width: int
-    """Classes."""
+    classes: int
     cells: tuple[Cell, ...]
     paths: tuple[tuple[int, bool, str], ...]
-    """Instead of cells where there are too many: level, whether on the diagonal, and the shape."""
+    """Instead of cells: level, whether on the diagonal, and the SVG path."""
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A way of being wrong that became more or less frequent."""
+class ConfusionChange:
+    """A confusion of two classes that became more or less frequent."""
 
     row: int
     column: int
-    before: int
-    after: int
+    original: int
+    candidate: int
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPart:
+    """One step's part of the error."""
+
+    step: str
+    sqnr_db: float | None
+    percent: float
+    """Of the noise, if the steps' noises are independent."""
 
 
 def axis(values: Sequence[float], *, room: float = 0.06) -> Axis:
-    """The range that holds all values that are finite, with some room, and a few round ones."""
+    """A range that covers all finite values, with some room, and a few round ticks."""
     finite = [v for v in values if isfinite(v)]
     if not finite:
         return Axis(0.0, 1.0, ())
@@ -132,10 +141,10 @@ def axis(values: Sequence[float], *, room: float = 0.06) -> Axis:
 
 
 def limits_axis(limit_results: Sequence[LimitResult]) -> Axis:
-    """The range for limit_results of one kind.
+    """A range for results of one kind of limit.
 
-    All limits and all that does not fail is inside. What fails by far is not, unless all does: else
-    the rest would be too small to tell apart.
+    It covers all limits and all that does not fail. What fails by far is left outside unless all
+    fails: else the rest would be too small to tell apart.
     """
     values = [j.limit.value for j in limit_results]
     values += [0.0 for j in limit_results if j.limit.kind == "drop"]
@@ -151,7 +160,7 @@ def limits_axis(limit_results: Sequence[LimitResult]) -> Axis:
 
 
 def whisker(limit_result: LimitResult, on: Axis) -> Whisker:
-    """A limit_result on an axis."""
+    """Place a limit's result on an axis."""
     low, high = limit_result.interval
     observed, limit = limit_result.observed, limit_result.limit.value
     at = on.at(limit) if isfinite(limit) else None
@@ -170,28 +179,28 @@ def whisker(limit_result: LimitResult, on: Axis) -> Whisker:
 
 
 def layer_chart(layers: Sequence[LayerResult]) -> LayerChart:
-    """The layers as bars."""
-    worst = [w for w in worst_layers(layers, _MARKED) if w.adds >= _LEAST or w.cause]
+    """Draw the layers as bars."""
+    worst = [w for w in worst_layers(layers, _MARKED) if w.noise_added >= _LEAST or w.cause]
     ranks = {id(layer): rank for rank, layer in enumerate(worst, 1)}
     finite = [layer.sqnr_db for layer in layers if isfinite(layer.sqnr_db)]
     on = axis([0.0, 10.0, *finite], room=0.0)
-    most = max((layer.adds for layer in layers), default=0.0) or 1.0
+    most = max((layer.noise_added for layer in layers), default=0.0) or 1.0
     width = 100 / max(len(layers), 1)
     gap = 0.15 * width
     zero = on.at(0.0)
     bars = []
     for at, layer in enumerate(layers):
-        height, share = on.at(layer.sqnr_db), 100 * layer.adds / most
+        height, share = on.at(layer.sqnr_db), 100 * layer.noise_added / most
         x, thick = at * width + gap, width - 2 * gap
         sqnr = Bar(x, 100 - max(height, zero), thick, abs(height - zero))
-        adds = Bar(x, 100 - share, thick, share)
-        bars.append(LayerBar(layer, sqnr, adds, ranks.get(id(layer), 0)))
+        noise = Bar(x, 100 - share, thick, share)
+        bars.append(LayerBar(layer, sqnr, noise, ranks.get(id(layer), 0)))
     marked, placed = [], list[float]()
     for bar in sorted((b for b in bars if b.mark), key=lambda b: b.mark):
         middle = bar.sqnr.x + bar.sqnr.width / 2
         free = all(abs(middle - other) >= _APART for other in placed)
         placed += [middle] if free else []
-        marked.append(LayerBar(bar.layer, bar.sqnr, bar.adds, bar.mark, middle if free else None))
+        marked.append(LayerBar(bar.layer, bar.sqnr, bar.noise, bar.mark, middle if free else None))
     by_rank = {bar.mark: bar for bar in marked}
     return LayerChart(on, tuple(by_rank.get(bar.mark, bar) for bar in bars), tuple(marked), most)
 
@@ -207,8 +216,8 @@ def histogram(counts: Sequence[int]) -> tuple[Bar, ...]:
     )
 
 
-def heat(counts: Sequence[Sequence[int]]) -> Heat:
-    """A confusion matrix; each row by itself, so that rare classes can be seen."""
+def confusion_matrix(counts: Sequence[Sequence[int]]) -> ConfusionMatrix:
+    """Shade a confusion matrix by row, so that rare classes can be seen."""
     cells = []
     for row, line in enumerate(counts):
         total = sum(line) or 1
@@ -217,48 +226,48 @@ def heat(counts: Sequence[Sequence[int]]) -> Heat:
                 level = 1 + sum(count / total > edge for edge in _LEVELS)
                 cells.append(Cell(row, column, count, level))
     if len(cells) <= _TITLED:
-        return Heat(len(counts), tuple(cells), ())
+        return ConfusionMatrix(len(counts), tuple(cells), ())
     shapes: dict[tuple[int, bool], list[str]] = {}
     for cell in cells:
         kind = cell.level, cell.row == cell.column
         shapes.setdefault(kind, []).append(f"M{cell.column} {cell.row}h1v1h-1z")
     paths = tuple((level, right, "".join(d)) for (level, right), d in sorted(shapes.items()))
-    return Heat(len(counts), (), paths)
+    return ConfusionMatrix(len(counts), (), paths)
 
 
-def most_changed(
-    before: Sequence[Sequence[int]], after: Sequence[Sequence[int]], count: int = 8
-) -> list[Change]:
+def confusion_changes(
+    original: Sequence[Sequence[int]], candidate: Sequence[Sequence[int]], count: int = 8
+) -> list[ConfusionChange]:
     """The confusions that grew or shrank most.
 
-    A row's sum is the same before and after, so the diagonal says nothing that these do not.
+    A row's sum is the same in both, so the diagonal says nothing that these do not.
     """
     changes = [
-        Change(row, column, was, is_)
-        for row, (olds, news) in enumerate(zip(before, after, strict=True))
-        for column, (was, is_) in enumerate(zip(olds, news, strict=True))
-        if was != is_ and row != column
+        ConfusionChange(row, column, before, after)
+        for row, (befores, afters) in enumerate(zip(original, candidate, strict=True))
+        for column, (before, after) in enumerate(zip(befores, afters, strict=True))
+        if before != after and row != column
     ]
-    return sorted(changes, key=lambda c: (-abs(c.after - c.before), c.row, c.column))[:count]
+    changes.sort(key=lambda c: (-abs(c.candidate - c.original), c.row, c.column))
+    return changes[:count]
 
 
-def noise_shares(sources: ErrorSources) -> list[tuple[str, float | None, float]]:
-    """Each step with its dB and its part of the noise, were the steps' noises independent."""
+def error_parts(sources: ErrorSources) -> list[ErrorPart]:
+    """Each step's SQNR and its part of the noise, if the steps' noises are independent."""
     steps = {
         "conversion": sources.conversion_db,
         "quantization": sources.quantization_db,
         "runtime": sources.runtime_db,
     }
-    # Against the noisiest step, so that no power overflows; -inf, no number at all, outdoes any.
-    known = [db for db in steps.values() if db is not None]
-    least = min(known, default=0.0)
-    powers = {
-        name: 0.0
-        if db is None or db == float("inf")
-        else float(db == least)
-        if not isfinite(least)
-        else 10 ** ((least - db) / 10)
-        for name, db in steps.items()
-    }
+    # Relative to the noisiest step, so that no power overflows; -inf outdoes any.
+    lowest = min((db for db in steps.values() if db is not None), default=0.0)
+    powers = {step: _power(db, lowest) for step, db in steps.items()}
     total = sum(powers.values()) or 1.0
-    return [(name, db, 100 * powers[name] / total) for name, db in steps.items()]
+    return [ErrorPart(step, db, 100 * powers[step] / total) for step, db in steps.items()]
+
+
+def _power(db: float | None, lowest: float) -> float:
+    """A step's noise, relative to the noisiest step's."""
+    if db is None or db == inf:
+        return 0.0
+    return 10 ** ((lowest - db) / 10) if isfinite(lowest) else float(db == lowest)

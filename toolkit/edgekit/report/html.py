@@ -17,35 +17,35 @@ from edgekit.bundle.atomic import replacing
 from edgekit.diagnosis.changed_samples import ChangedSample, OutputDifferences
 from edgekit.diagnosis.layers import worst_layers
 from edgekit.report import charts
+from edgekit.report.columns import confidence_interval, size
 from edgekit.report.result import FileResult, Report
-from edgekit.report.table import size
 from edgekit_runtimes import RuntimeMissing
 
-_ORDER: tuple[Verdict, ...] = ("fail", "inconclusive", "pass")
-_OPEN = 3  # sections; what a person scrolls through before looking for a list
+_WORST_FIRST: tuple[Verdict, ...] = ("fail", "inconclusive", "pass")
+_OPEN = 3  # sections; more are a list to choose from
 _CAUSES = 2
 _PNG = re.compile(r"data:image/png;base64,[A-Za-z0-9+/]{32,}={0,2}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
-    """Why files do not hold."""
+    """Why files do not pass."""
 
     verdict: Verdict
     titles: tuple[str, ...]
     causes: tuple[tuple[str, str], ...]
     """Layers, the likeliest first: name and cause."""
-    told: tuple[str, ...]
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A limit on a file."""
+    """One limit of one file."""
 
     file: FileResult
     output: str
     limit_result: LimitResult
-    drawn: charts.Whisker
+    whisker: charts.Whisker
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,35 +59,35 @@ class _Panel:
 
 @dataclass(frozen=True, slots=True)
 class _Output:
-    """What is seen of one output of a file."""
+    """One output of a file."""
 
-    score: OutputResult
+    result: OutputResult
     labelled: bool
     metrics: tuple[MetricValue, ...]
-    evidence: OutputDifferences | None
-    errors: tuple[charts.Bar, ...]
-    before: charts.Heat | None
-    after: charts.Heat | None
-    changes: tuple[charts.Change, ...]
+    differences: OutputDifferences | None
+    error_histogram: tuple[charts.Bar, ...]
+    original_confusion: charts.ConfusionMatrix | None
+    candidate_confusion: charts.ConfusionMatrix | None
+    confusion_changes: tuple[charts.ConfusionChange, ...]
     worst: tuple[ChangedSample, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """What is seen of one file."""
+    """One file."""
 
     file: FileResult
     anchor: str
     open: bool
     problems: tuple[_Problem, ...]
-    shares: list[tuple[str, float | None, float]]
+    error_sources: list[charts.ErrorPart]
     layers: charts.LayerChart | None
     outputs: tuple[_Output, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Picture:
-    """A sample."""
+    """A sample as an image, with its size in pixels."""
 
     uri: str
     width: int
@@ -95,7 +95,7 @@ class _Picture:
 
 
 def write_page(report: Report, path: Path) -> None:
-    """Writes a report as HTML; the same report always gives the same bytes.
+    """Write a report as an HTML page; the same report always gives the same bytes.
 
     Args:
         report: of ``validate`` or ``convert``.
@@ -105,7 +105,7 @@ def write_page(report: Report, path: Path) -> None:
         RuntimeMissing: jinja2 is not installed.
     """
     text = _page(report)
-    with replacing(path) as unfinished:  # a file's name may hold bytes that are no text
+    with replacing(path) as unfinished:  # a file's name may contain bytes that are no text
         unfinished.write_text(text, encoding="utf-8", errors="replace")
 
 
@@ -126,12 +126,14 @@ def _page(report: Report) -> str:
     environment.filters |= {
         "bytes": size,
         "db": formatting.decibel,
-        "figure": formatting.value,
-        "held": formatting.observed,
-        "limit": formatting.axis_title,
-        "metric": formatting.label,
+        "value": formatting.value,
+        "interval": confidence_interval,
+        "limit_value": formatting.observed,
+        "axis_title": formatting.axis_title,
+        "label": formatting.label,
         "percent": formatting.percent,
         "place": lambda percent: f"{percent:.2f}".rstrip("0").rstrip("."),
+        "range": lambda ends: "" if ends is None else "..".join(f"{end:.3g}" for end in ends),
         "short": formatting.short,
         "tick": formatting.tick,
     }
@@ -141,107 +143,111 @@ def _page(report: Report) -> str:
         titles=report.titles,
         floats={f.format: f.bytes for f in report.files if f.precision == "float32"},
         largest=max([report.model_bytes, *(f.bytes for f in report.files)]),
-        problems=_alike([p for s in sections for p in s.problems]) if report.shippable else [],
+        problems=_merged([p for s in sections for p in s.problems]) if report.shippable else [],
         panels=list(_panels(report)) if report.shippable else [],
         sections=sections,
-        warnings=list(
-            dict.fromkeys((*report.warnings, *(w for f in report.files for w in f.warnings)))
-        ),
+        warnings=report.all_warnings,
         pictures=_pictures(report, sections),
     )
 
 
 def _sections(report: Report) -> Iterator[_Section]:
-    """The files; those first that a person has to look at."""
+    """The files, those with problems first."""
     numbered = {id(file): at for at, file in enumerate(report.files, 1)}
     files = sorted(
         report.files,
-        key=lambda f: (_ORDER.index(f.verdict), f.precision == "float32", f.worst_result.sqnr_db),
+        key=lambda f: (
+            _WORST_FIRST.index(f.verdict),
+            f.precision == "float32",
+            f.worst_result.sqnr_db,
+        ),
     )
     for at, file in enumerate(files):
         sources = file.error_sources
-        told = sources and (sources.quantization_db, sources.runtime_db) != (None, None)
         yield _Section(
             file=file,
             anchor=f"file-{numbered[id(file)]}",
             open=at == 0 or (at < _OPEN and file.verdict != "pass"),
             problems=tuple(_problems(file)),
-            shares=charts.noise_shares(sources) if sources and told else [],
+            error_sources=charts.error_parts(sources) if sources and sources.has_steps else [],
             layers=charts.layer_chart(file.layers) if file.layers else None,
-            outputs=tuple(_output(file, score) for score in file.results),
+            outputs=tuple(_output(file, result) for result in file.results),
         )
 
 
-def _output(file: FileResult, score: OutputResult) -> _Output:
-    evidence = next((e for e in file.differences if e.output == score.output), None)
-    rounded = file.precision == "float32"  # what float32 rounds otherwise is no news
-    shown = evidence.worst if evidence else ()
-    tables = evidence is not None and len(evidence.classes) > 0
-    labelled = any(m.original is not None for m in score.metrics)
+def _output(file: FileResult, result: OutputResult) -> _Output:
+    differences = next((d for d in file.differences if d.output == result.output), None)
+    labelled = any(m.original is not None for m in result.metrics)
+    if differences is None:
+        return _Output(result, labelled, result.metrics, None, (), None, None, (), ())
+    is_float = file.precision == "float32"  # what float32 rounds differently is no news
+    has_errors = sum(differences.error_counts) > 0
+    original, candidate = differences.original_confusion, differences.candidate_confusion
     return _Output(
-        score=score,
+        result=result,
         labelled=labelled,
-        metrics=score.metrics,
-        evidence=evidence,
-        errors=charts.histogram(evidence.counts) if evidence and sum(evidence.counts) else (),
-        # Without labels the original's answers are held against themselves.
-        before=charts.heat(evidence.before) if evidence and tables and labelled else None,
-        after=charts.heat(evidence.after) if evidence and tables else None,
-        changes=tuple(charts.most_changed(evidence.before, evidence.after)) if evidence else (),
-        worst=tuple(w for w in shown if w.changed or (w.error and not rounded)),
+        metrics=result.metrics,
+        differences=differences,
+        error_histogram=charts.histogram(differences.error_counts) if has_errors else (),
+        # Without labels the original's predictions are the labels: its matrix says nothing.
+        original_confusion=charts.confusion_matrix(original) if original and labelled else None,
+        candidate_confusion=charts.confusion_matrix(candidate) if candidate else None,
+        confusion_changes=tuple(charts.confusion_changes(original, candidate)),
+        worst=tuple(s for s in differences.worst if s.changed or (s.error and not is_float)),
     )
 
 
 def _problems(file: FileResult) -> Iterator[_Problem]:
-    """Why a file does not hold: its outputs' reasons, and its own faults."""
+    """Why a file does not pass: its outputs' reasons, and its faults."""
     several = len(file.results) > 1
-    told = [
-        f"{score.output}: {score.reason}" if several else score.reason
-        for score in sorted(file.results, key=lambda s: _ORDER.index(s.verdict))
-        if score.reason
+    reasons = [
+        f"{result.output}: {result.reason}" if several else result.reason
+        for result in sorted(file.results, key=lambda r: _WORST_FIRST.index(r.verdict))
+        if result.reason
     ]
-    told += file.faults
-    if told:
+    reasons += file.faults
+    if reasons:
         causes = [
             (layer.name, layer.cause)
             for layer in worst_layers(file.layers, len(file.layers))
             if layer.cause
         ]
-        yield _Problem(file.verdict, (file.title,), tuple(causes[:_CAUSES]), tuple(told))
+        yield _Problem(file.verdict, (file.title,), tuple(causes[:_CAUSES]), tuple(reasons))
 
 
-def _alike(problems: list[_Problem]) -> list[_Problem]:
-    """The same told once."""
-    found: dict[Any, list[str]] = {}
+def _merged(problems: list[_Problem]) -> list[_Problem]:
+    """Files with the same problem, as one."""
+    titles: dict[Any, list[str]] = {}
     for problem in problems:
-        found.setdefault((problem.verdict, problem.causes, problem.told), []).extend(problem.titles)
-    return [_Problem(v, tuple(titles), causes, told) for (v, causes, told), titles in found.items()]
+        key = problem.verdict, problem.causes, problem.reasons
+        titles.setdefault(key, []).extend(problem.titles)
+    return [_Problem(v, tuple(names), causes, why) for (v, causes, why), names in titles.items()]
 
 
 def _panels(report: Report) -> Iterator[_Panel]:
-    """All limits; those on the same figure beside each other."""
+    """All limits, those on the same metric together."""
     kinds: dict[Any, list[tuple[FileResult, str, LimitResult]]] = {}
     for file in report.files:
-        for score in file.results:
-            for limit_result in score.limit_results:
+        for result in file.results:
+            for limit_result in result.limit_results:
                 limit = limit_result.limit
                 kind = limit.kind, limit.metric, limit.relative
-                output = score.output if len(file.results) > 1 else ""
+                output = result.output if len(file.results) > 1 else ""
                 kinds.setdefault(kind, []).append((file, output, limit_result))
-    for found in kinds.values():
-        axis = charts.limits_axis([limit_result for _, _, limit_result in found])
-        rows = [_Row(f, output, j, charts.whisker(j, axis)) for f, output, j in found]
-        yield _Panel(found[0][2].limit, axis, tuple(rows))
+    for entries in kinds.values():
+        axis = charts.limits_axis([limit_result for _, _, limit_result in entries])
+        rows = [_Row(file, output, r, charts.whisker(r, axis)) for file, output, r in entries]
+        yield _Panel(entries[0][2].limit, axis, tuple(rows))
 
 
 def _pictures(report: Report, sections: list[_Section]) -> dict[int, _Picture]:
-    """Pictures of the samples shown, each once; what is no PNG file is left out."""
-    shown = {w.row for section in sections for output in section.outputs for w in output.worst}
-    found = {}
+    """Images of the samples shown, each once; what is no PNG file is left out."""
+    shown = {s.row for section in sections for output in section.outputs for s in output.worst}
+    pictures = {}
     for row in sorted(shown & set(report.pictures)):
         uri = report.pictures[row]
         if _PNG.fullmatch(uri):
             head = base64.b64decode(uri.partition(",")[2][:32])
             width, height = struct.unpack(">II", head[16:24])
-            found[row] = _Picture(uri, width, height)
-    return found
+            pictures[row] = _Picture(uri, width, height)
+    return pictures

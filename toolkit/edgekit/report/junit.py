@@ -1,4 +1,4 @@
-"""A report as JUnit XML, which build servers read: a test case for each limit of each file."""
+"""JUnit XML for build servers: a test suite for each file, a test case for each of its limits."""
 
 import re
 from pathlib import Path
@@ -11,15 +11,12 @@ _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  
 
 
 def write_junit(report: Report, path: Path, *, strict: bool = False) -> None:
-    """Writes the report.
-
-    The format is the one that Jenkins, GitLab and GitHub's test reporters share: suites, cases,
-    ``failure``, ``skipped``. What is not proven counts as skipped; with ``strict``, as failed.
+    """Write a report in the format that Jenkins, GitLab and GitHub's test reporters read.
 
     Args:
         report: of ``validate`` or ``convert``.
-        path: the file, put in place when it is whole.
-        strict: whether what is not proven fails.
+        path: the file, put in place when it is complete.
+        strict: whether an inconclusive limit is a failure; else it is skipped.
     """
     suites = Element("testsuites", name="edgekit")
     for file in report.files:
@@ -37,26 +34,26 @@ def write_junit(report: Report, path: Path, *, strict: bool = False) -> None:
 def _suite(suites: Element, report: Report, file: FileResult, strict: bool) -> None:
     suite = SubElement(suites, "testsuite", name=file.title)
     properties = SubElement(suite, "properties")
-    told = {
+    values = {
         "original": report.model,
-        "data": f"{report.evaluated_on} samples of {report.data}",
+        "data": f"{report.evaluated_on} samples from {report.data}",
         **{f"version.{k}": v for k, v in report.environment.get("versions", {}).items()},
         "processor": report.environment.get("processor", {}).get("name", ""),
     }
-    for score in file.results:
-        told |= {f"{score.output}.{m.metric}": f"{m.value:.6g}" for m in score.metrics}
-        told[f"{score.output}.sqnr"] = f"{score.sqnr_db:.6g}"
-    for name, value in told.items():
+    for result in file.results:
+        values |= {f"{result.output}.{m.metric}": f"{m.value:.6g}" for m in result.metrics}
+        values[f"{result.output}.sqnr"] = f"{result.sqnr_db:.6g}"
+    for name, value in values.items():
         SubElement(properties, "property", name=name, value=str(value))
     cases = failures = skipped = 0
-    for score in file.results:
-        for limit_result in score.limit_results:
+    for result in file.results:
+        for limit_result in result.limit_results:
             cases += 1
             case = SubElement(
                 suite,
                 "testcase",
                 classname=file.title,
-                name=f"{score.output}: {limit_result.limit}",
+                name=f"{result.output}: {limit_result.limit}",
                 time="0",
             )
             if limit_result.verdict == "fail" or (
@@ -66,7 +63,7 @@ def _suite(suites: Element, report: Report, file: FileResult, strict: bool) -> N
                 SubElement(case, "failure", message=limit_result.reason, type=limit_result.verdict)
             elif limit_result.verdict == "inconclusive":
                 skipped += 1
-                SubElement(case, "skipped", message=f"not proven: {limit_result.reason}")
+                SubElement(case, "skipped", message=f"inconclusive: {limit_result.reason}")
     for fault in file.faults:
         cases += 1
         failures += 1

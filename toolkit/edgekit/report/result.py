@@ -1,27 +1,30 @@
-"""What a run found out: rows of figures, a verdict, and the evidence."""
+"""The result of ``convert`` and ``validate``: files, metrics, verdicts, and what explains them."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from math import inf, isfinite
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from edgekit.accuracy.intervals import Verdict, worst
 from edgekit.accuracy.results import OutputResult
+from edgekit.bundle.schema import REPORT
 from edgekit.diagnosis.changed_samples import OutputDifferences
 from edgekit.diagnosis.error_sources import ErrorSources
 from edgekit.diagnosis.layers import LayerResult
 
-_SLOWER = 1.1  # below it, a busy machine's noise
+_SLOWER = 1.1  # times float32; below it, a busy machine's noise
+_WORST_FIRST: tuple[Verdict, ...] = ("fail", "inconclusive", "pass")
 
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """One file that was written or judged, and how it did."""
+    """One model file compared with the original, on one device."""
 
     name: str
     bytes: int
     results: tuple[OutputResult, ...]
+    """One for each output."""
     format: str = ""
     precision: str = ""
     latency_ms: float | None = None
@@ -29,92 +32,111 @@ class FileResult:
     latency_ratio: float | None = None
     """Against the float32 file of the same format: 2 is twice as slow."""
     device: str = ""
-    """Where it ran, where that is not the processor."""
+    """Where it ran; empty for the CPU."""
     error_sources: ErrorSources | None = None
     layers: tuple[LayerResult, ...] = ()
     """In the order of the graph, where they were compared."""
     differences: tuple[OutputDifferences, ...] = ()
+    """One for each output, where samples were compared."""
     faults: tuple[str, ...] = ()
-    """What makes it fail beside its scores, in words."""
+    """What makes the file fail besides its limits, as sentences."""
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """A line, as ``model_int8.tflite: holds, top1 98.8% (98.8%), SQNR 47.9 dB``."""
-        score = self.worst_result
-        own = next((m for m in score.metrics if m.original is not None), None)
-        figures = f"{own.metric} {own.value:.4g} ({own.original:.4g}), " if own else ""
-        told = "; ".join(filter(None, (score.reason, *self.faults)))
-        return f"{self.title}: {self.verdict}, {figures}SQNR {score.sqnr_db:.1f} dB" + (
-            f"; {told}" if told else ""
-        )
+        """Format in one line, as ``model_int8.tflite: pass, top1 98.8% (98.8%), SQNR 47.9 dB``."""
+        result = self.worst_result
+        labelled = next((m for m in result.metrics if m.original is not None), None)
+        text = f"{self.title}: {self.verdict}, "
+        if labelled:
+            text += f"{labelled.metric} {labelled.value:.4g} ({labelled.original:.4g}), "
+        text += f"SQNR {result.sqnr_db:.1f} dB"
+        return "; ".join(filter(None, (text, result.reason, *self.faults)))
 
     @property
     def title(self) -> str:
-        """Its name, and where it ran."""
+        """Its name, and the device unless that is the CPU."""
         return f"{self.name} on {self.device}" if self.device else self.name
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of its outputs' verdicts."""
-        return "fail" if self.faults else worst([score.verdict for score in self.results])
+        """The worst of its outputs' verdicts; fail where there are faults."""
+        return "fail" if self.faults else worst([result.verdict for result in self.results])
 
     @property
     def worst_result(self) -> OutputResult:
-        """The output that strayed farthest."""
-        order = ("fail", "inconclusive", "pass")
-        return min(self.results, key=lambda s: (order.index(s.verdict), s.sqnr_db))
+        """The output with the worst verdict and, of those, the lowest SQNR."""
+        return min(self.results, key=lambda r: (_WORST_FIRST.index(r.verdict), r.sqnr_db))
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A run's result; true where no limit is broken."""
+    """The result of a run; false as a condition when a file fails."""
 
     model: str
     model_bytes: int
     files: tuple[FileResult, ...]
     data: str
+    """Where the samples come from."""
     calibrated_on: int
+    """Samples; 0 where the run did not calibrate."""
     evaluated_on: int
+    """Samples; none of them was used for calibration."""
     shippable: bool = True
-    """False where the samples were random: then no figure says anything of real accuracy."""
+    """False where the samples were random: then no figure says anything about real accuracy."""
     onnx_vs_tflite: dict[str, tuple[OutputResult, ...]] = field(default_factory=dict)
-    """By precision: how far the ONNX file is from the TFLite file, where both were written."""
+    """By precision, where both formats were written: the ONNX file compared with the TFLite file."""
     output: str = ""
+    """The folder that was written, if any."""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     environment: dict[str, Any] = field(default_factory=dict)
+    """Versions of the libraries, and the processor."""
     pictures: dict[int, str] = field(default_factory=dict)
-    """Samples that files answer otherwise, as data URIs, by row; not in ``to_dict``."""
+    """Changed samples as images: data URIs by row; not in ``to_dict``."""
     fingerprint: str = ""
-    """Tells the samples from others."""
+    """Identifies the samples: equal where numbers and labels are."""
 
     @property
     def verdict(self) -> Verdict:
         """The worst of its files' verdicts."""
         return worst([file.verdict for file in self.files])
 
-    @property
-    def titles(self) -> dict[str, str]:
-        """Files' titles, and the same without the folder where that leaves no doubt."""
-        short = {f.title: f.title.removeprefix(f"{Path(f.name).parent}/") for f in self.files}
-        return (
-            short if len(set(short.values())) == len(short) else {title: title for title in short}
-        )
+    def passed(self, *, strict: bool = False) -> bool:
+        """Whether the run passes: no file fails, and with ``strict`` none is inconclusive."""
+        return self.verdict == "pass" or (self.verdict == "inconclusive" and not strict)
 
     def __bool__(self) -> bool:
-        return self.verdict != "fail"
+        return self.passed()
 
     def __str__(self) -> str:
-        return "\n".join(
-            [
-                f"{self.model}: {self.verdict}, on {self.evaluated_on:,} samples of {self.data}",
-                *(f"  {file}" for file in self.files),
-                *(f"  warning: {warning}" for warning in self.warnings),
-            ]
+        head = (
+            f"{self.model}: {self.verdict}, evaluated on {self.evaluated_on:,} samples "
+            f"from {self.data}"
         )
+        lines = [head, *(f"  {file}" for file in self.files)]
+        return "\n".join([*lines, *(f"  warning: {warning}" for warning in self.warnings)])
+
+    def _repr_html_(self) -> str:
+        """The summary as an HTML table, which notebooks show."""
+        from edgekit.report.notebook import notebook_html
+
+        return notebook_html(self)
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """The files' titles, each mapped to the same without its folder where those stay unique."""
+        short = {f.title: f.title.removeprefix(f"{Path(f.name).parent}/") for f in self.files}
+        is_unique = len(set(short.values())) == len(short)
+        return short if is_unique else {title: title for title in short}
+
+    @property
+    def all_warnings(self) -> tuple[str, ...]:
+        """The run's warnings and its files', each once."""
+        of_files = (warning for file in self.files for warning in file.warnings)
+        return tuple(dict.fromkeys((*self.warnings, *of_files)))
 
     def file(self, format: str, precision: str) -> FileResult:
-        """The result of the file of this format and precision.
+        """Return the result of the file of this format and precision.
 
         Raises:
             KeyError: there is none.
@@ -126,21 +148,24 @@ class Report:
         raise KeyError(f"no {format} {precision}; there are {there}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; an infinite SQNR (no difference at all) becomes None."""
-        plain = asdict(self)
+        """Convert to plain values for JSON, of schema ``edgekit.report/1``.
+
+        An infinite value (the SQNR of equal outputs) and NaN become None.
+        """
+        plain = {"schema": REPORT, "verdict": self.verdict, **asdict(self)}
         del plain["pictures"]
-        plain["verdict"] = self.verdict
-        for file, result in zip(plain["files"], self.files, strict=True):
-            file["verdict"] = result.verdict
-            file["results"] = [score.to_dict() for score in result.results]
+        for entry, file in zip(plain["files"], self.files, strict=True):
+            entry["verdict"] = file.verdict
+            entry["results"] = [result.to_dict() for result in file.results]
         plain["onnx_vs_tflite"] = {
-            p: [score.to_dict() for score in t] for p, t in self.onnx_vs_tflite.items()
+            precision: [result.to_dict() for result in results]
+            for precision, results in self.onnx_vs_tflite.items()
         }
-        return _finite(plain)  # type: ignore[no-any-return]
+        return finite(plain)  # type: ignore[no-any-return]
 
 
-def slower_in_words(files: Iterable[FileResult]) -> list[str]:
-    """A sentence on the files that this machine runs slower than their float32 twins, if any."""
+def slower_than_float(files: Iterable[FileResult]) -> list[str]:
+    """Say which files this machine runs slower than their float32 counterparts, if any."""
     slower = [
         f"{file.name} {file.latency_ratio:.1f}x"
         for file in files
@@ -149,15 +174,16 @@ def slower_in_words(files: Iterable[FileResult]) -> list[str]:
     if not slower:
         return []
     return [
-        f"slower than float32 on this machine: {', '.join(slower)}. Integers win where the processor "
-        "has instructions for them (dot products on ARM, VNNI on x86) and the model is large enough: "
+        f"slower than float32 on this machine: {', '.join(slower)}. int8 is faster where the processor "
+        "has instructions for it (dot products on ARM, VNNI on x86) and the model is large enough: "
         "measure on the device"
     ]
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Replace infinite values and NaN, which JSON has no words for, by None, however deep."""
     if isinstance(value, dict):
-        return {key: _finite(v) for key, v in value.items()}
+        return {key: finite(v) for key, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and (not isfinite(value) or value == inf) else value
+        return [finite(v) for v in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

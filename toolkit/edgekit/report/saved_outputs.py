@@ -1,10 +1,12 @@
-"""What a validation ran: every model's outputs on the same samples, and what was seen beside them.
+"""The recorded outputs of a validation, and their files: evaluated again without running a model.
 
-It can be saved, and judged again by other limits without running anything.
+``.npz`` holds ``document.json`` and one array for each output, which NumPy alone can read; ``.json``
+holds the same in one document of schema ``edgekit.results/1``.
 """
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -14,19 +16,24 @@ import numpy as np
 
 from edgekit.accuracy.tasks import Labels
 from edgekit.bundle.atomic import replacing
+from edgekit.bundle.schema import RESULTS, check_schema
 from edgekit.data.samples import Array, DataError
 from edgekit.data.store import ArrayWriter, StoredArrays, read_npy
 from edgekit.diagnosis.error_sources import ErrorSources
 from edgekit.diagnosis.layers import LayerResult
 
-SCHEMA = 1
-_NOTE, _LABELS = "note.json", "labels"
+_DOCUMENT, _LABELS = "document.json", "labels"
 _ARRAYS = ("original", "files", "labels")
+# What a damaged or foreign file raises: in its zip, its JSON, its arrays, or for its missing keys.
+_UNREADABLE = (
+    OSError, EOFError, ValueError, KeyError, TypeError, AttributeError,
+    zipfile.BadZipFile, zlib.error, NotImplementedError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedFile:
-    """One file on one device."""
+    """One file's outputs on one device, with what was measured beside them."""
 
     name: str
     bytes: int
@@ -34,7 +41,7 @@ class RecordedFile:
     precision: str
     device: str
     compared_as_float32: bool
-    """A float32 file on the processor: it must match but for rounding."""
+    """Whether it is a float32 file on the CPU: its outputs must match but for rounding."""
     answers: StoredArrays
     latency_ms: float | None = None
     error_sources: ErrorSources | None = None
@@ -45,7 +52,7 @@ class RecordedFile:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A run's outputs, and what they were made of."""
+    """The outputs of the original and of all files on the same samples."""
 
     model: str
     model_bytes: int
@@ -60,54 +67,33 @@ class Recording:
     warnings: tuple[str, ...]
     environment: dict[str, Any]
     pictures: dict[int, str] = field(default_factory=dict)
-    """Samples as data URIs, by row."""
+    """Changed samples as images: data URIs by row."""
 
 
 def save_recording(recording: Recording, path: Path) -> None:
-    """Writes a recording: as ``.npz``, an array for each output and a note; or all as ``.json``.
+    """Write a recording as ``.npz`` or ``.json``, by the name's ending.
 
     Raises:
-        DataError: the name ends otherwise.
+        DataError: the name ends in neither.
     """
     check_saved(path)
-    note = {
-        "schema": SCHEMA,
-        **{f.name: getattr(recording, f.name) for f in fields(recording) if f.name not in _ARRAYS},
-        "files": [
-            {f.name: _plain(getattr(ran, f.name)) for f in fields(ran) if f.name != "answers"}
-            for ran in recording.files
-        ],
-    }
-    stores = {"original": recording.original}
-    stores |= {f"file {i}": ran.answers for i, ran in enumerate(recording.files)}
+    document = _document(recording)
     with replacing(path) as unfinished:
         if path.suffix == ".npz":
-            with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-                archive.writestr(_NOTE, json.dumps(note, indent=1))
-                for name, labels in _labels_by_name(recording.labels).items():
-                    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, labels, allow_pickle=False)
-                for store, stored in stores.items():
-                    for name in stored.shapes:
-                        with archive.open(f"{store}/{name}.npy", "w", force_zip64=True) as member:
-                            stored.write_npy(name, member)
+            _write_npz(document, recording, unfinished)
         else:
-            arrays = {name: _listed(a) for name, a in _labels_by_name(recording.labels).items()}
-            for store, stored in stores.items():
-                whole = next(stored.batches(len(stored)))
-                arrays |= {f"{store}/{name}": _listed(a) for name, a in whole.items()}
-            unfinished.write_text(json.dumps({**note, "arrays": arrays}))
+            _write_json(document, recording, unfinished)
 
 
 def load_recording(path: Path, scratch: Path) -> Recording:
-    """Reads what ``save_recording`` wrote.
+    """Read a file of ``save_recording``.
 
     Args:
         path: the file.
         scratch: a folder for the arrays, which the caller removes.
 
     Raises:
-        DataError: it is no such file.
+        DataError: the file is missing, damaged, or of another kind or schema.
     """
     check_saved(path)
     if not path.is_file():
@@ -115,68 +101,19 @@ def load_recording(path: Path, scratch: Path) -> Recording:
             f"{path}: there is no such file. `edgekit validate --save {path}` writes it."
         )
     try:
-        if path.suffix == ".npz":
-            with zipfile.ZipFile(path) as archive:
-                note = json.loads(archive.read(_NOTE))
-                _check_schema(path, note)
-                names = [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
-                labels = {
-                    name: np.lib.format.read_array(archive.open(f"{name}.npy"), allow_pickle=False)
-                    for name in names
-                    if name.partition("/")[0] == _LABELS
-                }
-                stores = {}
-                for store in ("original", *(f"file {i}" for i in range(len(note["files"])))):
-                    members = {
-                        name.partition("/")[2]: archive.open(f"{name}.npy")
-                        for name in names
-                        if name.partition("/")[0] == store
-                    }
-                    stores[store] = read_npy(members, scratch / store)
-        else:
-            note = json.loads(path.read_text())
-            _check_schema(path, note)
-            arrays = {name: _array(listed) for name, listed in note.pop("arrays").items()}
-            labels = {n: a for n, a in arrays.items() if n.partition("/")[0] == _LABELS}
-            stores = {}
-            for store in ("original", *(f"file {i}" for i in range(len(note["files"])))):
-                made = ArrayWriter(scratch / store)
-                made.add(
-                    {n.partition("/")[2]: a for n, a in arrays.items() if n.startswith(f"{store}/")}
-                )
-                stores[store] = made.close()
-        files = tuple(
-            RecordedFile(
-                **{
-                    **_tuples(told),
-                    "answers": stores[f"file {i}"],
-                    "error_sources": ErrorSources(**told["error_sources"])
-                    if told["error_sources"]
-                    else None,
-                    "layers": tuple(LayerResult(**_tuples(layer)) for layer in told["layers"]),
-                }
-            )
-            for i, told in enumerate(note.pop("files"))
-        )
-        del note["schema"]
-        pictures = {int(row): picture for row, picture in note.pop("pictures").items()}
-        return Recording(
-            **_tuples(note),
-            pictures=pictures,
-            original=stores["original"],
-            files=files,
-            labels=labels.get(_LABELS, {n.partition("/")[2]: a for n, a in labels.items()} or None),
-        )
+        read = _read_npz if path.suffix == ".npz" else _read_json
+        document, labels, stores = read(path, scratch)
+        return _recording(document, labels, stores)
     except DataError:
         raise
-    except Exception as error:  # whatever zip, JSON or NumPy raise at what is none of ours
+    except _UNREADABLE as error:
         raise DataError(
-            f"{path}: these are no results that `edgekit validate --save` wrote ({error})."
+            f"{path}: not results of `edgekit validate --save` ({type(error).__name__}: {error})."
         ) from error
 
 
 def check_saved(path: Path) -> None:
-    """Refuses a name that is not of saved results.
+    """Refuse a name that saved results cannot have.
 
     Raises:
         DataError: it ends in neither ``.npz`` nor ``.json``.
@@ -185,20 +122,140 @@ def check_saved(path: Path) -> None:
         raise DataError(f"{path}: results are saved as .npz or .json.")
 
 
-def _check_schema(path: Path, note: Mapping[str, Any]) -> None:
-    if note.get("schema") != SCHEMA:
-        raise DataError(
-            f"{path}: results of schema {note.get('schema')}, and this edgekit reads {SCHEMA}. Run "
-            "`edgekit validate --save` again."
-        )
-
-
-def _labels_by_name(labels: Labels) -> dict[str, Array]:
+def labels_by_name(labels: Labels) -> dict[str, Array]:
+    """Return labels as arrays with names: ``labels``, or ``labels/OUTPUT`` where outputs have their own."""
     if labels is None:
         return {}
     if isinstance(labels, Mapping):
-        return {f"{_LABELS}/{name}": own for name, own in labels.items()}
+        return {f"{_LABELS}/{output}": array for output, array in labels.items()}
     return {_LABELS: labels}
+
+
+def _document(recording: Recording) -> dict[str, Any]:
+    """Everything but the arrays."""
+    plain = {f.name: getattr(recording, f.name) for f in fields(recording) if f.name not in _ARRAYS}
+    files = [
+        {f.name: _plain(getattr(file, f.name)) for f in fields(file) if f.name != "answers"}
+        for file in recording.files
+    ]
+    return {"schema": RESULTS, **plain, "files": files}
+
+
+def _stores(recording: Recording) -> dict[str, StoredArrays]:
+    """The outputs by the name of their model."""
+    return {
+        "original": recording.original,
+        **{_store_name(i): file.answers for i, file in enumerate(recording.files)},
+    }
+
+
+def _store_name(number: int) -> str:
+    return f"file {number}"
+
+
+def _store_names(document: Mapping[str, Any]) -> list[str]:
+    return ["original", *map(_store_name, range(len(document["files"])))]
+
+
+def _write_npz(document: Mapping[str, Any], recording: Recording, path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr(_DOCUMENT, json.dumps(document, indent=1))
+        for name, labels in labels_by_name(recording.labels).items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, labels, allow_pickle=False)
+        for store, outputs in _stores(recording).items():
+            for name in outputs.shapes:
+                with archive.open(f"{store}/{name}.npy", "w", force_zip64=True) as member:
+                    outputs.write_npy(name, member)
+
+
+def _write_json(document: Mapping[str, Any], recording: Recording, path: Path) -> None:
+    arrays = {n: _array_to_json(a) for n, a in labels_by_name(recording.labels).items()}
+    for store, outputs in _stores(recording).items():
+        everything = next(outputs.batches(len(outputs)))
+        arrays |= {f"{store}/{name}": _array_to_json(a) for name, a in everything.items()}
+    path.write_text(json.dumps({**document, "arrays": arrays}))
+
+
+def _read_npz(
+    path: Path, scratch: Path
+) -> tuple[dict[str, Any], dict[str, Array], dict[str, StoredArrays]]:
+    with zipfile.ZipFile(path) as archive:
+        document = json.loads(archive.read(_DOCUMENT))
+        _check_schema(path, document)
+        names = [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
+        labels = {
+            name: np.lib.format.read_array(archive.open(f"{name}.npy"), allow_pickle=False)
+            for name in names
+            if _top(name) == _LABELS
+        }
+        stores = {}
+        for store in _store_names(document):
+            members = {
+                _below(name): archive.open(f"{name}.npy") for name in names if _top(name) == store
+            }
+            stores[store] = read_npy(members, scratch / store)
+    return document, labels, stores
+
+
+def _read_json(
+    path: Path, scratch: Path
+) -> tuple[dict[str, Any], dict[str, Array], dict[str, StoredArrays]]:
+    document = json.loads(path.read_text())
+    _check_schema(path, document)
+    arrays = {name: _array_from_json(entry) for name, entry in document.pop("arrays").items()}
+    labels = {name: array for name, array in arrays.items() if _top(name) == _LABELS}
+    stores = {}
+    for store in _store_names(document):
+        outputs = {_below(name): array for name, array in arrays.items() if _top(name) == store}
+        if not outputs:
+            raise KeyError(f"no arrays of {store}")
+        writer = ArrayWriter(scratch / store)
+        writer.add(outputs)
+        stores[store] = writer.close()
+    return document, labels, stores
+
+
+def _recording(
+    document: dict[str, Any], labels: Mapping[str, Array], stores: Mapping[str, StoredArrays]
+) -> Recording:
+    files = tuple(
+        _recorded_file(entry, stores[_store_name(i)])
+        for i, entry in enumerate(document.pop("files"))
+    )
+    del document["schema"]
+    pictures = {int(row): picture for row, picture in document.pop("pictures").items()}
+    of_outputs = {_below(name): array for name, array in labels.items()}
+    return Recording(
+        **_with_tuples(document),
+        pictures=pictures,
+        original=stores["original"],
+        files=files,
+        labels=labels.get(_LABELS, of_outputs or None),
+    )
+
+
+def _recorded_file(entry: Mapping[str, Any], outputs: StoredArrays) -> RecordedFile:
+    sources = entry["error_sources"]
+    changes = {
+        "answers": outputs,
+        "error_sources": ErrorSources(**sources) if sources else None,
+        "layers": tuple(LayerResult(**_with_tuples(layer)) for layer in entry["layers"]),
+    }
+    return RecordedFile(**{**_with_tuples(entry), **changes})
+
+
+def _check_schema(path: Path, document: object) -> None:
+    schema = document.get("schema") if isinstance(document, dict) else None
+    check_schema(path, schema, RESULTS, "Run `edgekit validate --save` again.")
+
+
+def _top(name: str) -> str:
+    return name.partition("/")[0]
+
+
+def _below(name: str) -> str:
+    return name.partition("/")[2]
 
 
 def _plain(value: Any) -> Any:
@@ -207,13 +264,14 @@ def _plain(value: Any) -> Any:
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
-def _tuples(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in told.items()}
+def _with_tuples(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The lists of JSON as the tuples that the dataclasses have."""
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in entry.items()}
 
 
-def _listed(array: Array) -> dict[str, Any]:
+def _array_to_json(array: Array) -> dict[str, Any]:
     return {"dtype": array.dtype.name, "values": array.tolist()}
 
 
-def _array(listed: Mapping[str, Any]) -> Array:
-    return np.asarray(listed["values"], listed["dtype"])
+def _array_from_json(entry: Mapping[str, Any]) -> Array:
+    return np.asarray(entry["values"], entry["dtype"])

@@ -1,289 +1,237 @@
-"""A report as a person reads it: one table, and what needs words below it."""
+"""A report on the console: the summary table, the remarks below it, and tables of details."""
 
-from collections.abc import Iterator
-from math import isinf
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from edgekit.accuracy import formatting
-from edgekit.accuracy.formatting import decibel, percent
+from edgekit.accuracy.formatting import decibel, label, value
 from edgekit.accuracy.results import MetricValue, OutputResult
 from edgekit.diagnosis.layers import worst_layers
-from edgekit.report.result import Report
+from edgekit.report.columns import (
+    Column,
+    confidence_interval,
+    heading,
+    remarks,
+    summary_columns,
+    task_metric,
+)
+from edgekit.report.result import FileResult, Report
 
-_TITLES = {"top1": "accu-\nracy"}
-_LAYERS, _LEAST = 8, 0.01  # as many layers as are of interest, if they add as much
-_STYLE = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
+_MOST_LAYERS, _LEAST_NOISE = 8, 0.01  # layers that add less of the noise are of no interest
+_NAME_WIDTH = 24  # of a file's name, before columns are left out rather than the name folded
+_STYLE = {
+    "pass": "green",
+    "fail": "bold red",
+    "inconclusive": "yellow",
+    "warning": "yellow",
+    "formats": "",
+    "note": "dim",
+}
 
 
 def render(report: Report, *, worst: int = 0) -> RenderableType:
-    """The report as something rich prints.
+    """Draw a report for the console.
 
     Args:
         report: of ``convert`` or ``validate``.
         worst: how many of the samples that changed most to list.
     """
-    scores = [file.worst_result for file in report.files]
-    has_answers = any(s.agreement is not None for s in scores)
-    own = [_own(score) for score in scores]
-    titles = report.titles
-    names = {m.metric for m in own if m}
-    several = any(len(file.results) > 1 for file in report.files)
-    timed = any(file.latency_ms is not None for file in report.files)
-    floats = {f.format: f.bytes for f in report.files if f.precision == "float32"}
-
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    table.add_column("file", overflow="fold")
-    table.add_column("size", justify="right", no_wrap=True)
-    if floats:
-        table.add_column("of\nfloat", justify="right", no_wrap=True)
-    if several:
-        table.add_column("worst\noutput", no_wrap=True)
-    if has_answers:
-        table.add_column("same\nanswer", justify="right", no_wrap=True)
-    if names:
-        title = _TITLES.get(name := next(iter(names)), name) if len(names) == 1 else "metric"
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("SQNR\ndB", justify="right", no_wrap=True)
-    if not has_answers:
-        table.add_column("max\nerror", justify="right", no_wrap=True)
-    if timed:
-        table.add_column("latency\nms", justify="right", no_wrap=True)
-    if timed and floats:
-        table.add_column("of\nfloat", justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-
-    original = [
-        "the original",
-        size(report.model_bytes),
-        *[""] * (bool(floats) + several + has_answers),
-    ]
-    if len(names) == 1:
-        first = next(m for m in own if m)
-        original.append(formatting.value(first.original, first.metric))
-    table.add_row(*original, style="dim")
-    for file, score, measure in zip(report.files, scores, own, strict=True):
-        row = [titles[file.title], size(file.bytes)]
-        if floats:
-            row.append(_times(file.bytes / floats[file.format] if file.format in floats else None))
-        row += [score.output] if several else []
-        row += [percent(score.agreement)] if has_answers else []
-        if names and measure:
-            value = formatting.value(measure.value, measure.metric)
-            row.append(value if len(names) == 1 else f"{measure.metric} {value}")
-        elif names:
-            row.append("")
-        row += [decibel(score.sqnr_db)]
-        row += [] if has_answers else [f"{score.max_error:.2g}"]
-        row += ["" if file.latency_ms is None else f"{file.latency_ms:.3g}"] if timed else []
-        row += [_times(file.latency_ratio)] if timed and floats else []
-        verdict = Text(file.verdict, _STYLE[file.verdict]) if report.shippable else Text("-")
-        table.add_row(*row, verdict)
     return Group(
-        Text(_heading(report), style="bold"),
+        Text(heading(report), style="bold"),
         Text(),
-        table,
-        *_more_measures(report),
-        *_sources(report),
-        *_words(report),
+        _Summary(report),
+        *_metrics(report),
+        *_error_sources(report),
+        *_remarks(report),
         *_layers(report),
-        *(_samples(report, worst) if worst else ()),
+        *(_changed_samples(report, worst) if worst else ()),
     )
 
 
-def size(count: int) -> str:
-    """Bytes as a person says them."""
-    if not count:
-        return ""
-    for unit in ("B", "KB", "MB"):
-        if count < 1000 or unit == "MB":
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count = round(count / 1000, 1)  # type: ignore[assignment]
-    raise AssertionError
+@dataclass(frozen=True, slots=True)
+class _Summary:
+    """The summary table, with as many columns as the console is wide."""
+
+    report: Report
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
+        every = summary_columns(self.report)
+        required = [column for column in every if not column.optional]
+        layouts = [(every, 2), (every, 1), (required, 1)]
+        yield next(
+            (
+                _summary_table(self.report, columns, gap)
+                for columns, gap in layouts
+                if _width(self.report, columns, gap) <= options.max_width
+            ),
+            _summary_table(self.report, required, 1),
+        )
 
 
-def _heading(report: Report) -> str:
-    judged = f"judged on {report.evaluated_on:,} samples"
-    if report.calibrated_on:
-        judged = f"calibrated on {report.calibrated_on:,} and judged on {report.evaluated_on:,} other samples"
-    return f"{report.model}: {judged} of {report.data}"
+def _summary_table(report: Report, columns: Sequence[Column], gap: int) -> Table:
+    table = _table(gap)
+    for column in columns:
+        is_name = column.title == "file"
+        table.add_column(
+            column.title,
+            justify=column.justify,
+            no_wrap=not is_name,
+            overflow="fold" if is_name else "ellipsis",
+        )
+    table.add_row(*(column.original for column in columns), style="dim")
+    for file in report.files:
+        *cells, verdict = (column.value(file) for column in columns)
+        table.add_row(*cells, Text(verdict, _STYLE.get(verdict, "")))
+    return table
 
 
-def _words(report: Report) -> Iterator[RenderableType]:
-    yield Text()
-    titles = report.titles
-    alike: dict[tuple[str, str], list[str]] = {}
-    for file in report.files if report.shippable else ():
-        for score in file.results:
-            if score.reason:
-                where = (
-                    f"{titles[file.title]} ({score.output})"
-                    if len(file.results) > 1
-                    else titles[file.title]
-                )
-                alike.setdefault((score.verdict, score.reason), []).append(where)
-        for fault in file.faults:
-            alike.setdefault(("fail", fault), []).append(titles[file.title])
-    for (verdict, reason), names in sorted(alike.items(), key=lambda told: told[0][0] != "fail"):
-        yield Text(f"{verdict}: {', '.join(names)}: {reason}", _STYLE[verdict])
-    for precision, twins in report.onnx_vs_tflite.items():
-        if precision != "float32":
-            yield Text(f"both {precision} files {_alike(twins)}")
-    for warning in dict.fromkeys(
-        (*report.warnings, *(w for f in report.files for w in f.warnings))
-    ):
-        yield Text(f"warning: {warning}", style="yellow")
-    for note in report.notes:
-        yield Text(f"note: {note}", style="dim")
-
-
-def _alike(scores: tuple[OutputResult, ...]) -> str:
-    """How near the ONNX file is to the TFLite file."""
-    farthest = min(scores, key=lambda s: s.sqnr_db)
-    if isinf(farthest.sqnr_db):
-        return f"gave the same bits on all {farthest.samples:,} samples"
-    said = [s.agreement for s in scores if s.agreement is not None]
-    same = f"gave the same answer on {min(said):.1%} of the samples, and " if said else ""
-    return f"{same}are {farthest.sqnr_db:.0f} dB from each other"
-
-
-def _own(score: OutputResult) -> MetricValue | None:
-    """The task's own metric, where it is measured against labels."""
-    return next((m for m in score.metrics if m.original is not None), None)
-
-
-def _more_measures(report: Report) -> Iterator[RenderableType]:
-    """What the first table has no column for."""
-    rows = [
-        (file, score, measure)
-        for file in report.files
-        for score in file.results
-        for measure in score.metrics
-        if measure.metric not in ("agreement", "sqnr", "max_error")
-        and (len(score.metrics) > 1 or len(file.results) > 1)
-        and (measure is not _own(score) or len(file.results) > 1)
+def _width(report: Report, columns: Sequence[Column], gap: int) -> int:
+    """The width that the columns need; long names of files may be folded."""
+    widths = [
+        max(len(text) for text in (c.title, c.original, *map(c.value, report.files)))
+        for c in columns
     ]
+    return sum([min(widths[0], _NAME_WIDTH), *widths[1:]]) + gap * len(columns)
+
+
+def _remarks(report: Report) -> Iterator[RenderableType]:
+    yield Text()
+    for kind, text in remarks(report):
+        yield Text(text, _STYLE[kind])
+
+
+def _metrics(report: Report) -> Iterator[RenderableType]:
+    """Draw the metrics that the summary has no column for."""
+    rows = list(_further_metrics(report))
     if not rows:
         return
-    several = any(len(file.results) > 1 for file in report.files)
+    several_outputs = any(len(file.results) > 1 for file in report.files)
     titles = report.titles
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table = _table()
     table.add_column("file", overflow="fold")
-    if several:
+    if several_outputs:
         table.add_column("output")
-    for title in ("metric", "original", "file"):
-        table.add_column(title, justify="left" if title == "metric" else "right", no_wrap=True)
-    table.add_column("95% interval", no_wrap=True)
-    for file, score, measure in rows:
-        interval = ""
-        if measure.interval:
-            low, high = (formatting.value(end, measure.metric) for end in measure.interval)
-            interval = f"{'worse by ' if measure.drop is not None else ''}{low} to {high}"
+    table.add_column("metric", no_wrap=True)
+    table.add_column("original", justify="right", no_wrap=True)
+    table.add_column("candidate", justify="right", no_wrap=True)
+    table.add_column("95% CI", no_wrap=True)
+    for file, result, metric in rows:
         table.add_row(
             titles[file.title],
-            *([score.output] if several else []),
-            measure.metric,
-            formatting.value(measure.original, measure.metric),
-            formatting.value(measure.value, measure.metric),
-            interval,
+            *([result.output] if several_outputs else []),
+            label(metric.metric),
+            value(metric.original, metric.metric),
+            value(metric.value, metric.metric),
+            confidence_interval(metric),
         )
     yield Text()
     yield table
 
 
-def _sources(report: Report) -> Iterator[RenderableType]:
-    """Whose error it is, of files that are more than a conversion."""
-    told = [
-        (file, file.error_sources)
-        for file in report.files
-        if file.error_sources
-        and (file.error_sources.quantization_db, file.error_sources.runtime_db) != (None, None)
-    ]
-    if not told:
-        return
-    titles = report.titles
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    table.add_column("SQNR, dB, of each step", no_wrap=True)
+def _further_metrics(report: Report) -> Iterator[tuple[FileResult, OutputResult, MetricValue]]:
+    for file in report.files:
+        several_outputs = len(file.results) > 1
+        for result in file.results:
+            for metric in result.metrics:
+                in_summary = metric.metric in ("agreement", "sqnr", "max_error") or (
+                    metric is task_metric(result) and not several_outputs
+                )
+                if not in_summary and (several_outputs or len(result.metrics) > 1):
+                    yield file, result, metric
+
+
+def _error_sources(report: Report) -> Iterator[RenderableType]:
+    """Draw how much error each step adds, of files that are more than a conversion."""
+    table = _table()
+    table.add_column("SQNR of each step, dB", overflow="fold")
     for step in ("conversion", "quantization", "runtime"):
         table.add_column(step, justify="right", no_wrap=True)
-    for file, sources in told:
-        steps = (sources.conversion_db, sources.quantization_db, sources.runtime_db)
-        table.add_row(titles[file.title], *map(decibel, steps))
-    yield Text()
-    yield table
+    titles = report.titles
+    for file in report.files:
+        sources = file.error_sources
+        if sources and sources.has_steps:
+            steps = (sources.conversion_db, sources.quantization_db, sources.runtime_db)
+            table.add_row(titles[file.title], *map(decibel, steps))
+    if table.row_count:
+        yield Text()
+        yield table
 
 
 def _layers(report: Report) -> Iterator[RenderableType]:
-    titles = report.titles
     for file in report.files:
-        if not file.layers:
-            continue
-        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-        table.add_column(
-            f"layers of {titles[file.title]},\nthose first that add most noise", overflow="fold"
-        )
-        table.add_column("operator", no_wrap=True)
-        for title in ("adds", "SQNR\ndB", "values", "held", "satu-\nrated"):
-            table.add_column(title, justify="right", no_wrap=True)
-        causes: list[str] = []
-        for layer in worst_layers(file.layers, _LAYERS):
-            if layer.adds < _LEAST and not layer.cause:
-                continue
-            number = ""
-            if layer.cause:
-                causes.append(f"[{len(causes) + 1}] {layer.name}: {layer.cause}")
-                number = f" [{len(causes)}]"
-            table.add_row(
-                Text(f"{layer.name}{number}"),
-                layer.kind,
-                f"{layer.adds:.0%}",
-                decibel(layer.sqnr_db),
-                f"{layer.low:.3g}..{layer.high:.3g}",
-                "" if layer.range is None else "..".join(f"{end:.3g}" for end in layer.range),
-                "" if layer.range is None else f"{layer.saturated:.1%}",
+        if file.layers:
+            yield Text()
+            yield Text(
+                f"layers of {report.titles[file.title]} that add the most noise", style="bold"
             )
-        yield Text()
-        yield table
-        yield from map(Text, causes)
+            yield from _layer_table(file)
 
 
-def _samples(report: Report, worst: int) -> Iterator[RenderableType]:
-    titles = report.titles
+def _layer_table(file: FileResult) -> Iterator[RenderableType]:
+    table = _table()
+    table.add_column("layer", overflow="fold")
+    table.add_column("operator", overflow="fold")
+    for title in ("noise", "SQNR dB", "observed range", "representable", "clipped"):
+        table.add_column(title, justify="right", no_wrap=True)
+    causes: list[str] = []
+    for layer in worst_layers(file.layers, _MOST_LAYERS):
+        if layer.noise_added < _LEAST_NOISE and not layer.cause:
+            continue
+        name = layer.name
+        if layer.cause:
+            causes.append(f"[{len(causes) + 1}] {name}: {layer.cause}")
+            name += f" [{len(causes)}]"
+        table.add_row(
+            Text(name),
+            layer.operator,
+            f"{layer.noise_added:.0%}",
+            decibel(layer.sqnr_db),
+            _range(layer.observed),
+            "" if layer.representable is None else _range(layer.representable),
+            "" if layer.representable is None else f"{layer.clipped:.1%}",
+        )
+    yield table
+    yield from map(Text, causes)
+
+
+def _changed_samples(report: Report, worst: int) -> Iterator[RenderableType]:
     for file in report.files:
-        for evidence in file.differences:
-            rounded = file.precision == "float32"  # what float32 rounds otherwise is no news
-            changed = [w for w in evidence.worst if w.changed or (w.error and not rounded)][:worst]
+        is_float = file.precision == "float32"  # what float32 rounds differently is no news
+        for differences in file.differences:
+            changed = [s for s in differences.worst if s.changed or (s.error and not is_float)]
             if not changed:
                 continue
-            table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-            output = f" ({evidence.output})" if len(file.differences) > 1 else ""
-            for title in (
-                f"sample, worst of\n{titles[file.title]}{output}",
-                "label",
-                "original",
-                "file",
-            ):
-                table.add_column(title)
-            table.add_column("error", justify="right", no_wrap=True)
-            for sample in changed:
-                after = Text(sample.after, "bold" if sample.changed else "")
-                row = (
+            table = _table()
+            for title in ("sample", "label", "original", "candidate"):
+                table.add_column(title, overflow="fold")
+            table.add_column("max error", justify="right", no_wrap=True)
+            for sample in changed[:worst]:
+                table.add_row(
                     str(sample.number),
                     sample.label,
-                    sample.before,
-                    after,
+                    sample.original,
+                    Text(sample.candidate, "bold" if sample.changed else ""),
                     f"{sample.error:.3g}",
                 )
-                table.add_row(*row)
-            yield Text()
-            yield table
-            if evidence.classes:
-                yield Text(
-                    f"{evidence.changed:,} of {report.evaluated_on:,} samples are answered otherwise"
+            name = report.titles[file.title]
+            if len(file.differences) > 1:
+                name += f" ({differences.output})"
+            counted = ""
+            if differences.class_names:
+                counted = (
+                    f"; {differences.changed:,} of {report.evaluated_on:,} predictions changed"
                 )
+            yield Text()
+            yield Text(f"samples that changed most in {name}{counted}", style="bold")
+            yield table
 
 
-def _times(ratio: float | None) -> str:
-    return "" if ratio is None else f"{ratio:.2f}x"
+def _range(ends: Iterable[float]) -> str:
+    return "..".join(f"{end:.3g}" for end in ends)
+
+
+def _table(gap: int = 2) -> Table:
+    return Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")

@@ -28,7 +28,7 @@ from edgekit.data.split import CALIBRATION_SAMPLES, SampleSplit, set_aside
 from edgekit.diagnosis import input_checks
 from edgekit.inference.latency import latencies
 from edgekit.inference.record import record
-from edgekit.report.result import FileResult, Report, slower_in_words
+from edgekit.report.result import FileResult, Report, slower_than_float
 from edgekit.workflows.worker import run_in_worker
 from edgekit_converters import (
     CALIBRATED,
@@ -358,7 +358,7 @@ def _report(
         warnings=tuple(warnings),
         notes=(
             *found.conversion.notes,
-            *slower_in_words(found.files),
+            *slower_than_float(found.files),
             *(
                 [f"{_how_to_look(model, output)} says which layers stray, and why"]
                 if shippable and any(file.verdict == "fail" for file in found.files)

@@ -8,9 +8,9 @@ import numpy as np
 from edgekit.accuracy.limits import Limits
 from edgekit.accuracy.results import OutputResult, compare
 from edgekit.accuracy.tasks import find_tasks
-from edgekit.diagnosis.changed_samples import gather
-from edgekit.report.result import FileResult, Report, slower_in_words
-from edgekit.report.saved_outputs import RecordedFile, Recording, _labels_by_name
+from edgekit.diagnosis.changed_samples import find_differences
+from edgekit.report.result import FileResult, Report, slower_than_float
+from edgekit.report.saved_outputs import RecordedFile, Recording, labels_by_name
 
 _FAR_OFF = 10.0  # dB: an error of a third of the signal
 
@@ -42,14 +42,14 @@ def judge(
             is_float=ran.compared_as_float32,
         )
         evidence = tuple(
-            gather(
+            find_differences(
                 name,
-                task,
-                recording.original,
-                ran.answers,
-                recording.labels,
-                recording.numbers,
-                recording.label_names,
+                task=task,
+                original=recording.original,
+                candidate=ran.answers,
+                labels=recording.labels,
+                numbers=recording.numbers,
+                class_names=recording.label_names,
                 worst=worst,
             )
             for name, task in tasks.items()
@@ -80,7 +80,7 @@ def judge(
         evaluated_on=len(recording.original),
         shippable=recording.shippable,
         warnings=recording.warnings,
-        notes=tuple(slower_in_words(results)),
+        notes=tuple(slower_than_float(results)),
         environment=recording.environment,
         pictures=recording.pictures,
         fingerprint=_fingerprint(recording),
@@ -100,7 +100,7 @@ def _broken(ran: RecordedFile, scores: Sequence[OutputResult]) -> Iterator[str]:
 def _fingerprint(recording: Recording) -> str:
     """What tells these samples from others: their numbers, and their labels."""
     digest = hashlib.sha256(repr(recording.numbers).encode())
-    for name, labels in sorted(_labels_by_name(recording.labels).items()):
+    for name, labels in sorted(labels_by_name(recording.labels).items()):
         digest.update(name.encode() + np.ascontiguousarray(labels).tobytes())
     return digest.hexdigest()[:16]
 

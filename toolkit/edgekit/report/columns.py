@@ -1,0 +1,166 @@
+"""The columns of a report's summary, as plain text: the console and the notebook show the same."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from edgekit.accuracy.formatting import decibel, difference, label, percent, value
+from edgekit.accuracy.metrics import find_metric
+from edgekit.accuracy.results import MetricValue, OutputResult
+from edgekit.report.result import FileResult, Report
+
+RemarkKind = Literal["fail", "inconclusive", "formats", "warning", "note"]
+
+_MICROSECONDS_UP_TO = 10.0  # ms; slower files are shown in milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its title on a single line, and its text for each file."""
+
+    title: str
+    value: Callable[[FileResult], str]
+    original: str = ""
+    """Its text in the original model's row."""
+    shown: bool = True
+    justify: Literal["left", "right"] = "right"
+    optional: bool = False
+    """Whether a narrow console leaves it out."""
+
+
+def summary_columns(report: Report) -> list[Column]:
+    """List the columns that this report has values for."""
+    files = report.files
+    titles = report.titles
+    float_bytes = {f.format: f.bytes for f in files if f.precision == "float32"}
+    several_outputs = any(len(f.results) > 1 for f in files)
+    has_predictions = any(f.worst_result.agreement is not None for f in files)
+    task_metrics = [m for f in files if (m := task_metric(f.worst_result))]
+    metric_names = list(dict.fromkeys(m.metric for m in task_metrics))
+    one_metric = len(metric_names) == 1
+    latencies = [f.latency_ms for f in files if f.latency_ms is not None]
+    in_ms = max(latencies, default=0.0) > _MICROSECONDS_UP_TO
+
+    def task_value(file: FileResult) -> str:
+        metric = task_metric(file.worst_result)
+        if metric is None:
+            return ""
+        text = value(metric.value, metric.metric)
+        return text if one_metric else f"{label(metric.metric)} {text}"
+
+    def latency(file: FileResult) -> str:
+        if file.latency_ms is None:
+            return ""
+        return f"{file.latency_ms:.1f}" if in_ms else f"{1000 * file.latency_ms:.3g}"
+
+    columns = [
+        Column("file", lambda f: titles[f.title], "original", justify="left"),
+        Column("size", lambda f: size(f.bytes), size(report.model_bytes)),
+        Column(
+            "vs float",
+            lambda f: times(f.bytes / float_bytes[f.format] if f.format in float_bytes else None),
+            shown=bool(float_bytes),
+            optional=True,
+        ),
+        Column(
+            "worst output", lambda f: f.worst_result.output, shown=several_outputs, justify="left"
+        ),
+        Column(
+            label(metric_names[0]) if one_metric else "metric",
+            task_value,
+            value(task_metrics[0].original, task_metrics[0].metric) if one_metric else "",
+            shown=bool(metric_names),
+        ),
+        Column("same top-1", lambda f: percent(f.worst_result.agreement), shown=has_predictions),
+        Column("SQNR dB", lambda f: decibel(f.worst_result.sqnr_db)),
+        Column("max error", lambda f: f"{f.worst_result.max_error:.2g}", shown=not has_predictions),
+        Column("latency ms" if in_ms else "latency µs", latency, shown=bool(latencies)),
+        Column(
+            "vs float",
+            lambda f: times(f.latency_ratio),
+            shown=any(f.latency_ratio is not None for f in files),
+            optional=True,
+        ),
+        Column("result", lambda f: f.verdict if report.shippable else "-", justify="left"),
+    ]
+    return [column for column in columns if column.shown]
+
+
+def heading(report: Report) -> str:
+    """Say in one line which model was evaluated, and on which samples."""
+    samples = f"evaluated on {report.evaluated_on:,} samples from {report.data}"
+    if report.calibrated_on:
+        samples = (
+            f"calibrated on {report.calibrated_on:,} samples, "
+            f"evaluated on {report.evaluated_on:,} others from {report.data}"
+        )
+    return f"{report.model}: {samples}"
+
+
+def remarks(report: Report) -> Iterator[tuple[RemarkKind, str]]:
+    """Say what the summary has no column for: reasons, format differences, warnings and notes.
+
+    Files with the same reason share a sentence. Failures come first.
+    """
+    titles = report.titles
+    reasons: dict[tuple[Literal["fail", "inconclusive"], str], list[str]] = {}
+    for file in report.files if report.shippable else ():
+        title = titles[file.title]
+        for result in file.results:
+            if result.reason and result.verdict != "pass":
+                name = f"{title} ({result.output})" if len(file.results) > 1 else title
+                reasons.setdefault((result.verdict, result.reason), []).append(name)
+        for fault in file.faults:
+            reasons.setdefault(("fail", fault), []).append(title)
+    for (verdict, reason), names in sorted(reasons.items(), key=lambda item: item[0][0] != "fail"):
+        yield verdict, f"{verdict}: {', '.join(names)}: {reason}"
+    for precision, results in report.onnx_vs_tflite.items():
+        if precision != "float32":
+            yield "formats", f"{precision}: {_format_difference(results)}"
+    for warning in report.all_warnings:
+        yield "warning", f"warning: {warning}"
+    for note in report.notes:
+        yield "note", f"note: {note}"
+
+
+def task_metric(result: OutputResult) -> MetricValue | None:
+    """The task's main metric, where it is measured against labels."""
+    return next((m for m in result.metrics if m.original is not None), None)
+
+
+def confidence_interval(metric: MetricValue) -> str:
+    """Format the 95% interval: of the drop, as "drop [-0.5, 0.5] pt", or of the value itself."""
+    if metric.interval is None:
+        return ""
+    name = metric.metric
+    if metric.drop is None:
+        low, high = (value(end, name) for end in metric.interval)
+        return f"[{low}, {high}]"
+    low, high = (difference(end, name, symbol=False) for end in metric.interval)
+    entry = find_metric(name)
+    change = "drop" if entry.higher_is_better else "rise"
+    return f"{change} [{low}, {high}]{entry.unit.difference_symbol}"
+
+
+def size(count: int) -> str:
+    """Format a number of bytes, as 29.3 KB; empty for none."""
+    if not count:
+        return ""
+    if count < 1000:
+        return f"{count} B"
+    return f"{count / 1000:.1f} KB" if count < 999_950 else f"{count / 1e6:.1f} MB"
+
+
+def times(ratio: float | None) -> str:
+    """Format a ratio, as 0.29x; empty for none."""
+    return "" if ratio is None else f"{ratio:.2f}x"
+
+
+def _format_difference(results: tuple[OutputResult, ...]) -> str:
+    """How the ONNX file's outputs differ from the TFLite file's."""
+    worst = min(results, key=lambda r: r.sqnr_db)
+    if worst.sqnr_db == float("inf"):
+        return f"ONNX and TFLite outputs are bit-identical on all {worst.samples:,} samples"
+    agreements = [r.agreement for r in results if r.agreement is not None]
+    same = f"same top-1 on {min(agreements):.1%} of the samples, " if agreements else ""
+    return f"ONNX against TFLite: {same}SQNR {worst.sqnr_db:.1f} dB"

@@ -89,11 +89,13 @@ def test_a_good_file_strays_a_little_in_every_layer_and_all_of_it_is_shared_out(
 
     assert len(layers) >= 4
     assert all(20 < layer.sqnr_db < 90 for layer in layers), layers
-    assert sum(layer.adds for layer in layers) == pytest.approx(1, abs=0.01)
-    assert all(layer.range is not None for layer in layers)
+    assert sum(layer.noise_added for layer in layers) == pytest.approx(1, abs=0.01)
+    assert all(layer.representable is not None for layer in layers)
     assert len({layer.name for layer in layers}) == len(layers)
     ranked = worst_layers(layers, 3)
-    assert [layer.adds for layer in ranked] == sorted((x.adds for x in layers), reverse=True)[:3]
+    assert [layer.noise_added for layer in ranked] == sorted(
+        (x.noise_added for x in layers), reverse=True
+    )[:3]
     with open_model(path) as session:
         values = session.run({name: array[:32] for name, array in samples.items()})
     with open_model(folder / f"model_float32.{form}") as session:
@@ -126,9 +128,9 @@ def test_a_float_file_is_its_own_equal_in_every_layer(
     layers = compare_layers(path, path, images, count=4)
 
     assert {layer.sqnr_db for layer in layers} == {math.inf}
-    assert {(layer.adds, layer.range, layer.saturated, layer.cause) for layer in layers} == {
-        (0, None, 0, "")
-    }
+    assert {
+        (layer.noise_added, layer.representable, layer.clipped, layer.cause) for layer in layers
+    } == {(0, None, 0, "")}
 
 
 @pytest.mark.parametrize(
@@ -166,8 +168,8 @@ def test_what_has_no_counterpart_is_not_blamed_on_the_next_that_has_one(
     )
 
     dense = next(layer for layer in layers if "digit" in layer.name)
-    assert dense.kind in ("FULLY_CONNECTED", "Gemm")
-    assert dense.adds < 0.5 or "counterpart" in dense.cause
+    assert dense.operator in ("FULLY_CONNECTED", "Gemm")
+    assert dense.noise_added < 0.5 or "counterpart" in dense.cause
 
 
 # Faults, made for real, and the layer and the words they are told by.
@@ -176,7 +178,7 @@ def test_what_has_no_counterpart_is_not_blamed_on_the_next_that_has_one(
 def told(layers: tuple[LayerResult, ...]) -> LayerResult:
     """The first layer with a cause, of those that add most."""
     named = [layer for layer in worst_layers(layers, 10) if layer.cause]
-    assert named, [(layer.name, layer.adds) for layer in layers]
+    assert named, [(layer.name, layer.noise_added) for layer in layers]
     return named[0]
 
 
@@ -195,8 +197,8 @@ def scaled(converted: Path, form: str, named: str, factor: float, folder: Path) 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize(
     ("factor", "words"),
-    [(1 / 4, "range too narrow: it holds 0..0.632, the values span 0..2.28"),
-     (16, "range too wide: it holds 0..40.4, the values span 0..2.28, 14 of its 256 steps")],
+    [(1 / 4, "range too narrow: representable 0..0.632, observed 0..2.28; "),
+     (16, "range too wide: representable 0..40.4, observed 0..2.28; 14 of 256 steps are used")],
 )  # fmt: skip
 def test_an_activations_wrong_scale_is_named_with_both_ranges(
     factor: float, words: str, form: str, converted: Path, images: StoredArrays, tmp_path: Path
@@ -206,7 +208,7 @@ def test_an_activations_wrong_scale_is_named_with_both_ranges(
 
     broken = next(x for x in layers if x.name == "batch_normalization_1/batchnorm/sub1")
     assert broken.cause.startswith(words), broken.cause
-    assert (broken.saturated > 0.05) == (factor < 1)
+    assert (broken.clipped > 0.05) == (factor < 1)
     first = told(layers)
     if first is not broken:  # TFLite takes a bias's scale from its input's: it is wrong as well
         assert (form, first.name) == ("tflite", CONV)
@@ -225,8 +227,8 @@ def test_before_a_pooling_that_passes_integers_on_it_is_named_as_well(
     broken = next(layer for layer in layers if layer.name == CONV)
     assert ("range too narrow" if factor < 1 else "range too wide") in broken.cause
     if form == "tflite":
-        pool = next(layer for layer in layers if layer.kind == "MAX_POOL_2D")
-        assert "a wrong scale" in pool.cause
+        pool = next(layer for layer in layers if layer.operator == "MAX_POOL_2D")
+        assert "wrong scale" in pool.cause
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -243,9 +245,9 @@ def test_a_wrong_scale_of_weights_is_named_with_its_factor(
 
     first = told(layers)
     assert first.name == layer
-    assert first.adds > 0.9
+    assert first.noise_added > 0.9
     assert first.cause in {
-        f"the values come out {factor} times the float file's: a wrong scale, of weights or tensor"
+        f"wrong scale of the weights or the tensor: values are {factor} times the float file's"
         for factor in words
     }
 
@@ -271,10 +273,10 @@ def test_signed_weights_saturate_and_the_kernel_is_blamed_for_it(
     layers = compare_layers(whole, path, images)
 
     first = told(layers)
-    assert first.kind in ("Conv", "Gemm")
+    assert first.operator in ("Conv", "Gemm")
     assert first.cause == (
-        "the runtime's integer kernel does not compute what the file says, as signed weights do on "
-        "x86 processors without VNNI: its sums saturate"
+        "the runtime's integer kernel differs from the file's definition: its sums saturate, as signed "
+        "weights do on x86 processors without VNNI"
     )
 
 
@@ -289,8 +291,8 @@ def test_one_channels_outlier_is_named_with_its_number(
         )
         first = told(layers)
         assert first.name == CONV, form
-        assert first.cause.startswith("one channel's outlier: channel 5 reaches 7")
-        assert first.cause.endswith(", and one scale holds all")
+        assert first.cause.startswith("outlier channel: channel 5 reaches 7")
+        assert first.cause.endswith(", and one scale covers all")
 
 
 def test_an_inputs_outlier_is_a_channel_and_not_a_row(tmp_path: Path) -> None:
@@ -309,8 +311,8 @@ def test_an_inputs_outlier_is_a_channel_and_not_a_row(tmp_path: Path) -> None:
             tmp_path / f"out/model_int8.{form}",
             stored(tmp_path / form, x=x),
         )
-        assert found[0].kind == "input"
-        assert found[0].cause.startswith("one channel's outlier: channel 1 reaches "), form
+        assert found[0].operator == "input"
+        assert found[0].cause.startswith("outlier channel: channel 1 reaches "), form
 
 
 # Files that do not go together.

@@ -17,7 +17,8 @@ import edgekit
 from edgekit.accuracy.limits import read_limits
 from edgekit.cli.main import main
 from edgekit.data.samples import DataError
-from edgekit.report.result import FileResult, Report
+from edgekit.report.file_result import FileResult
+from edgekit.report.result import Report
 from edgekit_converters import SourceError
 from edgekit_converters.tflite import flatbuffer
 from edgekit_runtimes import DeviceUnavailable, ModelError

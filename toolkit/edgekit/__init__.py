@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from edgekit.data.samples import DataError as DataError
     from edgekit.inference.benchmark import Timing as Timing
     from edgekit.inference.benchmark import bench as bench
-    from edgekit.report.result import FileResult as FileResult
+    from edgekit.report.file_result import FileResult as FileResult
     from edgekit.report.result import Report as Report
     from edgekit.workflows.convert import convert as convert
     from edgekit.workflows.validate import validate as validate
@@ -28,7 +28,7 @@ _HOMES = {
     "ConversionError": "edgekit_converters",
     "DataError": "edgekit.data.samples",
     "DeviceUnavailable": "edgekit_runtimes",
-    "FileResult": "edgekit.report.result",
+    "FileResult": "edgekit.report.file_result",
     "Images": "edgekit.data.images",
     "Limits": "edgekit.accuracy.limits",
     "ModelError": "edgekit_runtimes",

@@ -16,7 +16,8 @@ import pytest
 
 if TYPE_CHECKING:
     from edgekit.report.baseline import Entries
-    from edgekit.report.result import FileResult, Report
+    from edgekit.report.file_result import FileResult
+    from edgekit.report.result import Report
 
 _BASELINE = "edgekit-baseline.json"
 _MARK = "edgekit"

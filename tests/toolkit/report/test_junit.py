@@ -14,8 +14,9 @@ from edgekit.accuracy.limits import read_limits
 from edgekit.accuracy.results import OutputResult, compare
 from edgekit.accuracy.tasks import find_tasks
 from edgekit.data.store import ArrayWriter, StoredArrays
+from edgekit.report.file_result import FileResult
 from edgekit.report.junit import write_junit
-from edgekit.report.result import FileResult, Report
+from edgekit.report.result import Report
 
 Array = npt.NDArray[Any]
 

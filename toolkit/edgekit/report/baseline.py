@@ -20,7 +20,8 @@ from edgekit.accuracy.results import OutputResult
 from edgekit.bundle.atomic import replacing
 from edgekit.bundle.schema import BASELINE, check_schema
 from edgekit.data.samples import DataError
-from edgekit.report.result import FileResult, Report
+from edgekit.report.file_result import FileResult
+from edgekit.report.result import Report
 
 Entries = dict[str, dict[str, Any]]
 """By test and file, then by output: metric, value, samples, fingerprint and packed rows."""

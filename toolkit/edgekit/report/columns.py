@@ -1,15 +1,13 @@
 """The columns of a report's summary, as plain text: the console and the notebook show the same."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from edgekit.accuracy.formatting import decibel, difference, label, percent, value
 from edgekit.accuracy.metrics import find_metric
 from edgekit.accuracy.results import MetricValue, OutputResult
-from edgekit.report.result import FileResult, Report
-
-RemarkKind = Literal["fail", "inconclusive", "formats", "warning", "note"]
+from edgekit.report.file_result import FileResult, short_titles
 
 _MICROSECONDS_UP_TO = 10.0  # ms; slower files are shown in milliseconds
 
@@ -28,10 +26,17 @@ class Column:
     """Whether a narrow console leaves it out."""
 
 
-def summary_columns(report: Report) -> list[Column]:
-    """List the columns that this report has values for."""
-    files = report.files
-    titles = report.titles
+def summary_columns(
+    files: Sequence[FileResult], *, model_bytes: int, has_verdicts: bool
+) -> list[Column]:
+    """List the columns that these files have values for.
+
+    Args:
+        files: the rows, below the original's.
+        model_bytes: the original's size.
+        has_verdicts: whether the samples were real, so that a file can pass.
+    """
+    titles = short_titles(files)
     float_bytes = {f.format: f.bytes for f in files if f.precision == "float32"}
     several_outputs = any(len(f.results) > 1 for f in files)
     has_predictions = any(f.worst_result.agreement is not None for f in files)
@@ -55,7 +60,7 @@ def summary_columns(report: Report) -> list[Column]:
 
     columns = [
         Column("file", lambda f: titles[f.title], "original", justify="left"),
-        Column("size", lambda f: size(f.bytes), size(report.model_bytes)),
+        Column("size", lambda f: size(f.bytes), size(model_bytes)),
         Column(
             "vs float",
             lambda f: times(f.bytes / float_bytes[f.format] if f.format in float_bytes else None),
@@ -81,46 +86,9 @@ def summary_columns(report: Report) -> list[Column]:
             shown=any(f.latency_ratio is not None for f in files),
             optional=True,
         ),
-        Column("result", lambda f: f.verdict if report.shippable else "-", justify="left"),
+        Column("result", lambda f: f.verdict if has_verdicts else "-", justify="left"),
     ]
     return [column for column in columns if column.shown]
-
-
-def heading(report: Report) -> str:
-    """Say in one line which model was evaluated, and on which samples."""
-    samples = f"evaluated on {report.evaluated_on:,} samples from {report.data}"
-    if report.calibrated_on:
-        samples = (
-            f"calibrated on {report.calibrated_on:,} samples, "
-            f"evaluated on {report.evaluated_on:,} others from {report.data}"
-        )
-    return f"{report.model}: {samples}"
-
-
-def remarks(report: Report) -> Iterator[tuple[RemarkKind, str]]:
-    """Say what the summary has no column for: reasons, format differences, warnings and notes.
-
-    Files with the same reason share a sentence. Failures come first.
-    """
-    titles = report.titles
-    reasons: dict[tuple[Literal["fail", "inconclusive"], str], list[str]] = {}
-    for file in report.files if report.shippable else ():
-        title = titles[file.title]
-        for result in file.results:
-            if result.reason and result.verdict != "pass":
-                name = f"{title} ({result.output})" if len(file.results) > 1 else title
-                reasons.setdefault((result.verdict, result.reason), []).append(name)
-        for fault in file.faults:
-            reasons.setdefault(("fail", fault), []).append(title)
-    for (verdict, reason), names in sorted(reasons.items(), key=lambda item: item[0][0] != "fail"):
-        yield verdict, f"{verdict}: {', '.join(names)}: {reason}"
-    for precision, results in report.onnx_vs_tflite.items():
-        if precision != "float32":
-            yield "formats", f"{precision}: {_format_difference(results)}"
-    for warning in report.all_warnings:
-        yield "warning", f"warning: {warning}"
-    for note in report.notes:
-        yield "note", f"note: {note}"
 
 
 def task_metric(result: OutputResult) -> MetricValue | None:
@@ -154,13 +122,3 @@ def size(count: int) -> str:
 def times(ratio: float | None) -> str:
     """Format a ratio, as 0.29x; empty for none."""
     return "" if ratio is None else f"{ratio:.2f}x"
-
-
-def _format_difference(results: tuple[OutputResult, ...]) -> str:
-    """How the ONNX file's outputs differ from the TFLite file's."""
-    worst = min(results, key=lambda r: r.sqnr_db)
-    if worst.sqnr_db == float("inf"):
-        return f"ONNX and TFLite outputs are bit-identical on all {worst.samples:,} samples"
-    agreements = [r.agreement for r in results if r.agreement is not None]
-    same = f"same top-1 on {min(agreements):.1%} of the samples, " if agreements else ""
-    return f"ONNX against TFLite: {same}SQNR {worst.sqnr_db:.1f} dB"

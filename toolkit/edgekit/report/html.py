@@ -18,7 +18,8 @@ from edgekit.diagnosis.changed_samples import ChangedSample, OutputDifferences
 from edgekit.diagnosis.layers import worst_layers
 from edgekit.report import charts
 from edgekit.report.columns import confidence_interval, size
-from edgekit.report.result import FileResult, Report
+from edgekit.report.file_result import FileResult
+from edgekit.report.result import Report
 from edgekit_runtimes import RuntimeMissing
 
 _WORST_FIRST: tuple[Verdict, ...] = ("fail", "inconclusive", "pass")

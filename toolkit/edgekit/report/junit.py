@@ -5,7 +5,8 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from edgekit.bundle.atomic import replacing
-from edgekit.report.result import FileResult, Report
+from edgekit.report.file_result import FileResult
+from edgekit.report.result import Report
 
 _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in XML 1.0
 

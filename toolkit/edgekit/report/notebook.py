@@ -1,33 +1,36 @@
 """A report in a notebook: the console's summary as an HTML table, escaped, without scripts."""
 
+from collections.abc import Iterable, Sequence
 from html import escape
 
-from edgekit.report.columns import heading, remarks, summary_columns
-from edgekit.report.result import Report
+from edgekit.report.columns import Column
+from edgekit.report.file_result import FileResult
+from edgekit.report.remarks import Remark
 
 _COLORS = {"pass": "#1a7f37", "fail": "#cf222e", "inconclusive": "#9a6700", "warning": "#9a6700"}
 
 
-def notebook_html(report: Report) -> str:
+def notebook_html(
+    heading: str, columns: Sequence[Column], files: Iterable[FileResult], remarks: Iterable[Remark]
+) -> str:
     """Write the summary table and the remarks below it."""
-    columns = summary_columns(report)
+    alignments = [column.justify for column in columns]
     rows = [
         [column.original for column in columns],
-        *([column.value(file) for column in columns] for file in report.files),
+        *([column.value(file) for column in columns] for file in files),
     ]
     lines = [
-        f"<p><b>{escape(heading(report))}</b></p>",
+        f"<p><b>{escape(heading)}</b></p>",
         "<table>",
-        _row("th", [column.title for column in columns], [column.justify for column in columns]),
-        *(_row("td", row, [column.justify for column in columns]) for row in rows),
+        _row("th", [column.title for column in columns], alignments),
+        *(_row("td", row, alignments) for row in rows),
         "</table>",
+        *(f"<p{_color(remark.kind)}>{escape(remark.text)}</p>" for remark in remarks),
     ]
-    for kind, text in remarks(report):
-        lines.append(f"<p{_color(kind)}>{escape(text)}</p>")
     return "\n".join(lines)
 
 
-def _row(tag: str, cells: list[str], alignments: list[str]) -> str:
+def _row(tag: str, cells: Sequence[str], alignments: Sequence[str]) -> str:
     text = "".join(
         f'<{tag} style="text-align: {alignment}{_CSS.get(cell, "")}">{escape(cell)}</{tag}>'
         for cell, alignment in zip(cells, alignments, strict=True)

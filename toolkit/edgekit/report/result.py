@@ -1,71 +1,16 @@
 """The result of ``convert`` and ``validate``: files, metrics, verdicts, and what explains them."""
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 from edgekit.accuracy.intervals import Verdict, worst
 from edgekit.accuracy.results import OutputResult
 from edgekit.bundle.schema import REPORT
-from edgekit.diagnosis.changed_samples import OutputDifferences
-from edgekit.diagnosis.error_sources import ErrorSources
-from edgekit.diagnosis.layers import LayerResult
-
-_SLOWER = 1.1  # times float32; below it, a busy machine's noise
-_WORST_FIRST: tuple[Verdict, ...] = ("fail", "inconclusive", "pass")
-
-
-@dataclass(frozen=True, slots=True)
-class FileResult:
-    """One model file compared with the original, on one device."""
-
-    name: str
-    bytes: int
-    results: tuple[OutputResult, ...]
-    """One for each output."""
-    format: str = ""
-    precision: str = ""
-    latency_ms: float | None = None
-    """The median of one call on one thread of this machine; None where it was not measured."""
-    latency_ratio: float | None = None
-    """Against the float32 file of the same format: 2 is twice as slow."""
-    device: str = ""
-    """Where it ran; empty for the CPU."""
-    error_sources: ErrorSources | None = None
-    layers: tuple[LayerResult, ...] = ()
-    """In the order of the graph, where they were compared."""
-    differences: tuple[OutputDifferences, ...] = ()
-    """One for each output, where samples were compared."""
-    faults: tuple[str, ...] = ()
-    """What makes the file fail besides its limits, as sentences."""
-    warnings: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        """Format in one line, as ``model_int8.tflite: pass, top1 98.8% (98.8%), SQNR 47.9 dB``."""
-        result = self.worst_result
-        labelled = next((m for m in result.metrics if m.original is not None), None)
-        text = f"{self.title}: {self.verdict}, "
-        if labelled:
-            text += f"{labelled.metric} {labelled.value:.4g} ({labelled.original:.4g}), "
-        text += f"SQNR {result.sqnr_db:.1f} dB"
-        return "; ".join(filter(None, (text, result.reason, *self.faults)))
-
-    @property
-    def title(self) -> str:
-        """Its name, and the device unless that is the CPU."""
-        return f"{self.name} on {self.device}" if self.device else self.name
-
-    @property
-    def verdict(self) -> Verdict:
-        """The worst of its outputs' verdicts; fail where there are faults."""
-        return "fail" if self.faults else worst([result.verdict for result in self.results])
-
-    @property
-    def worst_result(self) -> OutputResult:
-        """The output with the worst verdict and, of those, the lowest SQNR."""
-        return min(self.results, key=lambda r: (_WORST_FIRST.index(r.verdict), r.sqnr_db))
+from edgekit.report.columns import Column, summary_columns
+from edgekit.report.file_result import FileResult, short_titles
+from edgekit.report.notebook import notebook_html
+from edgekit.report.remarks import Remark, format_differences, reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +63,38 @@ class Report:
 
     def _repr_html_(self) -> str:
         """The summary as an HTML table, which notebooks show."""
-        from edgekit.report.notebook import notebook_html
+        return notebook_html(self.heading, self.columns(), self.files, self.remarks())
 
-        return notebook_html(self)
+    @property
+    def heading(self) -> str:
+        """The model and the samples, in one line."""
+        samples = f"evaluated on {self.evaluated_on:,} samples from {self.data}"
+        if self.calibrated_on:
+            samples = (
+                f"calibrated on {self.calibrated_on:,} samples, "
+                f"evaluated on {self.evaluated_on:,} others from {self.data}"
+            )
+        return f"{self.model}: {samples}"
+
+    def columns(self) -> list[Column]:
+        """The columns of the summary that there are values for."""
+        return summary_columns(
+            self.files, model_bytes=self.model_bytes, has_verdicts=self.shippable
+        )
+
+    def remarks(self) -> list[Remark]:
+        """What the summary has no column for: reasons, then format differences, warnings, notes."""
+        return [
+            *(reasons(self.files) if self.shippable else ()),
+            *format_differences(self.onnx_vs_tflite),
+            *(Remark("warning", f"warning: {warning}") for warning in self.all_warnings),
+            *(Remark("note", f"note: {note}") for note in self.notes),
+        ]
 
     @property
     def titles(self) -> dict[str, str]:
         """The files' titles, each mapped to the same without its folder where those stay unique."""
-        short = {f.title: f.title.removeprefix(f"{Path(f.name).parent}/") for f in self.files}
-        is_unique = len(set(short.values())) == len(short)
-        return short if is_unique else {title: title for title in short}
+        return short_titles(self.files)
 
     @property
     def all_warnings(self) -> tuple[str, ...]:
@@ -162,22 +129,6 @@ class Report:
             for precision, results in self.onnx_vs_tflite.items()
         }
         return finite(plain)  # type: ignore[no-any-return]
-
-
-def slower_than_float(files: Iterable[FileResult]) -> list[str]:
-    """Say which files this machine runs slower than their float32 counterparts, if any."""
-    slower = [
-        f"{file.name} {file.latency_ratio:.1f}x"
-        for file in files
-        if file.latency_ratio is not None and file.latency_ratio > _SLOWER
-    ]
-    if not slower:
-        return []
-    return [
-        f"slower than float32 on this machine: {', '.join(slower)}. int8 is faster where the processor "
-        "has instructions for it (dot products on ARM, VNNI on x86) and the model is large enough: "
-        "measure on the device"
-    ]
 
 
 def finite(value: Any) -> Any:

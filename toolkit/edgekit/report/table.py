@@ -10,15 +10,9 @@ from rich.text import Text
 from edgekit.accuracy.formatting import decibel, label, value
 from edgekit.accuracy.results import MetricValue, OutputResult
 from edgekit.diagnosis.layers import worst_layers
-from edgekit.report.columns import (
-    Column,
-    confidence_interval,
-    heading,
-    remarks,
-    summary_columns,
-    task_metric,
-)
-from edgekit.report.result import FileResult, Report
+from edgekit.report.columns import Column, confidence_interval, task_metric
+from edgekit.report.file_result import FileResult
+from edgekit.report.result import Report
 
 _MOST_LAYERS, _LEAST_NOISE = 8, 0.01  # layers that add less of the noise are of no interest
 _NAME_WIDTH = 24  # of a file's name, before columns are left out rather than the name folded
@@ -40,7 +34,7 @@ def render(report: Report, *, worst: int = 0) -> RenderableType:
         worst: how many of the samples that changed most to list.
     """
     return Group(
-        Text(heading(report), style="bold"),
+        Text(report.heading, style="bold"),
         Text(),
         _Summary(report),
         *_metrics(report),
@@ -58,7 +52,7 @@ class _Summary:
     report: Report
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
-        every = summary_columns(self.report)
+        every = self.report.columns()
         required = [column for column in every if not column.optional]
         layouts = [(every, 2), (every, 1), (required, 1)]
         yield next(
@@ -99,8 +93,8 @@ def _width(report: Report, columns: Sequence[Column], gap: int) -> int:
 
 def _remarks(report: Report) -> Iterator[RenderableType]:
     yield Text()
-    for kind, text in remarks(report):
-        yield Text(text, _STYLE[kind])
+    for remark in report.remarks():
+        yield Text(remark.text, _STYLE[remark.kind])
 
 
 def _metrics(report: Report) -> Iterator[RenderableType]:

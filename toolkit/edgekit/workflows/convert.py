@@ -28,7 +28,8 @@ from edgekit.data.split import CALIBRATION_SAMPLES, SampleSplit, set_aside
 from edgekit.diagnosis import input_checks
 from edgekit.inference.latency import latencies
 from edgekit.inference.record import record
-from edgekit.report.result import FileResult, Report, slower_than_float
+from edgekit.report.file_result import FileResult, slower_than_float
+from edgekit.report.result import Report
 from edgekit.workflows.worker import run_in_worker
 from edgekit_converters import (
     CALIBRATED,

@@ -9,7 +9,8 @@ from edgekit.accuracy.limits import Limits
 from edgekit.accuracy.results import OutputResult, compare
 from edgekit.accuracy.tasks import find_tasks
 from edgekit.diagnosis.changed_samples import find_differences
-from edgekit.report.result import FileResult, Report, slower_than_float
+from edgekit.report.file_result import FileResult, slower_than_float
+from edgekit.report.result import Report
 from edgekit.report.saved_outputs import RecordedFile, Recording, labels_by_name
 
 _FAR_OFF = 10.0  # dB: an error of a third of the signal

@@ -5,7 +5,7 @@ from statistics import median
 
 from edgekit.accuracy.comparison import sqnr_db
 from edgekit.diagnosis.layer_statistics import LayerStatistics
-from edgekit_runtimes.processor import exact_int8
+from edgekit_runtimes.host import exact_int8
 
 _APART = 6.0  # dB: four times the noise
 _CLIPPING = 0.5  # the part of a tensor's rounding noise from which on clipping is the cause

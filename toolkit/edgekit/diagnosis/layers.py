@@ -12,7 +12,6 @@ from edgekit.data.store import StoredArrays
 from edgekit.diagnosis.causes import find_cause
 from edgekit.diagnosis.layer_statistics import LayerStatistics
 from edgekit.inference.tensor_names import input_names
-from edgekit_runtimes.host import exact_int8
 from edgekit_runtimes.layers import Layer, Layers, open_layers
 
 SAMPLES = 32

@@ -77,7 +77,7 @@ def test_a_file_that_strays_fails_in_a_few_lines_with_figures_and_layers(
     )
     suite = ElementTree.parse(project.path / "out.xml").getroot()[0]
     assert suite.get("failures") == "1"
-    assert "top1 lost" in (suite.find("testcase/failure").get("message") or "")  # type: ignore[union-attr]
+    assert ": drop " in (suite.find("testcase/failure").get("message") or "")  # type: ignore[union-attr]
 
 
 def test_a_marker_and_edgekit_toml_say_what_a_test_leaves_out(project: pytest.Pytester) -> None:

@@ -54,7 +54,7 @@ def drop_interval(lost: int, won: int, count: int) -> Interval:
 
     >>> low, high = drop_interval(lost=20, won=5, count=1000)
     >>> f"{low:.4f} to {high:.4f}"
-    '0.0050 to 0.0250'
+    '0.0048 to 0.0251'
     """
     down, up = (lost + 1) / (count + 2), (won + 1) / (count + 2)
     middle = down - up

@@ -50,8 +50,8 @@ class StoredArrays:
             "shape": (self.count, *self.shapes[name]),
         }
         np.lib.format.write_array_header_1_0(file, header)
-        with self._path(name).open("rb") as rows:
-            shutil.copyfileobj(rows, file)
+        with self._path(name).open("rb") as raw:
+            shutil.copyfileobj(raw, file)
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{list(self.shapes).index(name)}.raw"
@@ -73,13 +73,13 @@ class ArrayWriter:
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._dtypes: dict[str, str] = {}
 
-    def add(self, rows: Mapping[str, Array]) -> None:
+    def add(self, batch: Mapping[str, Array]) -> None:
         """Add a batch: an array for each name, batch axis first.
 
         Raises:
             DataError: its samples have another shape than those before.
         """
-        for name, array in rows.items():
+        for name, array in batch.items():
             if name not in self._files:
                 self._files[name] = (self.folder / f"{len(self._files)}.raw").open("wb")
                 self._shapes[name], self._dtypes[name] = array.shape[1:], array.dtype.name
@@ -89,7 +89,7 @@ class ArrayWriter:
                     f"{array.shape[1:]}. A file for an edge device has one fixed shape."
                 )
             array.astype(self._dtypes[name], copy=False).tofile(self._files[name])
-        self.count += len(next(iter(rows.values())))
+        self.count += len(next(iter(batch.values())))
 
     def close(self) -> StoredArrays:
         """Close the files and return the arrays, ready to be read."""
@@ -111,8 +111,8 @@ def read_npy(files: Mapping[str, IO[bytes]], folder: Path) -> StoredArrays:
         (count, *shape), _, kind = np.lib.format.read_array_header_1_0(file)
         counts.add(count)
         shapes[name], dtypes[name] = tuple(shape), kind.name
-        with (folder / f"{position}.raw").open("wb") as rows:
-            shutil.copyfileobj(file, rows)
+        with (folder / f"{position}.raw").open("wb") as raw:
+            shutil.copyfileobj(file, raw)
     if len(counts) != 1:
         raise ValueError(f"arrays of different lengths: {sorted(counts)}")
     return StoredArrays(folder, counts.pop(), shapes, dtypes)

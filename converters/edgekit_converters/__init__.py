@@ -1,6 +1,6 @@
-"""Keras models to TFLite and ONNX files, in float and quantized.
+"""Convert Keras models to TFLite and ONNX files, in float32 and quantized.
 
-A converter writes files; it knows neither what runs them nor who asked.
+``load_model`` loads a model, ``convert`` writes its files, and ``FORMATS`` holds the output formats.
 """
 
 from edgekit_converters.base import (

@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 
 import edgekit_converters
-from edgekit_converters import FORMATS, ConversionError, Job, Precision, Writer, format_of
-from edgekit_converters.base import Format
+from edgekit_converters import (
+    FORMATS,
+    ConversionError,
+    Format,
+    Job,
+    Precision,
+    Writer,
+    format_of,
+)
 from edgekit_converters.tflite import flatbuffer
 
 

@@ -31,10 +31,10 @@ def samples():
 @pytest.mark.parametrize(
     "make", [zoo.cnn, zoo.unet, zoo.recommender, zoo.embedding_lstm, zoo.gru, zoo.transformer]
 )
-def test_weights_that_a_graph_does_not_hold_are_those_of_the_model(
+def test_weights_outside_the_graph_are_those_of_the_model(
     make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The way of a large model, gone by small ones."""
+    """The path of a large model, taken by small ones."""
     import keras
 
     monkeypatch.setattr(float_graph, "MOST_BYTES", 1)
@@ -48,8 +48,8 @@ def test_weights_that_a_graph_does_not_hold_are_those_of_the_model(
     assert (tmp_path / "model.onnx.data").stat().st_size > 500
     (expected,) = keras.tree.flatten(model([samples[t.name] for t in model.inputs]))
     with edgekit.open_model(path) as session:
-        answers = session.run(samples)
-    got = next(iter(answers.values())) if isinstance(answers, dict) else answers
+        outputs = session.run(samples)
+    got = next(iter(outputs.values())) if isinstance(outputs, dict) else outputs
     np.testing.assert_allclose(got, expected, atol=1e-5)
 
 

@@ -22,8 +22,8 @@ class Column:
     """Its text in the original model's row."""
     shown: bool = True
     justify: Literal["left", "right"] = "right"
-    optional: bool = False
-    """Whether a narrow console leaves it out."""
+    optional: Literal[0, 1, 2] = 0
+    """When a narrow console leaves it out: never, at first, or next."""
 
 
 def summary_columns(
@@ -65,7 +65,7 @@ def summary_columns(
             "vs float",
             lambda f: times(f.bytes / float_bytes[f.format] if f.format in float_bytes else None),
             shown=bool(float_bytes),
-            optional=True,
+            optional=1,
         ),
         Column(
             "worst output", lambda f: f.worst_result.output, shown=several_outputs, justify="left"
@@ -76,7 +76,12 @@ def summary_columns(
             value(task_metrics[0].original, task_metrics[0].metric) if one_metric else "",
             shown=bool(metric_names),
         ),
-        Column("same top-1", lambda f: percent(f.worst_result.agreement), shown=has_predictions),
+        Column(
+            "same top-1",
+            lambda f: percent(f.worst_result.agreement),
+            shown=has_predictions,
+            optional=2 if metric_names else 0,
+        ),
         Column("SQNR dB", lambda f: decibel(f.worst_result.sqnr_db)),
         Column("max error", lambda f: f"{f.worst_result.max_error:.2g}", shown=not has_predictions),
         Column("latency ms" if in_ms else "latency µs", latency, shown=bool(latencies)),
@@ -84,7 +89,7 @@ def summary_columns(
             "vs float",
             lambda f: times(f.latency_ratio),
             shown=any(f.latency_ratio is not None for f in files),
-            optional=True,
+            optional=1,
         ),
         Column("result", lambda f: f.verdict if has_verdicts else "-", justify="left"),
     ]

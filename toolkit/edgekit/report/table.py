@@ -52,17 +52,15 @@ class _Summary:
     report: Report
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
-        every = self.report.columns()
-        required = [column for column in every if not column.optional]
-        layouts = [(every, 2), (every, 1), (required, 1)]
-        yield next(
-            (
-                _summary_table(self.report, columns, gap)
-                for columns, gap in layouts
-                if _width(self.report, columns, gap) <= options.max_width
-            ),
-            _summary_table(self.report, required, 1),
-        )
+        columns = self.report.columns()
+        layouts = [
+            (columns, 2),
+            (columns, 1),
+            ([column for column in columns if column.optional != 1], 1),
+            ([column for column in columns if not column.optional], 1),
+        ]
+        fitting = (x for x in layouts if _width(self.report, *x) <= options.max_width)
+        yield _summary_table(self.report, *next(fitting, layouts[-1]))
 
 
 def _summary_table(report: Report, columns: Sequence[Column], gap: int) -> Table:
@@ -88,7 +86,7 @@ def _width(report: Report, columns: Sequence[Column], gap: int) -> int:
         max(len(text) for text in (c.title, c.original, *map(c.value, report.files)))
         for c in columns
     ]
-    return sum([min(widths[0], _NAME_WIDTH), *widths[1:]]) + gap * len(columns)
+    return sum([min(widths[0], _NAME_WIDTH), *widths[1:]]) + gap * (len(columns) - 1)
 
 
 def _remarks(report: Report) -> Iterator[RenderableType]:

@@ -16,8 +16,7 @@ from edgekit_runtimes.base import (
 )
 from edgekit_runtimes.devices import DEVICES, Device
 from edgekit_runtimes.host import cpu_limit
-from edgekit_runtimes.keras import keras_session
-from edgekit_runtimes.open_model import open_model
+from edgekit_runtimes.open_model import keras_session, open_model
 from edgekit_runtimes.placement import Operator, Placement
 from edgekit_runtimes.session import Session
 

@@ -38,7 +38,6 @@ _TIE = (
 )
 _RIGHT_DB = 20.0  # distance of the answers from those of the plain device, as a share of the signal
 _AT_ONCE = 256 * 1024 * 1024  # bytes of files to have open at once
-_PACKAGES = ("ai-edge-litert", "onnxruntime", "onnxruntime-gpu", "openvino", "edgekit-toolkit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ def open_fastest(
                 return open_one(candidate.path, candidate.device, candidate.threads)
             except (DeviceUnavailable, ModelError):  # the machine has changed: measure again
                 break
-    by_name = len({c.device.name for c in candidates}) == 1  # then it may be one that imitates
+    by_name = len({c.device.name for c in candidates}) == 1  # then it may be a simulator
     session, candidate = _fastest(candidates, open_one, _ranges(path), emulated=by_name)
     _remember(key, _name(candidate))
     return session
@@ -281,7 +280,8 @@ def _key(candidates: Sequence[Candidate], question: str) -> str:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     digest.update(" ".join(map(_name, candidates)).encode())
     digest.update(f"{processor_name()} {cpu_limit()}".encode())
-    for package in _PACKAGES:
+    packages = dict.fromkeys(name for c in candidates for name in c.device.packages)
+    for package in ("edgekit-toolkit", *packages):
         try:
             digest.update(f"{package} {metadata.version(package)}".encode())
         except metadata.PackageNotFoundError:

@@ -2,13 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy.typing as npt
 
 from edgekit_runtimes.placement import Placement
 
 Array = npt.NDArray[Any]
+Kind = Literal["cpu", "gpu", "npu"]
+
+EXTRA = "pip install 'edgekit-toolkit[{}]'"
+"""The line that installs an optional part of this package."""
+
+UNTESTED = "not tested on hardware"
+"""The note of a device that nobody has run yet."""
 
 
 class RuntimesError(Exception):

@@ -1,272 +1,236 @@
 """The devices: everything that a file can be opened on, in one table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
-from edgekit_runtimes import litert_accelerators, micro, openvino, ort
-from edgekit_runtimes.base import Engine, Missing, RuntimeMissing
-from edgekit_runtimes.host import machine
+from edgekit_runtimes import litert_gpu, litert_npu, micro, openvino, ort
+from edgekit_runtimes.base import EXTRA, UNTESTED, Engine, Kind, Missing, RuntimeMissing
 from edgekit_runtimes.keras import open_keras
 from edgekit_runtimes.litert import open_litert
-
-Kind = Literal["cpu", "gpu", "npu"]
+from edgekit_runtimes.ort_providers import PROVIDERS, open_provider, provider_missing
 
 _TFLITE, _ONNX, _KERAS = (".tflite",), (".onnx",), (".keras", ".h5")
-UNTESTED = "not tested on hardware"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """Something that runs files, and by whom."""
+    """One entry of ``DEVICES``: what runs files of some kinds, and the function that opens them."""
 
     name: str
-    """What ``open_model(..., device=...)`` calls it."""
+    """The name in ``open_model(..., device=...)``."""
 
     kind: Kind
     runtime: str
+    """The library that does the work, as a person knows it."""
+
     suffixes: Sequence[str]
+    """The kinds of files that it opens: ``.tflite``, ``.onnx``, ..."""
+
     open: Callable[[Path, int], Engine]
+    """Opens a file with a number of threads."""
+
     missing: Callable[[], Missing]
     """What it lacks on this machine; None where it is ready. Does not open a model."""
 
     add: str
-    """What adds it."""
+    """How to install what it lacks."""
+
+    packages: Sequence[str] = ()
+    """The distributions whose versions decide what it computes, and how fast."""
 
     note: str = ""
-    """What one should know before trusting it: that nobody has run it, that it imitates."""
+    """What one should know before trusting it: that it is untested, that it is a simulator."""
 
-    imitates: bool = False
-    """Right answers, but timing that says nothing: never chosen by itself."""
-
-
-def _lacks(package: str) -> Callable[[], Missing]:
-    told = f"{package.replace('_', '-')} is not installed"
-    return lambda: None if find_spec(package) else RuntimeMissing(told)
+    simulated: bool = False
+    """Whether it is a simulator: right outputs, meaningless timing; never chosen automatically."""
 
 
-def _by_provider(
-    kind: Kind, provider: ort.Provider, note: str = UNTESTED, *, imitates: bool = False
-) -> Device:
-    return Device(
-        provider.device,
-        kind,
-        "ONNX Runtime",
-        _ONNX,
-        partial(ort.open_provider, provider),
-        partial(ort.provider_missing, provider),
-        provider.add,
-        note,
-        imitates,
-    )
+def _unless_installed(package: str) -> Callable[[], Missing]:
+    message = f"{package} is not installed"
+    module = package.replace("-", "_")
+    return lambda: None if find_spec(module) else RuntimeMissing(message)
 
 
-def _qnn_options() -> dict[str, str]:
-    import onnxruntime_qnn
+def _providers(kind: Kind) -> Iterator[Device]:
+    for provider in PROVIDERS:
+        if provider.kind == kind:
+            yield Device(
+                name=provider.device,
+                kind=kind,
+                runtime="ONNX Runtime",
+                suffixes=_ONNX,
+                open=partial(open_provider, provider),
+                missing=partial(provider_missing, provider),
+                add=provider.add,
+                packages=provider.packages,
+                note=provider.note,
+                simulated=provider.simulated,
+            )
 
-    return {
-        "backend_path": onnxruntime_qnn.get_qnn_htp_path(),
-        # The oldest Hexagon with the operators that we write; a phone's own is newer and takes it.
-        "htp_arch": "75",
-        "offload_graph_io_quantization": "0",
-    }
 
-
-# Where Qualcomm's libraries bring an emulator of their processor.
-_ON_X86 = machine().lower() in ("x86_64", "amd64")
-_EXTRA = "pip install 'edgekit-toolkit[{}]'"
-
-DEVICES: tuple[Device, ...] = (
+DEVICES: list[Device] = [
     # The first of a kind that is ready is what the words cpu, gpu and npu mean.
     Device(
-        "xnnpack",
-        "cpu",
-        "LiteRT",
-        _TFLITE,
-        open_litert,
-        _lacks("ai_edge_litert"),
-        _EXTRA.format("litert"),
+        name="xnnpack",
+        kind="cpu",
+        runtime="LiteRT",
+        suffixes=_TFLITE,
+        open=open_litert,
+        missing=_unless_installed("ai-edge-litert"),
+        add=EXTRA.format("litert"),
+        packages=("ai-edge-litert",),
     ),
     Device(
-        "mlas",
-        "cpu",
-        "ONNX Runtime",
-        _ONNX,
-        ort.open_mlas,
-        _lacks("onnxruntime"),
-        _EXTRA.format("onnx"),
+        name="mlas",
+        kind="cpu",
+        runtime="ONNX Runtime",
+        suffixes=_ONNX,
+        open=ort.open_mlas,
+        missing=_unless_installed("onnxruntime"),
+        add=EXTRA.format("onnx"),
+        packages=("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml"),
     ),
     Device(
-        "openvino",
-        "cpu",
-        "OpenVINO",
-        _TFLITE + _ONNX,
-        openvino.open_openvino,
-        openvino.openvino_missing,
-        _EXTRA.format("openvino"),
+        name="openvino",
+        kind="cpu",
+        runtime="OpenVINO",
+        suffixes=_TFLITE + _ONNX,
+        open=openvino.open_openvino,
+        missing=openvino.openvino_missing,
+        add=EXTRA.format("openvino"),
+        packages=("openvino",),
     ),
     Device(
-        "keras",
-        "cpu",
-        "Keras",
-        _KERAS,
-        open_keras,
-        _lacks("tensorflow"),
-        _EXTRA.format("convert"),
-        "the float original",
+        name="keras",
+        kind="cpu",
+        runtime="Keras",
+        suffixes=_KERAS,
+        open=open_keras,
+        missing=_unless_installed("tensorflow"),
+        add=EXTRA.format("convert"),
+        packages=("tensorflow", "keras"),
+        note="the float32 original",
     ),
     Device(
-        "reference",
-        "cpu",
-        "LiteRT",
-        _TFLITE,
-        partial(open_litert, plain=True),
-        _lacks("ai_edge_litert"),
-        _EXTRA.format("litert"),
-        "LiteRT's own kernels, without XNNPACK",
-        imitates=True,
+        name="reference",
+        kind="cpu",
+        runtime="LiteRT",
+        suffixes=_TFLITE,
+        open=partial(open_litert, plain=True),
+        missing=_unless_installed("ai-edge-litert"),
+        add=EXTRA.format("litert"),
+        packages=("ai-edge-litert",),
+        note="LiteRT's own kernels, without XNNPACK",
+        simulated=True,
     ),
     Device(
-        "reference",
-        "cpu",
-        "ONNX Runtime",
-        _ONNX,
-        ort.open_simulated,
-        _lacks("onnxruntime"),
-        _EXTRA.format("onnx"),
-        "quantized operators computed in float: what any integer kernel should answer",
-        imitates=True,
+        name="reference",
+        kind="cpu",
+        runtime="ONNX Runtime",
+        suffixes=_ONNX,
+        open=ort.open_simulated,
+        missing=_unless_installed("onnxruntime"),
+        add=EXTRA.format("onnx"),
+        packages=("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml"),
+        note="quantized operators computed in float32: what any integer kernel should give",
+        simulated=True,
     ),
     Device(
-        "micro",
-        "cpu",
-        "TensorFlow Lite Micro",
-        _TFLITE,
-        micro.open_micro,
-        micro.micro_missing,
-        f"{_EXTRA.format('micro')} (Linux on x86)",
-        "the kernels of microcontrollers",
-        imitates=True,
+        name="micro",
+        kind="cpu",
+        runtime="TensorFlow Lite Micro",
+        suffixes=_TFLITE,
+        open=micro.open_micro,
+        missing=micro.micro_missing,
+        add=f"{EXTRA.format('micro')} (Linux on x86)",
+        packages=("tflite-micro",),
+        note="the kernels of microcontrollers",
+        simulated=True,
     ),
     Device(
-        "webgpu",
-        "gpu",
-        "LiteRT",
-        _TFLITE,
-        litert_accelerators.open_gpu,
-        litert_accelerators.gpu_missing,
-        f"{_EXTRA.format('litert')} and the driver of the graphics card",
-        "tested on a software adapter",
+        name="webgpu",
+        kind="gpu",
+        runtime="LiteRT",
+        suffixes=_TFLITE,
+        open=litert_gpu.open_gpu,
+        missing=litert_gpu.gpu_missing,
+        add=f"{EXTRA.format('litert')} and the driver of the graphics card",
+        packages=("ai-edge-litert",),
+        note="tested on a software adapter",
     ),
-    _by_provider(
-        "gpu",
-        ort.Provider(
-            "cuda",
-            "CUDAExecutionProvider",
-            "pip install 'onnxruntime-gpu[cuda,cudnn]' (in place of onnxruntime)",
-        ),
+    *_providers("gpu"),
+    Device(
+        name="openvino-gpu",
+        kind="gpu",
+        runtime="OpenVINO",
+        suffixes=_TFLITE + _ONNX,
+        open=partial(openvino.open_openvino, processor="GPU"),
+        missing=partial(openvino.openvino_missing, "GPU"),
+        add=f"{EXTRA.format('openvino')} and Intel's graphics driver",
+        packages=("openvino",),
+        note=UNTESTED,
     ),
-    _by_provider(
-        "gpu",
-        ort.Provider(
-            "tensorrt",
-            "TensorrtExecutionProvider",
-            "pip install onnxruntime-gpu tensorrt (in place of onnxruntime)",
-            integers=True,
-        ),
-    ),
-    _by_provider(
-        "gpu",
-        ort.Provider(
-            "directml",
-            "DmlExecutionProvider",
-            "pip install onnxruntime-directml (in place of onnxruntime; Windows)",
-        ),
-    ),
-    _by_provider(
-        "gpu",
-        ort.Provider(
-            "webgpu",
-            "WebGpuExecutionProvider",
-            f"{_EXTRA.format('webgpu')} and the driver of the graphics card",
-            plugin="onnxruntime_ep_webgpu",
-        ),
-        "tested on a software adapter",
+    *_providers("npu"),
+    Device(
+        name="intel-npu",
+        kind="npu",
+        runtime="LiteRT",
+        suffixes=_TFLITE,
+        open=litert_npu.open_intel_npu,
+        missing=litert_npu.intel_npu_missing,
+        add=f"{EXTRA.format('litert,openvino')} and Intel's NPU driver",
+        packages=("ai-edge-litert", "openvino"),
+        note=UNTESTED,
     ),
     Device(
-        "openvino-gpu",
-        "gpu",
-        "OpenVINO",
-        _TFLITE + _ONNX,
-        partial(openvino.open_openvino, processor="GPU"),
-        partial(openvino.openvino_missing, "GPU"),
-        f"{_EXTRA.format('openvino')} and Intel's graphics driver",
-        UNTESTED,
-    ),
-    _by_provider(
-        "npu",
-        ort.Provider(
-            "qnn",
-            "QNNExecutionProvider",
-            _EXTRA.format("qnn"),
-            plugin="onnxruntime_qnn",
-            options=_qnn_options,
-            integers=True,
-        ),
-        "Qualcomm's Hexagon emulator" if _ON_X86 else "Qualcomm Hexagon; tested on its emulator",
-        imitates=_ON_X86,
-    ),
-    _by_provider(
-        "npu",
-        ort.Provider("coreml", "CoreMLExecutionProvider", f"{_EXTRA.format('onnx')} (macOS, iOS)"),
-    ),
-    _by_provider(
-        "npu",
-        ort.Provider(
-            "nnapi",
-            "NnapiExecutionProvider",
-            "an onnxruntime built for Android",
-            integers=True,
-        ),
+        name="openvino-npu",
+        kind="npu",
+        runtime="OpenVINO",
+        suffixes=_TFLITE + _ONNX,
+        open=partial(openvino.open_openvino, processor="NPU"),
+        missing=partial(openvino.openvino_missing, "NPU"),
+        add=f"{EXTRA.format('openvino')} and Intel's NPU driver",
+        packages=("openvino",),
+        note=UNTESTED,
     ),
     Device(
-        "intel-npu",
-        "npu",
-        "LiteRT",
-        _TFLITE,
-        litert_accelerators.open_intel_npu,
-        litert_accelerators.intel_npu,
-        f"{_EXTRA.format('litert,openvino')} and Intel's NPU driver",
-        UNTESTED,
+        name="npu-on-cpu",
+        kind="npu",
+        runtime="LiteRT",
+        suffixes=_TFLITE,
+        open=litert_npu.open_npu_on_cpu,
+        missing=litert_npu.plugin_missing,
+        add=EXTRA.format("litert,openvino"),
+        packages=("ai-edge-litert", "openvino"),
+        note="LiteRT's path to an NPU, ending at the CPU",
+        simulated=True,
     ),
-    Device(
-        "openvino-npu",
-        "npu",
-        "OpenVINO",
-        _TFLITE + _ONNX,
-        partial(openvino.open_openvino, processor="NPU"),
-        partial(openvino.openvino_missing, "NPU"),
-        f"{_EXTRA.format('openvino')} and Intel's NPU driver",
-        UNTESTED,
-    ),
-    Device(
-        "npu-on-cpu",
-        "npu",
-        "LiteRT",
-        _TFLITE,
-        litert_accelerators.open_npu_on_cpu,
-        litert_accelerators.intel_plugin,
-        _EXTRA.format("litert,openvino"),
-        "LiteRT's path to an NPU, ending at the CPU",
-        imitates=True,
-    ),
-)
-"""Every device, in the order in which the words ``cpu``, ``gpu`` and ``npu`` look for one."""
+]
+"""Every device, in the order in which the words ``cpu``, ``gpu`` and ``npu`` look for one.
+
+One more entry is one more device, for ``open_model`` and for everything that lists or compares them.
+"""
 
 
-def is_delegate(device: str) -> bool:
-    """Whether a device is the path of a LiteRT delegate's library."""
-    return device.endswith((".so", ".dylib", ".dll")) or ".so." in device
+def runtime_packages() -> tuple[str, ...]:
+    """The distributions of all devices, each once."""
+    return tuple(dict.fromkeys(name for device in DEVICES for name in device.packages))
+
+
+def delegate_device(library: str) -> Device | None:
+    """The device of a LiteRT delegate's library; None where ``library`` is no path of one."""
+    if not library.endswith((".so", ".dylib", ".dll")) and ".so." not in library:
+        return None
+    return Device(
+        name=library,
+        kind="npu",
+        runtime="LiteRT",
+        suffixes=_TFLITE,
+        open=partial(open_litert, delegate=library),
+        missing=lambda: None,
+        add="",
+        packages=("ai-edge-litert",),
+    )

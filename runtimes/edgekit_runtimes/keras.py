@@ -1,4 +1,4 @@
-"""Keras: the float reference that every other file is held against. Needs TensorFlow."""
+"""Keras: runs the float32 original that every other file is compared with. Needs TensorFlow."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -9,13 +9,12 @@ import numpy as np
 
 from edgekit_runtimes.base import Array, Engine, ModelError, RuntimeMissing, TensorSpec
 from edgekit_runtimes.placement import Operator, Placement
-from edgekit_runtimes.session import Session
 
-_AT_ONCE = 4_000_000  # bytes of input: Keras keeps what every layer gives until the call ends
+_AT_ONCE = 4_000_000  # bytes of input: Keras keeps every layer's output until the call ends
 
 
 def open_keras(path: Path, threads: int = 1) -> Engine:  # noqa: ARG001
-    """Opens a ``.keras`` or ``.h5`` file. ``threads`` is TensorFlow's own affair.
+    """Opens a ``.keras`` or ``.h5`` file. TensorFlow chooses its threads itself; ``threads`` is ignored.
 
     Raises:
         RuntimeMissing: TensorFlow is not installed.
@@ -23,7 +22,7 @@ def open_keras(path: Path, threads: int = 1) -> Engine:  # noqa: ARG001
     """
     try:
         import keras
-        import tensorflow  # noqa: F401  (the backend: without it, keras fails later and in other words)
+        import tensorflow  # noqa: F401  (the backend: without it, keras fails later, with another error)
     except ImportError as error:
         raise RuntimeMissing(
             "TensorFlow is not installed: pip install 'edgekit-toolkit[convert]'"
@@ -32,15 +31,11 @@ def open_keras(path: Path, threads: int = 1) -> Engine:  # noqa: ARG001
         model = keras.saving.load_model(str(path), compile=False)
     except Exception as error:  # Keras raises whatever a layer's constructor raises
         raise ModelError(f"{path}: Keras cannot load it: {error}") from error
-    return _engine(model)
+    return keras_engine(model)
 
 
-def keras_session(model: Any, name: str) -> Session:
-    """A session on a Keras model that is already in memory; ``name`` is what errors call it."""
-    return Session(name, _engine(model), device="keras")
-
-
-def _engine(model: Any) -> Engine:
+def keras_engine(model: Any) -> Engine:
+    """An engine on a Keras model that is already in memory."""
     import keras
 
     model = keras.Model(keras.tree.flatten(model.inputs), keras.tree.flatten(model.outputs))
@@ -61,7 +56,7 @@ def _engine(model: Any) -> Engine:
             Operator(type(layer).__name__, "TensorFlow", str(layer.compute_dtype), name=layer.name)
             for layer in model.layers
         ]
-        return Placement("keras", "whatever TensorFlow finds", "TensorFlow", operators)
+        return Placement("keras", "chosen by TensorFlow", "TensorFlow", operators)
 
     return Engine(
         [TensorSpec(t.name, tuple(t.shape), str(t.dtype)) for t in model.inputs],

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from edgekit_runtimes.base import (
     DeviceUnavailable,
@@ -10,11 +11,11 @@ from edgekit_runtimes.base import (
     NotDelegated,
     RuntimeMissing,
 )
-from edgekit_runtimes.devices import DEVICES, Device, is_delegate
-from edgekit_runtimes.litert import open_litert
+from edgekit_runtimes.devices import DEVICES, Device, delegate_device
+from edgekit_runtimes.keras import keras_engine
 from edgekit_runtimes.session import Session
 
-_WORDS = ("cpu", "gpu", "npu")
+_KINDS = ("cpu", "gpu", "npu")
 
 
 def open_model(
@@ -54,7 +55,7 @@ def open_model(
     if min_delegated is not None and not 0 <= min_delegated <= 1:
         raise ValueError(f"min_delegated={min_delegated}: a share of 0 to 1.")
     least = 1.0 if strict else min_delegated
-    open_one = partial(_open, least=least, by_name=device not in (*_WORDS, "auto"), raw=raw)
+    open_one = partial(_open, least=least, by_name=device not in (*_KINDS, "auto"), raw=raw)
     if not path.exists():
         raise ModelError(f"{path}: there is no such file or folder.")
     if path.is_dir() or device == "auto":
@@ -76,10 +77,20 @@ def open_model(
         except NotDelegated:
             raise
         except DeviceUnavailable as error:
-            if device not in _WORDS:
+            if device not in _KINDS:
                 raise
             reasons.append(error)
     raise DeviceUnavailable("; ".join(map(str, reasons)))
+
+
+def keras_session(model: Any, name: str) -> Session:
+    """A session on a Keras model that is already in memory.
+
+    Args:
+        model: the Keras model.
+        name: what errors call it.
+    """
+    return Session(name, keras_engine(model), device="keras")
 
 
 def _open(
@@ -95,7 +106,7 @@ def _open(
     def unchanged() -> bool:
         return _identity(path) == opened
 
-    alone = device.kind != "cpu" or device.imitates or device.name == "keras"
+    alone = device.kind != "cpu" or device.simulated or device.name == "keras"
     session = Session(
         str(path),
         device.open(path, threads),
@@ -135,25 +146,17 @@ def _candidates(device: str, path: Path) -> Sequence[Device]:
     suitable = [d for d in DEVICES if path.suffix in d.suffixes]
     if not suitable:
         endings = dict.fromkeys(s for d in DEVICES for s in d.suffixes)
-        raise ModelError(f"{path}: a model ends in {', '.join(endings)}.")
-    if is_delegate(device):
-        if path.suffix != ".tflite":
-            raise DeviceUnavailable(f"{path}: {device} is a delegate of LiteRT, for .tflite files.")
-        return [
-            Device(
-                device,
-                "npu",
-                "LiteRT",
-                (".tflite",),
-                partial(open_litert, delegate=device),
-                lambda: None,
-                "",
+        raise ModelError(f"{path}: a model file ends in {', '.join(endings)}.")
+    if delegate := delegate_device(device):
+        if path.suffix not in delegate.suffixes:
+            raise DeviceUnavailable(
+                f"{path}: {device} is a delegate of LiteRT, which opens .tflite files."
             )
-        ]
+        return [delegate]
     if device == "auto":
-        wanted = [d for d in suitable if not d.imitates]
-    elif device in _WORDS:
-        wanted = [d for d in suitable if d.kind == device and not d.imitates]
+        wanted = [d for d in suitable if not d.simulated]
+    elif device in _KINDS:
+        wanted = [d for d in suitable if d.kind == device and not d.simulated]
     else:
         wanted = [d for d in suitable if d.name == device]
         if not wanted:
@@ -162,12 +165,26 @@ def _candidates(device: str, path: Path) -> Sequence[Device]:
                 f"{path}: no device {device!r} opens {path.suffix} files. There are: auto, cpu, gpu, "
                 f"npu, {names}."
             )
-    ready = [d for d in wanted if d.missing() is None]
-    if ready:
-        return ready
-    lacking = [(d, d.missing()) for d in wanted]
-    first, missing = lacking[0]
-    if len(wanted) == 1 or first.kind == "cpu":
-        raise type(missing or RuntimeMissing())(f"{path}: {first.name}: {missing}: {first.add}")
-    told = ". ".join(f"{d.name}: {missing}: {d.add}" for d, missing in lacking)
-    raise DeviceUnavailable(f"{path}: no {device} is ready here. {told}")
+    lacking: list[tuple[Device, DeviceUnavailable]] = []
+    ready: list[Device] = []
+    for candidate in wanted:
+        if missing := candidate.missing():
+            lacking.append((candidate, missing))
+        else:
+            ready.append(candidate)
+    if not ready:
+        raise _none_ready(path, device, lacking)
+    return ready
+
+
+def _none_ready(
+    path: Path, device: str, lacking: Sequence[tuple[Device, DeviceUnavailable]]
+) -> DeviceUnavailable:
+    """The error for devices of which each lacks something."""
+    lines = [f"{d.name}: {missing}: {d.add}" for d, missing in lacking]
+    if lacking and (len(lacking) == 1 or lacking[0][0].kind == "cpu"):
+        message = f"{path}: {lines[0]}"
+        if isinstance(lacking[0][1], RuntimeMissing):
+            return RuntimeMissing(message)
+        return DeviceUnavailable(message)
+    return DeviceUnavailable(f"{path}: no {device} is ready here. {'. '.join(lines)}")

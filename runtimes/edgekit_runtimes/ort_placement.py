@@ -54,6 +54,7 @@ def provider_placement(
     runtime: Any,
     path: Path,
     session: Any,
+    *,
     device: str,
     provider: str,
     integers: bool,

@@ -35,7 +35,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def skip_where_there_is(kind: str) -> None:
-    ready = [d.name for d in DEVICES if d.kind == kind and not d.imitates and not d.missing()]
+    ready = [d.name for d in DEVICES if d.kind == kind and not d.simulated and not d.missing()]
     if ready:
         pytest.skip(f"this machine has {', '.join(ready)}")
 

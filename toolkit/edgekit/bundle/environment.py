@@ -3,19 +3,16 @@
 import platform
 from importlib import metadata
 
+from edgekit_runtimes.devices import runtime_packages
 from edgekit_runtimes.host import instruction_sets, processor_name
 
 _PACKAGES = (
     "edgekit-toolkit",
-    "tensorflow",
-    "keras",
-    "ai-edge-litert",
+    "numpy",
     "litert-quantizer",
     "onnx",
-    "onnxruntime",
     "tf2onnx",
-    "numpy",
-)
+)  # and those of the runtimes
 # What decides how int8 is computed: VNNI, AMX and ARM's dot products sum in 32 bits, where AVX2 alone
 # can saturate in 16.
 _TELLING = (
@@ -34,7 +31,7 @@ _TELLING = (
 def versions() -> dict[str, str]:
     """The version of each library that had a part, where it is installed."""
     found = {}
-    for name in _PACKAGES:
+    for name in (*_PACKAGES, *runtime_packages()):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

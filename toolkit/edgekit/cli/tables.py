@@ -28,7 +28,7 @@ def devices_json() -> dict[str, Any]:
                 "missing": str(missing) if (missing := device.missing()) else None,
                 "add": device.add,
                 "note": device.note,
-                "imitates": device.imitates,
+                "simulated": device.simulated,
             }
             for device in DEVICES
         ],
@@ -44,7 +44,7 @@ def devices_table(listed: dict[str, Any]) -> RenderableType:
     ready = [d for d in listed["devices"] if d["missing"] is None]
     table = _table("ready", "kind", "opens", "by", "")
     for device in ready:
-        note = device["note"] + (", emulated" if device["imitates"] else "")
+        note = device["note"] + (", simulator" if device["simulated"] else "")
         table.add_row(
             device["name"],
             device["kind"],

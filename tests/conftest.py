@@ -1,13 +1,21 @@
-"""What all tests share: trained models, made once a session."""
+"""What all tests share: trained models, converted once a run; and workers that start at once."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.once import once
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+if os.environ.get("KERNELS") == "plain":
+    from support.plain_kernels import use_plain_kernels
+
+    use_plain_kernels()
 
 MLPERF_TINY = Path(__file__).parents[2] / "shared" / "mlperf_tiny"
 """Pretrained models of the MLPerf Tiny benchmark, where somebody put them beside the checkout."""
@@ -15,22 +23,53 @@ MLPERF_TINY = Path(__file__).parents[2] / "shared" / "mlperf_tiny"
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of trained digit models (cnn, mlp, lstm) with calib, eval and rows.npz."""
+    """A folder of trained digit models (cnn, mlp, lstm) with calib, eval and rows.npz; read only."""
     from support.models import save_digits
 
-    return save_digits(tmp_path_factory.mktemp("digits"))
+    return once(tmp_path_factory, "digits", save_digits)
 
 
 @pytest.fixture(scope="session")
-def converted(digits: Path) -> Path:
-    """The digits CNN in every format and precision, as ``edgekit convert`` leaves it."""
+def converted(
+    digits: Path, tmp_path_factory: pytest.TempPathFactory, forked_workers: object
+) -> Path:
+    """The digits CNN in every format and precision, as ``edgekit convert`` leaves it; read only."""
     import edgekit
     from edgekit_converters import PRECISIONS
 
-    edgekit.convert(
-        digits / "cnn.keras", digits / "calib.npz", digits / "out", precision=PRECISIONS
-    )
-    return digits / "out"
+    def convert(folder: Path) -> None:
+        data = digits / "calib.npz"
+        edgekit.convert(digits / "cnn.keras", data, folder, precision=PRECISIONS)
+
+    return once(tmp_path_factory, "converted", convert)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forked_workers() -> Iterator[object]:
+    """Workers that need not import TensorFlow first, unless ``WORKERS=fresh`` asks for the real ones."""
+    if os.environ.get("WORKERS") == "fresh" or sys.platform != "linux":
+        yield None
+        return
+    from support.forked_worker import ForkedWorkers
+
+    from edgekit.workflows import worker
+
+    workers = ForkedWorkers()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker, "subprocess", workers)
+        yield workers
+    workers.close()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real workers, where a test is marked ``fresh_worker``."""
+    if request.node.get_closest_marker("fresh_worker"):
+        import subprocess
+
+        from edgekit.workflows import worker
+
+        monkeypatch.setattr(worker, "subprocess", subprocess)
 
 
 @pytest.fixture

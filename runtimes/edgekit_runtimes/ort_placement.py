@@ -28,6 +28,7 @@ _PRODUCTS = (
     "FusedMatMul",
     "FusedGemm",
     "MatMulInteger",
+    "MatMulNBits",  # what a MatMul of dequantized weights becomes where there are kernels for it
 )
 _CONVOLUTIONS = ("Conv", "QLinearConv", "FusedConv", "NhwcFusedConv", "ConvInteger")
 _RECURRENT = ("LSTM", "GRU", "RNN")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgekit_runtimes import ModelError, NotDelegated, Operator, Placement, open_model
@@ -40,6 +41,30 @@ def test_the_work_is_the_same_wherever_it_is_done(converted: Path, name: str, de
     assert placement.macs == MACS, by_kind
     assert placement.device == device
     assert placement.processor
+
+
+def test_products_with_weights_in_blocks_are_counted(tmp_path: Path) -> None:
+    """ONNX Runtime makes them of a MatMul with dequantized weights, on some processors only."""
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    attributes = {"K": 32, "N": 5, "bits": 8, "block_size": 32}
+    node = helper.make_node(
+        "MatMulNBits", ["x", "w", "scales"], ["y"], "product", domain="com.microsoft", **attributes
+    )
+    weights = [
+        numpy_helper.from_array(np.full((5, 1, 32), 129, np.uint8), "w"),
+        numpy_helper.from_array(np.ones(5, np.float32), "scales"),
+    ]
+    x, y = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, n])
+        for name, n in (("x", 32), ("y", 5))
+    )
+    graph = helper.make_graph([node], "graph", [x], [y], weights)
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    path = tmp_path / "blocks.onnx"
+    save(helper.make_model(graph, opset_imports=opsets, ir_version=10), path)
+
+    assert placed(path, "mlas").macs == 32 * 5
 
 
 @pytest.mark.parametrize("device", ["xnnpack", "openvino", "micro"])

@@ -15,6 +15,8 @@ import pytest
 
 from edgekit.workflows.worker import WorkerError, run_in_worker
 
+pytestmark = pytest.mark.fresh_worker
+
 ERRANDS = '''
 import ctypes
 import fcntl

@@ -1,33 +1,52 @@
 # Everything that CI runs, a person runs here.
 PYTHON ?= python3
 BIN := .venv/bin
+UV_VERSION := 0.13.9
+comma := ,
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
+# The newest that pyproject.toml allows, for Python 3.11 to 3.13 on any system; no index is named.
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 
-.PHONY: setup demo test test-slow test-accelerators test-page check format bench matrix clean
+.PHONY: setup lock demo test test-slow test-accelerators test-page check format bench matrix clean
 
-setup: .venv/installed ## .venv with everything
+setup: .venv/installed ## .venv with everything, as locked; LATEST=1: the newest that pyproject.toml allows
 
-.venv/installed: pyproject.toml
+.venv/installed: pyproject.toml requirements.lock $(if $(LATEST),FORCE)
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "edgekit needs Python 3.11 to 3.13, and $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12" % v)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[all]'
+	$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+ifdef LATEST
+	$(INSTALL) --upgrade --editable '.[all]'
+else
+	$(INSTALL) --require-hashes --requirement requirements.lock
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+endif
 	@touch $@
+
+FORCE:
+
+lock: setup ## renews the locks: the newest versions that pyproject.toml allows
+	$(COMPILE) --extra all --output-file requirements.lock
+	$(COMPILE) --extra accelerators --constraint requirements.lock --output-file tests/accelerators/requirements.lock
+	$(COMPILE) --extra page --constraint requirements.lock --output-file tests/page/requirements.lock
 
 demo: setup ## train, convert and check a small model, from nothing
 	$(BIN)/edgekit demo
 
-test: setup ## the tests that take seconds
+test: setup ## the tests that take seconds; KERNELS=plain: without XNNPACK and without optimized graphs
 	$(BIN)/pytest -m 'not slow and not benchmark and not accelerator and not page' -n 2
 
-test-slow: setup ## all tests
-	$(BIN)/pytest -m 'not benchmark and not accelerator and not page' -n 2
+test-slow: setup ## all tests, each conversion in a Python of its own
+	WORKERS=fresh $(BIN)/pytest -m 'not benchmark and not accelerator and not page' -n 2
 
 test-accelerators: setup ## a GPU in software, emulated NPUs: installs them into .venv (280 MB), then tests
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[all,accelerators]'
+	$(INSTALL) $(if $(LATEST),--editable '.[all$(comma)accelerators]',--require-hashes --requirement tests/accelerators/requirements.lock)
 	bash tests/accelerators/swiftshader.sh .venv/swiftshader
 	$(BIN)/pytest -m accelerator
 
 test-page: setup ## the report as a browser shows it: installs Chromium if there is none, then tests
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[all,page]'
+	$(INSTALL) $(if $(LATEST),--editable '.[all$(comma)page]',--require-hashes --requirement tests/page/requirements.lock)
 	bash tests/page/chromium.sh
 	$(BIN)/pytest -m page
 

@@ -41,7 +41,7 @@ def converted(
         data = digits / "calib.npz"
         edgekit.convert(digits / "cnn.keras", data, folder, precision=PRECISIONS)
 
-    return once(tmp_path_factory, "converted", convert)
+    return once(tmp_path_factory, "digits/out", convert)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -38,7 +38,7 @@ RMSE_MAY_GROW = 1.1
 
 LINE = re.compile(
     r"^(?P<file>\S*model_int8\.(?:tflite|onnx)): (?P<metric>[\w ]+?) (?P<got>[\d.]+)%? "
-    r"\(float (?P<wanted>[\d.]+)%?\), (?P<verdict>holds|not proven|fails)$",
+    r"\(float (?P<wanted>[\d.]+)%?\), (?P<verdict>pass|inconclusive|fail)$",
     re.MULTILINE,
 )
 

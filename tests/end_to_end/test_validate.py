@@ -180,7 +180,7 @@ def test_the_command_prints_the_cause_and_exits_with_1(
     assert "Was it calibrated on samples that were scaled otherwise (0..255, not 0..1)?" in said
     assert ": drop " in said and "(95% CI " in said
     assert "of 400 samples are answered otherwise" in said
-    assert sum(line.rstrip().endswith(" holds") for line in done.stdout.splitlines()) == 1
+    assert sum(line.rstrip().endswith(" pass") for line in done.stdout.splitlines()) == 1
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert (tmp_path / "junit.xml").is_file()
 
@@ -561,4 +561,4 @@ def test_the_report_of_python_is_a_sentence_and_a_truth(judged: dict[str, FileRe
 
     assert not report
     assert str(report).startswith("m.keras: fails, on 400 samples of eval.npz\n")
-    assert "model_int8.tflite: holds, top1 0.9" in str(report)
+    assert "model_int8.tflite: pass, top1 0.9" in str(report)

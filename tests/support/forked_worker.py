@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import IO, Any
 
 PRELOADED = (
@@ -35,9 +36,9 @@ class ForkedWorkers:
     def __init__(self) -> None:
         self._server: tuple[subprocess.Popen[bytes], socket.socket] | None = None
 
-    def Popen(
+    def Popen(  # noqa: N802
         self, command: list[str], *, env: Mapping[str, str], stderr: IO[bytes], **_: Any
-    ) -> "Fork":  # noqa: N802
+    ) -> "Fork":
         """Starts the worker's own loop in a fork; takes what that module gives ``subprocess.Popen``."""
         assert "serve()" in command[-1], command
         if self._server is None:
@@ -51,7 +52,7 @@ class ForkedWorkers:
             self._server = process, ours
         stdin, stdout = os.pipe(), os.pipe()
         status, theirs = socket.socketpair()
-        request = {"env": dict(env), "cwd": os.getcwd(), "path": sys.path}
+        request = {"env": dict(env), "cwd": str(Path.cwd()), "path": sys.path}
         ends = [stdin[0], stdout[1], stderr.fileno(), theirs.fileno()]
         socket.send_fds(self._server[1], [json.dumps(request).encode()], ends)
         os.close(stdin[0])

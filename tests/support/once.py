@@ -21,9 +21,10 @@ def once(folders: pytest.TempPathFactory, name: str, make: Callable[[Path], obje
     base = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
     base.mkdir(exist_ok=True)
     folder = base / name
-    with (base / f"{name}.lock").open("w") as lock:
+    mark = name.replace("/", "-")
+    with (base / f"{mark}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # given back when the file is closed, or the process ends
-        done = base / f"{name}.done"
+        done = base / f"{mark}.done"
         if not done.exists():
             shutil.rmtree(folder, ignore_errors=True)  # of one who failed
             folder.mkdir()

@@ -341,6 +341,7 @@ def test_an_interrupted_run_leaves_what_was_there(digits: Path, tmp_path: Path) 
     assert (output / "model_int8.tflite").read_bytes() == b"precious"
 
 
+@pytest.mark.fresh_worker
 def test_a_time_out_names_the_step(digits: Path, tmp_path: Path) -> None:
     start = time.monotonic()
     with pytest.raises(edgekit.ConversionError, match=r"loading TensorFlow.*--timeout"):

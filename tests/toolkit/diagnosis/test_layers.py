@@ -215,7 +215,11 @@ def test_an_activations_wrong_scale_is_named_with_both_ranges(
         f"representable {broken.representable[0]:.3g}..{broken.representable[1]:.3g}, "
         f"observed {right.observed[0]:.3g}..{right.observed[1]:.3g}"
     )
-    steps = 255 * (right.observed[1] - right.observed[0]) / (broken.representable[1] - broken.representable[0])
+    steps = (
+        255
+        * (right.observed[1] - right.observed[0])
+        / (broken.representable[1] - broken.representable[0])
+    )
     assert broken.cause.startswith(
         f"range too narrow: {ranges}; "
         if factor < 1

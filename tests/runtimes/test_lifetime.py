@@ -159,7 +159,7 @@ def test_closing_gives_the_memory_back(tmp_path: Path) -> None:
         check=True,
         env={
             **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)]),
             "MALLOC_MMAP_THRESHOLD_": "1000000",  # what is freed goes back at once
         },
     )

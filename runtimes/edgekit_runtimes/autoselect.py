@@ -107,7 +107,7 @@ def _proven(folder: Path) -> list[Path]:
             raise ModelError(f"{file}: {MANIFEST} names it, and it is not there.")
     if not found:
         raise ModelError(
-            f"{folder}: none of its files is proven to hold ({verdicts}). Convert with more samples, "
+            f"{folder}: none of its files passes ({verdicts}). Convert with more samples, "
             "or name the file to open."
         )
     return found

@@ -2,9 +2,20 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from edgekit.data.samples import Array, DataError
 from edgekit_runtimes import Session, TensorSpec
+
+
+class Ends(Protocol):
+    """Anything with a model's inputs and outputs: a session, or what is left of one."""
+
+    @property
+    def inputs(self) -> Sequence[TensorSpec]: ...
+
+    @property
+    def outputs(self) -> Sequence[TensorSpec]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +45,7 @@ class Renamed:
         return {name: answers[own] for name, own in self.outputs.items()}
 
 
-def renamed(session: Session, original: Session) -> Renamed:
+def renamed(session: Session, original: Ends) -> Renamed:
     """A file's session under the names of its original.
 
     Ends are matched by name, then by what is left without TensorFlow's additions to it, then by shape

@@ -1,4 +1,4 @@
-"""The folder that ships: files put in place at once, and the manifest that describes them."""
+"""The folder that ships: made aside, and put in place at once."""
 
 import contextlib
 import hashlib
@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-MANIFEST = "manifest.json"
-SCHEMA = 1
 LOG = "edgekit.log"
 FAILED_LOG = "edgekit-failed.log"
 _SCRATCH = ".edgekit-"
@@ -53,17 +51,7 @@ def publish(scratch: Path, names: Sequence[str], output: Path) -> None:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Writes a mapping as JSON that a person can read."""
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a folder that ``convert`` made; empty where there is none, or another's."""
-    try:
-        told = json.loads((folder / MANIFEST).read_text())
-    except (OSError, ValueError):
-        return {}
-    ours = isinstance(told, dict) and told.get("schema") == SCHEMA
-    return told if ours else {}
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def sha256(path: Path) -> str:

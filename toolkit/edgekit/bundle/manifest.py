@@ -1,78 +1,112 @@
 """``manifest.json``: what whoever opens the folder later needs to know."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgekit.bundle.folder import SCHEMA, sha256
-from edgekit.data.images import Images
-from edgekit.report.result import Report
+from edgekit.bundle.folder import sha256, write_json
+from edgekit.bundle.plain import from_plain, to_plain
+from edgekit.data.samples import DataError
 from edgekit_runtimes import TensorSpec
 
-Ends = Mapping[str, tuple[Sequence[TensorSpec], Sequence[TensorSpec]]]
-"""The inputs and the outputs of each file, by its name."""
+MANIFEST = "manifest.json"
+SCHEMA = "edgekit.manifest/1"
 
 
-def manifest(
-    report: Report,
-    folder: Path,
-    source: str,
-    ends: Ends,
-    ranges: Mapping[str, tuple[Any, Any]],
-    *,
-    batch: int,
-    label_names: Sequence[str],
-    images: Images | None,
-) -> dict[str, Any]:
-    """The manifest's content.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The model that the files were made from."""
 
-    Args:
-        report: what the run found out.
-        folder: where the files are now.
-        source: the original; hashed where it is a path.
-        ends: what each file takes and gives.
-        ranges: the calibrated ranges, by tensor name.
-        batch: the fixed batch size.
-        label_names: the classes, in order.
-        images: how image files became arrays.
+    name: str
+    bytes: int = 0
+    sha256: str | None = None
+    """None where it was an object in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """A file that holds the weights of another."""
+
+    file: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One model file."""
+
+    file: str
+    format: str
+    precision: str
+    bytes: int
+    """Of the file and its sidecar."""
+    sha256: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    verdict: str
+    results: tuple[dict[str, Any], ...]
+    """Of each output, as in ``report.json``."""
+    latency_ms: float | None = None
+    data: Sidecar | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A folder of model files made from one original."""
+
+    model: Source
+    files: tuple[FileEntry, ...]
+    batch: int
+    """The fixed batch size."""
+    shippable: bool
+    """False where the files were calibrated and evaluated on random numbers."""
+    calibrated_on: int
+    evaluated_on: int
+    labels: tuple[str, ...] = ()
+    """The classes' names, in order."""
+    scale: str | None = None
+    """What the pixels of image files became; None where the samples were no images."""
+    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """The calibrated range of each tensor, by name."""
+    onnx_vs_tflite: dict[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)
+    """By precision: the ONNX file compared with the TFLite file."""
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+    processor: dict[str, Any] = field(default_factory=dict)
+    schema: str = SCHEMA
+
+    def entry(self, path: Path) -> FileEntry | None:
+        """Return the entry of a file, where the file is still the one that it describes."""
+        for entry in self.files:
+            if entry.file == path.name and entry.sha256 == sha256(path):
+                return entry
+        return None
+
+
+def write_manifest(manifest: Manifest, path: Path) -> None:
+    """Write a manifest as JSON."""
+    write_json(path, {"schema": manifest.schema, **to_plain(manifest)})
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Read the manifest of a folder that ``convert`` made; None where there is none of edgekit's.
+
+    Raises:
+        DataError: it is one of edgekit's, and something in it is missing or of another type.
     """
-    plain = report.to_dict()
-    files = []
-    for file, entry in zip(report.files, plain["files"], strict=True):
-        inputs, outputs = ends[file.name]
-        files.append(
-            {
-                "file": file.name,
-                "format": file.format,
-                "precision": file.precision,
-                "bytes": file.bytes,
-                "sha256": sha256(folder / file.name),
-                "inputs": [asdict(spec) for spec in inputs],
-                "outputs": [asdict(spec) for spec in outputs],
-                "results": entry["results"],
-                "verdict": entry["verdict"],
-                "latency_ms": entry["latency_ms"],
-            }
-        )
-    path = Path(source)
-    return {
-        "schema": SCHEMA,
-        "shippable": report.shippable,
-        "model": {
-            "source": report.model,
-            "bytes": report.model_bytes,
-            "sha256": sha256(path) if path.exists() else None,
-        },
-        "batch": batch,
-        "labels": list(label_names),
-        "images": asdict(images) if images else None,
-        "files": files,
-        "onnx_vs_tflite": plain["onnx_vs_tflite"],
-        "ranges": {n: [float(low), float(high)] for n, (low, high) in ranges.items()},
-        "calibrated_on": report.calibrated_on,
-        "evaluated_on": report.evaluated_on,
-        "notes": plain["notes"],
-        "warnings": plain["warnings"],
-        **plain["environment"],
-    }
+    path = folder / MANIFEST
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(plain, dict) or plain.get("schema") != SCHEMA:
+        return None
+    try:
+        return from_plain(Manifest, plain)
+    except ValueError as error:
+        raise DataError(
+            f"{path}: {error}. It was changed since edgekit convert wrote it: convert again."
+        ) from error

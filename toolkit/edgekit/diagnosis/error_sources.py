@@ -10,11 +10,12 @@ import numpy as np
 from edgekit.accuracy.metrics import METRICS
 from edgekit.data.store import StoredArrays
 from edgekit.inference.record import record
-from edgekit.inference.tensor_names import renamed
+from edgekit.inference.tensor_names import NamedEnds, renamed
 from edgekit_runtimes import DeviceUnavailable, ModelError, Session, onnx_file, open_model
 from edgekit_runtimes.host import exact_int8
 
 _SAMPLES = 64  # of the reference kernels, which are slow
+_FEWEST, _MACS = 4, 64e9  # of them, and multiply-adds in all: about half a minute
 _REFERENCE = "reference"
 _APART = 6.0  # dB: four times the noise
 _SMALL = 40.0  # dB, beyond which a runtime's rounding is nobody's concern
@@ -46,7 +47,7 @@ class ErrorAttribution:
 
     def __init__(
         self,
-        original: Session,
+        original: NamedEnds,
         outputs: StoredArrays,
         samples: StoredArrays,
         scratch: Path,
@@ -91,7 +92,7 @@ class ErrorAttribution:
                 with open_model(path, device=device) as session:
                     self._recorded[key] = record(
                         renamed(session, self._original),
-                        replace(self._samples, count=min(_SAMPLES, len(self._samples))),
+                        replace(self._samples, count=_affordable(session, len(self._samples))),
                         self._scratch / f"few {len(self._recorded)}",
                     )
             except (DeviceUnavailable, ModelError) as error:
@@ -102,6 +103,14 @@ class ErrorAttribution:
                         f"error and the layers are not checked: {error}"
                     )
         return self._recorded[key]
+
+
+def _affordable(session: Session, available: int) -> int:
+    """Return how many samples to run: few where one takes seconds, as in VGG16 on plain kernels."""
+    count = min(_SAMPLES, available)
+    if session.device != _REFERENCE:
+        return count
+    return min(count, max(_FEWEST, int(_MACS / max(session.placement.macs, 1))))
 
 
 def _faults(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.accuracy.tasks import find_tasks, ground_truth, labels_for_output, predicted_classes
-from edgekit.bundle.folder import read_manifest
+from edgekit.bundle.manifest import read_manifest
 from edgekit.data.samples import Array
 from edgekit.data.split import SampleSplit
 from edgekit.data.store import StoredArrays
@@ -57,7 +57,8 @@ def input_ranges(path: Path, samples: StoredArrays) -> Iterator[str]:
     """
     if precision_of(path) in ("float32", "float16", "dynamic"):
         return
-    ranges = dict(read_manifest(path.parent).get("ranges", {}))
+    manifest = read_manifest(path.parent)
+    ranges = dict(manifest.ranges) if manifest else {}
     with open_model(path) as session:
         names = input_names(samples.shapes, session.inputs, str(path))
     with contextlib.suppress(ModelError):  # LiteRT's own kernels refuse it: the manifest has to do

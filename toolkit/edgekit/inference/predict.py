@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.bundle.folder import read_manifest
+from edgekit.bundle.manifest import read_manifest
 from edgekit.data.images import Images
 from edgekit.data.open import check_data, open_samples
 from edgekit.data.samples import Array, DataError
@@ -64,8 +64,7 @@ def predictions(
         scale: of image pixels; by default, what the model was converted with.
     """
     check_data(data)
-    manifest, images = _beside(path, scale)
-    names = manifest.get("labels") or []
+    names, images = _beside(path, scale)
     with open_model(path, device=device, threads=threads) as model:
         rows = open_samples(data, model.inputs, images)
         names = names or list(rows.label_names)
@@ -99,10 +98,12 @@ def first_batch(path: Path, data: Any) -> dict[str, Array]:
     return {name: np.stack([s[name] for s in samples]) for name in samples[0]}
 
 
-def _beside(path: Path, scale: str | None) -> tuple[dict[str, Any], Images]:
-    """The manifest of the file's folder, and how it makes arrays of images."""
+def _beside(path: Path, scale: str | None) -> tuple[list[str], Images]:
+    """Return the classes' names and how image files become arrays, by the manifest of the file's folder."""
     manifest = read_manifest(path if path.is_dir() else path.parent)
-    return manifest, Images(scale or (manifest.get("images") or {}).get("scale", "0..1"))
+    if manifest is None:
+        return [], Images(scale or "0..1")
+    return list(manifest.labels), Images(scale or manifest.scale or "0..1")
 
 
 def _highest(values: Array, top: int, names: list[str]) -> list[tuple[str, float]]:

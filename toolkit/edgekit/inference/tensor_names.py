@@ -8,14 +8,20 @@ from edgekit.data.samples import Array, DataError
 from edgekit_runtimes import Session, TensorSpec
 
 
-class Ends(Protocol):
+class NamedEnds(Protocol):
     """Anything with a model's inputs and outputs: a session, or what is left of one."""
 
     @property
-    def inputs(self) -> Sequence[TensorSpec]: ...
+    def path(self) -> str:
+        """What errors call it."""
 
     @property
-    def outputs(self) -> Sequence[TensorSpec]: ...
+    def inputs(self) -> Sequence[TensorSpec]:
+        """As ``Session.inputs``."""
+
+    @property
+    def outputs(self) -> Sequence[TensorSpec]:
+        """As ``Session.outputs``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ class Renamed:
         return {name: answers[own] for name, own in self.outputs.items()}
 
 
-def renamed(session: Session, original: Ends) -> Renamed:
+def renamed(session: Session, original: NamedEnds) -> Renamed:
     """A file's session under the names of its original.
 
     Ends are matched by name, then by what is left without TensorFlow's additions to it, then by shape

@@ -1,118 +1,145 @@
-"""Recorded outputs, labels and limits to a report: written once, for every workflow."""
+"""Recorded outputs and limits to a report: where convert, validate and saved outputs all end."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from edgekit.accuracy.limits import Limits
 from edgekit.accuracy.results import OutputResult, compare
-from edgekit.accuracy.tasks import find_tasks
+from edgekit.accuracy.tasks import Task, find_tasks
 from edgekit.diagnosis.changed_samples import find_differences
 from edgekit.report.file_result import FileResult, slower_than_float
 from edgekit.report.result import Report
 from edgekit.report.saved_outputs import RecordedFile, Recording, labels_by_name
 
-_FAR_OFF = 10.0  # dB: an error of a third of the signal
+_SUSPICIOUS = 10.0  # dB: an error of a third of the signal
 
 
 def judge(
     recording: Recording, limits: Limits, *, metrics: Sequence[str] = (), worst: int = 10
 ) -> Report:
-    """Holds every file's outputs against limits.
+    """Compare every file's outputs with the original's, and the differences with the limits.
 
     Args:
-        recording: what ran.
-        limits: how far a file may stray.
-        metrics: to measure besides the tasks' own.
-        worst: how many samples to show.
+        recording: outputs of the original and of every file, on the same samples.
+        limits: how much a file may lose.
+        metrics: to compute besides the task's.
+        worst: how many samples to show, of those that changed most.
 
     Raises:
         DataError: a metric or a limit fits none of the outputs.
     """
     tasks = find_tasks(recording.original, recording.labels)
-    results = []
-    for ran in recording.files:
-        scores = compare(
-            recording.original,
-            ran.answers,
-            tasks,
-            recording.labels,
-            limits,
-            metrics=metrics,
-            is_float=ran.compared_as_float32,
-        )
-        evidence = tuple(
-            find_differences(
-                name,
-                task=task,
-                original=recording.original,
-                candidate=ran.answers,
-                labels=recording.labels,
-                numbers=recording.numbers,
-                class_names=recording.label_names,
-                worst=worst,
-            )
-            for name, task in tasks.items()
-        )
-        results.append(
-            FileResult(
-                name=ran.name,
-                bytes=ran.bytes,
-                results=scores,
-                format=ran.format,
-                precision=ran.precision,
-                latency_ms=ran.latency_ms,
-                latency_ratio=_ratio(ran, recording.files),
-                device=ran.device,
-                error_sources=ran.error_sources,
-                layers=ran.layers,
-                differences=evidence,
-                faults=ran.faults,
-                warnings=(*ran.warnings, *_broken(ran, scores)),
-            )
-        )
+    files = tuple(_judge_file(f, recording, tasks, limits, metrics, worst) for f in recording.files)
     return Report(
         model=recording.model,
         model_bytes=recording.model_bytes,
-        files=tuple(results),
+        files=files,
         data=recording.data,
         calibrated_on=0,
         evaluated_on=len(recording.original),
         shippable=recording.shippable,
+        onnx_vs_tflite=_onnx_vs_tflite(recording.files, tasks),
         warnings=recording.warnings,
-        notes=tuple(slower_than_float(results)),
+        notes=tuple(slower_than_float(files)),
         environment=recording.environment,
         pictures=recording.pictures,
         fingerprint=_fingerprint(recording),
     )
 
 
-def _broken(ran: RecordedFile, scores: Sequence[OutputResult]) -> Iterator[str]:
-    """Outputs that are far off although the answers agree: on other samples they might not."""
-    for score in scores:
-        if score.verdict != "fail" and score.task != "values" and score.sqnr_db < _FAR_OFF:
+def _judge_file(
+    file: RecordedFile,
+    recording: Recording,
+    tasks: Mapping[str, Task],
+    limits: Limits,
+    metrics: Sequence[str],
+    worst: int,
+) -> FileResult:
+    results = compare(
+        recording.original,
+        file.answers,
+        tasks,
+        recording.labels,
+        limits,
+        metrics=metrics,
+        is_float=file.compared_as_float32,
+    )
+    differences = tuple(
+        find_differences(
+            output,
+            task=task,
+            original=recording.original,
+            candidate=file.answers,
+            labels=recording.labels,
+            numbers=recording.numbers,
+            class_names=recording.label_names,
+            worst=worst,
+        )
+        for output, task in tasks.items()
+    )
+    return FileResult(
+        name=file.name,
+        bytes=file.bytes,
+        results=results,
+        format=file.format,
+        precision=file.precision,
+        latency_ms=file.latency_ms,
+        latency_ratio=_latency_ratio(file, recording.files),
+        device=file.device,
+        error_sources=file.error_sources,
+        layers=file.layers,
+        differences=differences,
+        faults=file.faults,
+        warnings=(*file.warnings, *_suspicious(file.name, results)),
+    )
+
+
+def _suspicious(name: str, results: Sequence[OutputResult]) -> Iterator[str]:
+    """Warn of outputs that are far off although the predictions agree: on other samples they might not."""
+    for result in results:
+        if result.verdict != "fail" and result.task != "values" and result.sqnr_db < _SUSPICIOUS:
             yield (
-                f"{ran.name}: output {score.output!r} strays {score.sqnr_db:.1f} dB, although the answers "
-                "agree: that is more than quantization does. --per-layer says where it comes from"
+                f"{name}: output {result.output!r} has an SQNR of {result.sqnr_db:.1f} dB against the "
+                "original, although the predictions agree: quantization alone does not do that. A "
+                "comparison layer by layer shows where it comes from"
             )
 
 
+def _onnx_vs_tflite(
+    files: Sequence[RecordedFile], tasks: Mapping[str, Task]
+) -> dict[str, tuple[OutputResult, ...]]:
+    """Compare the ONNX file of each precision with the TFLite file of the same folder."""
+    on_cpu = [f for f in files if not f.device]
+    pairs = {
+        (a.precision, Path(a.name).parent): (a, b)
+        for a in on_cpu
+        for b in on_cpu
+        if (a.format, b.format) == ("tflite", "onnx")
+        and (a.precision, Path(a.name).parent) == (b.precision, Path(b.name).parent)
+    }
+    if len({folder for _, folder in pairs}) > 1:
+        return {}
+    return {
+        precision: compare(tflite.answers, onnx.answers, tasks, None, Limits())
+        for (precision, _), (tflite, onnx) in pairs.items()
+    }
+
+
+def _latency_ratio(file: RecordedFile, files: Sequence[RecordedFile]) -> float | None:
+    """Return the latency relative to the float32 file of the same format and device, where there is one."""
+    for other in files:
+        same = (other.format, other.device) == (file.format, file.device)
+        if same and other.precision == "float32" and file.latency_ms and other.latency_ms:
+            return file.latency_ms / other.latency_ms
+    return None
+
+
 def _fingerprint(recording: Recording) -> str:
-    """What tells these samples from others: their numbers, and their labels."""
+    """Return what tells these samples from others: a hash of their numbers and their labels."""
     digest = hashlib.sha256(repr(recording.numbers).encode())
     for name, labels in sorted(labels_by_name(recording.labels).items()):
         digest.update(name.encode() + np.ascontiguousarray(labels).tobytes())
     return digest.hexdigest()[:16]
-
-
-def _ratio(ran: RecordedFile, files: Sequence[RecordedFile]) -> float | None:
-    """The file's latency against that of the float32 file of the same format, where both are there."""
-    for other in files:
-        whole = other.precision == "float32" and (other.format, other.device) == (
-            ran.format,
-            ran.device,
-        )
-        if whole and ran.latency_ms and other.latency_ms:
-            return ran.latency_ms / other.latency_ms
-    return None

@@ -16,12 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from edgekit_converters.base import ConversionError
+from edgekit.errors import EdgekitError
 
 T = TypeVar("T")
 
 
-class WorkerError(ConversionError):
+class WorkerError(EdgekitError):
     """The child process died, or took too long; the message names the step."""
 
 
@@ -86,7 +86,7 @@ def run_in_worker(
         child.wait()
         if timed_out.is_set():
             raise WorkerError(
-                f"{step}: not done after {timeout:g} seconds, and stopped. --timeout gives it longer."
+                f"{step}: not done after {timeout:g} seconds, and stopped. A longer timeout= gives it more time."
             )
         raise WorkerError(f"{step}: {_cause(child.returncode)}.")
     finally:

@@ -1,0 +1,288 @@
+"""Files run beside their original and judged: what convert and validate do alike, in the child process."""
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from edgekit.accuracy.limits import Limits
+from edgekit.bundle.environment import processor, versions
+from edgekit.data.open import RANDOM
+from edgekit.data.samples import DataError
+from edgekit.data.split import SampleSplit
+from edgekit.data.store import StoredArrays
+from edgekit.diagnosis import input_checks
+from edgekit.diagnosis.error_sources import ErrorAttribution
+from edgekit.diagnosis.layers import LayerResult, compare_layers
+from edgekit.inference.latency import latencies
+from edgekit.inference.record import record
+from edgekit.inference.tensor_names import renamed
+from edgekit.report.result import Report
+from edgekit.report.saved_outputs import RecordedFile, Recording
+from edgekit.workflows.judge import judge
+from edgekit_converters import FORMATS, format_of
+from edgekit_runtimes import ModelError, Session, TensorSpec, open_model
+
+Progress = Callable[[str], None]
+
+FLOAT: Final = "float32"
+_LARGE = 500_000_000  # bytes of files that are not all open at once
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The model that files are compared with: its outputs, and what is needed of it afterwards."""
+
+    name: str
+    path: str
+    """The file, or the source, that was opened."""
+    bytes: int
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    recorded: StoredArrays
+    """Its outputs for every held-out sample."""
+    warnings: tuple[str, ...]
+    """On the samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file to evaluate, on one device."""
+
+    path: Path
+    name: str
+    """What the report calls it."""
+    precision: str
+    device: str = "cpu"
+    counterpart: Path | None = None
+    """The float32 file of the same format, made from the same original."""
+
+    @property
+    def title(self) -> str:
+        """Its name, and its device where that is not the CPU."""
+        return self.name if self.device == "cpu" else f"{self.name} on {self.device}"
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """By what files are judged, and how much the report shows."""
+
+    limits: Limits = field(default_factory=Limits)
+    metrics: tuple[str, ...] = ()
+    worst: int = 10
+    """Samples to show, of those that changed most."""
+    per_layer: bool | None = None
+    """Whether layers are compared; None for those of files that fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What comes back from the child process."""
+
+    recording: Recording
+    report: Report
+    samples: SampleSplit
+    specs: tuple[tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]], ...]
+    """The inputs and the outputs of each file."""
+
+
+def record_original(
+    session: Session,
+    model: Any,
+    name: str,
+    samples: SampleSplit,
+    folder: Path,
+    progress: Progress,
+) -> Original:
+    """Run the original on the held-out samples.
+
+    Args:
+        session: the original, open.
+        model: the Keras model, where it is one; its layers tell whether it rescales images.
+        name: what the report calls it.
+        samples: calibration samples are left alone.
+        folder: for its outputs; it must not be there yet.
+        progress: is called with the step's name.
+    """
+    progress(f"running {name} on {len(samples.held_out)} samples")
+    recorded = record(session, samples.held_out, folder)
+    layers = [type(layer).__name__ for layer in model._flatten_layers()] if model else []
+    images = input_checks.image_range(layers, session, samples, recorded)
+    return Original(
+        name=name,
+        path=session.path,
+        bytes=size_of(Path(session.path)),
+        inputs=session.inputs,
+        outputs=session.outputs,
+        recorded=recorded,
+        warnings=(*samples.warnings, *images),
+    )
+
+
+def evaluate(
+    original: Original,
+    candidates: Sequence[Candidate],
+    samples: SampleSplit,
+    criteria: Criteria,
+    *,
+    scratch: Path,
+    label_names: Sequence[str] = (),
+    make_counterpart: Callable[[str], Path | None] = lambda form: None,
+    progress: Progress,
+) -> Evaluation:
+    """Run files on the samples that their original ran on, and judge them.
+
+    Args:
+        original: from ``record_original``.
+        candidates: the files.
+        samples: the same as the original's.
+        criteria: limits, metrics, and how much to show.
+        scratch: a folder that the caller removes.
+        label_names: the classes' names, in order.
+        make_counterpart: makes the float32 file of a format, for the layers of files that have none.
+        progress: is called with each step's name as it begins.
+
+    Raises:
+        ModelError: a file cannot be opened or run.
+        DeviceUnavailable: a device is not there, or runs nothing of a file.
+        DataError: a metric or a limit fits none of the outputs.
+    """
+    attribution = ErrorAttribution(
+        original,
+        original.recorded,
+        samples.held_out,
+        scratch,
+        {c.path: c.counterpart for c in candidates if c.counterpart},
+    )
+    files, specs = [], []
+    for number, candidate in enumerate(candidates):
+        progress(f"running {candidate.title}")
+        with open_model(candidate.path, device=candidate.device) as session:
+            specs.append((session.inputs, session.outputs))
+            outputs = record(
+                renamed(session, original), samples.held_out, scratch / f"outputs {number}"
+            )
+            device = "" if candidate.device == "cpu" else session.device
+        progress(f"attributing the error of {candidate.title}")
+        sources, faults = attribution.of(candidate.path, outputs, candidate.device)
+        refusal = attribution.refusals.get(candidate.path)
+        inputs = input_checks.input_ranges(candidate.path, samples.held_out)
+        files.append(
+            RecordedFile(
+                name=candidate.name,
+                bytes=size_of(candidate.path),
+                format=format_of(candidate.path) or candidate.path.suffix[1:],
+                precision=candidate.precision,
+                device=device,
+                compared_as_float32=candidate.precision == FLOAT and candidate.device == "cpu",
+                answers=outputs,
+                error_sources=sources,
+                faults=faults,
+                warnings=(*inputs, *([refusal] if refusal else [])),
+            )
+        )
+    progress("timing")
+    times = _latencies(original, candidates, samples.held_out)
+    files = [replace(f, latency_ms=time) for f, time in zip(files, times, strict=True)]
+    recording = Recording(
+        model=original.name,
+        model_bytes=original.bytes,
+        original=original.recorded,
+        files=tuple(files),
+        labels=samples.labels,
+        numbers=samples.numbers,
+        label_names=samples.label_names or tuple(label_names),
+        data=samples.source,
+        shippable=samples.source != RANDOM,
+        warnings=original.warnings,
+        environment={"versions": versions(), "processor": processor()},
+    )
+    progress("judging")
+    report = judge(recording, criteria.limits, metrics=criteria.metrics, worst=criteria.worst)
+    layers = [
+        _layers(candidate, samples.held_out, make_counterpart, progress)
+        if (result.verdict == "fail" if criteria.per_layer is None else criteria.per_layer)
+        else ()
+        for candidate, result in zip(candidates, report.files, strict=True)
+    ]
+    files = [replace(f, layers=found) for f, found in zip(files, layers, strict=True)]
+    results = [replace(r, layers=found) for r, found in zip(report.files, layers, strict=True)]
+    return Evaluation(
+        recording=replace(recording, files=tuple(files)),
+        report=replace(report, files=tuple(results)),
+        samples=samples,
+        specs=tuple(specs),
+    )
+
+
+def _latencies(
+    original: Original, candidates: Sequence[Candidate], samples: StoredArrays
+) -> list[float]:
+    """Return the milliseconds of one call of each file, side by side; of large files, a format at a time."""
+    together = sum(size_of(c.path) for c in candidates) < _LARGE
+    kinds = sorted({c.path.suffix for c in candidates})
+    times: dict[int, float] = {}
+    for suffixes in [kinds] if together else [[kind] for kind in kinds]:
+        with contextlib.ExitStack() as stack:
+            sessions = {
+                number: stack.enter_context(open_model(c.path, device=c.device))
+                for number, c in enumerate(candidates)
+                if c.path.suffix in suffixes
+            }
+            batch = max((s.inputs[0].shape[0] or 1 for s in sessions.values()), default=1)
+            inputs = next(samples.batches(batch))
+            times |= latencies({n: renamed(s, original) for n, s in sessions.items()}, inputs)
+    return [times[number] for number in range(len(candidates))]
+
+
+def _layers(
+    candidate: Candidate,
+    samples: StoredArrays,
+    make_counterpart: Callable[[str], Path | None],
+    progress: Progress,
+) -> tuple[LayerResult, ...]:
+    """Compare a quantized file's layers with those of its float32 counterpart; none where there is none."""
+    form = format_of(candidate.path)
+    if candidate.precision == FLOAT or form is None:
+        return ()
+    progress(f"comparing the layers of {candidate.name}")
+    counterpart = candidate.counterpart or make_counterpart(form)
+    if counterpart is None:
+        return ()
+    try:
+        return compare_layers(counterpart, candidate.path, samples)
+    except (DataError, ModelError):  # the verdict does not depend on this
+        return ()
+
+
+def sidecar(path: Path) -> Path | None:
+    """Return the file that holds a model file's weights, where there is one."""
+    form = format_of(path)
+    beside = None if form is None else FORMATS[form].sidecar(path)
+    return beside if beside is not None and beside.exists() else None
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file and its sidecar, or of all files of a folder; 0 where there is none."""
+    if path.is_dir():
+        return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+    beside = sidecar(path)
+    return sum(p.stat().st_size for p in (path, beside) if p is not None and p.exists())
+
+
+def counterparts(files: Mapping[Path, str], others: Mapping[Path, str]) -> dict[Path, Path]:
+    """Return each file's float32 file of the same format: itself, one of its folder, or another of the run.
+
+    Args:
+        files: by path, the precision.
+        others: further files that may serve, with their precision.
+    """
+    float32 = [path for path, precision in {**files, **others}.items() if precision == FLOAT]
+    found = {}
+    for path in files:
+        fitting = [p for p in float32 if p.suffix == path.suffix]
+        near = sorted(fitting, key=lambda p: (p != path, p.parent != path.parent))
+        if near:
+            found[path] = near[0]
+    return found

@@ -7,13 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.accuracy.limits import Limits
-from edgekit.bundle.folder import FAILED_LOG, LOG, publish, sha256, workplace, write_json
+from edgekit.bundle.folder import FAILED_LOG, LOG, publish, workplace, write_json
 from edgekit.bundle.manifest import (
     MANIFEST,
-    FileEntry,
-    Manifest,
-    Sidecar,
-    Source,
     write_manifest,
 )
 from edgekit.data.images import Images
@@ -23,6 +19,7 @@ from edgekit.data.split import CALIBRATION_SAMPLES, SampleSplit, set_aside
 from edgekit.diagnosis import input_checks
 from edgekit.report.file_result import FileResult
 from edgekit.report.result import Report
+from edgekit.workflows.describe import describe
 from edgekit.workflows.evaluate import (
     FLOAT,
     Candidate,
@@ -184,7 +181,16 @@ def convert(
             report = replace(report, warnings=warnings)
         log.replace(scratch / LOG)
         write_json(scratch / "report.json", report.to_dict())
-        manifest = _manifest(report, outcome, source, scratch, options, images, label_names)
+        manifest = describe(
+            report,
+            outcome.evaluation,
+            outcome.conversion,
+            scratch,
+            source=Path(source),
+            batch=batch,
+            scale=images.scale if images else None,
+            label_names=label_names,
+        )
         write_manifest(manifest, scratch / MANIFEST)
         beside = [entry.data.file for entry in manifest.files if entry.data]
         files = [entry.file for entry in manifest.files]
@@ -298,57 +304,3 @@ def _format_gap(files: Sequence[FileResult]) -> Iterator[str]:
                     f"{other.name}: its SQNR is {gap:.0f} dB below that of {file.name}, which has the "
                     "same scales and weights: one of the two runtimes computes them differently"
                 )
-
-
-def _manifest(
-    report: Report,
-    outcome: _Outcome,
-    source: str,
-    folder: Path,
-    options: Options,
-    images: Images | None,
-    label_names: Sequence[str],
-) -> Manifest:
-    plain = report.to_dict()
-    files = []
-    for file, entry, (inputs, outputs) in zip(
-        report.files, plain["files"], outcome.evaluation.specs, strict=True
-    ):
-        path = folder / file.name
-        beside = sidecar(path)
-        files.append(
-            FileEntry(
-                file=file.name,
-                format=file.format,
-                precision=file.precision,
-                bytes=file.bytes,
-                sha256=sha256(path),
-                inputs=inputs,
-                outputs=outputs,
-                verdict=file.verdict,
-                results=tuple(entry["results"]),
-                latency_ms=file.latency_ms,
-                data=Sidecar(beside.name, beside.stat().st_size, sha256(beside))
-                if beside
-                else None,
-            )
-        )
-    path = Path(source)
-    return Manifest(
-        model=Source(report.model, report.model_bytes, sha256(path) if path.exists() else None),
-        files=tuple(files),
-        batch=options.batch,
-        shippable=report.shippable,
-        calibrated_on=report.calibrated_on,
-        evaluated_on=report.evaluated_on,
-        labels=tuple(label_names) or outcome.evaluation.samples.label_names,
-        scale=images.scale if images else None,
-        ranges={
-            n: (float(low), float(high)) for n, (low, high) in outcome.conversion.ranges.items()
-        },
-        onnx_vs_tflite=plain["onnx_vs_tflite"],
-        notes=report.notes,
-        warnings=report.warnings,
-        versions=report.environment["versions"],
-        processor=report.environment["processor"],
-    )

@@ -1,0 +1,76 @@
+"""The manifest of a conversion: its files, its original, its ranges, and how it was evaluated."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgekit.bundle.folder import sha256
+from edgekit.bundle.manifest import FileEntry, Manifest, Sidecar, Source
+from edgekit.report.result import Report
+from edgekit.workflows.evaluate import Evaluation, sidecar
+from edgekit_converters import Conversion
+
+
+def describe(
+    report: Report,
+    evaluation: Evaluation,
+    conversion: Conversion,
+    folder: Path,
+    *,
+    source: Path,
+    batch: int,
+    scale: str | None,
+    label_names: Sequence[str],
+) -> Manifest:
+    """Return the manifest of converted files.
+
+    Args:
+        report: of the files.
+        evaluation: has their inputs and outputs, and the samples.
+        conversion: has the calibrated ranges.
+        folder: where the files are now.
+        source: the original; hashed where it is a path.
+        batch: the fixed batch size.
+        scale: what the pixels of image files became, where the samples were images.
+        label_names: the classes' names, in order; by default those of the samples.
+    """
+    plain = report.to_dict()
+    files = []
+    for file, entry, (inputs, outputs) in zip(
+        report.files, plain["files"], evaluation.specs, strict=True
+    ):
+        path = folder / file.name
+        beside = sidecar(path)
+        files.append(
+            FileEntry(
+                file=file.name,
+                format=file.format,
+                precision=file.precision,
+                bytes=file.bytes,
+                sha256=sha256(path),
+                inputs=inputs,
+                outputs=outputs,
+                verdict=file.verdict,
+                results=tuple(entry["results"]),
+                latency_ms=file.latency_ms,
+                data=Sidecar(beside.name, beside.stat().st_size, sha256(beside))
+                if beside
+                else None,
+            )
+        )
+    digest = sha256(source) if source.exists() else None
+    return Manifest(
+        model=Source(report.model, report.model_bytes, digest),
+        files=tuple(files),
+        batch=batch,
+        shippable=report.shippable,
+        calibrated_on=report.calibrated_on,
+        evaluated_on=report.evaluated_on,
+        labels=tuple(label_names) or evaluation.samples.label_names,
+        scale=scale,
+        ranges={n: (float(low), float(high)) for n, (low, high) in conversion.ranges.items()},
+        onnx_vs_tflite=plain["onnx_vs_tflite"],
+        notes=report.notes,
+        warnings=report.warnings,
+        versions=report.environment["versions"],
+        processor=report.environment["processor"],
+    )

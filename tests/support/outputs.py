@@ -50,8 +50,10 @@ def classifier(
     labels = random.integers(0, classes, len(before))
 
     def outputs(right: Array) -> Array:
-        said = np.where(right, labels, (labels + 1) % classes)
-        return softmax(4 * np.eye(classes)[said] + random.random((len(said), classes)), axis=-1)
+        predicted = np.where(right, labels, (labels + 1) % classes)
+        return softmax(
+            4 * np.eye(classes)[predicted] + random.random((len(predicted), classes)), axis=-1
+        )
 
     return outputs(before[order]), outputs(after[order]), labels
 

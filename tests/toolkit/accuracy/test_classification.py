@@ -57,9 +57,9 @@ def test_of_several_classes_it_is_scikit_learns(metric: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("metric", ["top1", "top3", "precision", "recall", "f1", "mean_iou"])
-def test_classes_that_nobody_saw_or_said_do_not_count(metric: str) -> None:
+def test_classes_that_are_neither_true_nor_predicted_do_not_count(metric: str) -> None:
     random = np.random.default_rng(2)
-    labels = random.choice([0, 2, 3], COUNT)  # of six; 4 and 5 are neither true nor answered
+    labels = random.choice([0, 2, 3], COUNT)  # of six; 4 and 5 are neither true nor predicted
     outputs = guesses(6, labels, random)
     outputs[:, 4:] = 0
 
@@ -79,7 +79,7 @@ def test_roc_auc_is_over_the_classes_that_occur() -> None:
 
 @pytest.mark.parametrize("metric", BINARY)
 @pytest.mark.parametrize("shape", [(COUNT, 1), (COUNT,)])
-def test_of_yes_or_no_it_is_scikit_learns(metric: str, shape: tuple[int, ...]) -> None:
+def test_of_two_classes_it_is_scikit_learns(metric: str, shape: tuple[int, ...]) -> None:
     random = np.random.default_rng(3)
     labels = random.integers(0, 2, COUNT)
     yes = np.clip(0.3 + 0.4 * labels + random.normal(0, 0.3, COUNT), 0, 1)
@@ -88,7 +88,7 @@ def test_of_yes_or_no_it_is_scikit_learns(metric: str, shape: tuple[int, ...]) -
 
 
 @pytest.mark.parametrize("metric", ["top1", "precision", "recall", "f1", "roc_auc", "mean_iou"])
-def test_two_classes_are_yes_or_no_by_another_name(metric: str) -> None:
+def test_two_scores_are_a_binary_classifier_too(metric: str) -> None:
     """Class 1 is what precision, recall and F1 speak of."""
     random = np.random.default_rng(4)
     labels = random.integers(0, 2, COUNT)
@@ -122,7 +122,7 @@ def test_pixels_that_a_mask_calls_any_do_not_count(metric: str, any_: int) -> No
 
 
 @pytest.mark.parametrize("shape", [(COUNT, 5, 6), (COUNT, 5, 6, 1)])
-def test_masks_of_yes_or_no_are_two_classes(shape: tuple[int, ...]) -> None:
+def test_binary_masks_are_two_classes(shape: tuple[int, ...]) -> None:
     random = np.random.default_rng(10)
     masks = random.integers(0, 2, (COUNT, 5, 6))
     yes = np.clip(0.3 + 0.4 * masks + random.normal(0, 0.3, masks.shape), 0, 1)[..., np.newaxis]
@@ -160,7 +160,7 @@ def test_more_places_than_classes_are_always_right() -> None:
 @pytest.mark.parametrize("metric", ["top1", "top3", "precision", "recall", "f1"])
 @pytest.mark.parametrize("classes", [2, 5])
 def test_a_label_that_is_no_class_is_never_right(metric: str, label: int, classes: int) -> None:
-    """What is said of such a sample is wrong; the mean is over the classes that the model has."""
+    """Any prediction for such a sample is wrong; the mean is over the classes that the model has."""
     random = np.random.default_rng(13)
     labels = random.integers(0, classes, COUNT)
     outputs = guesses(classes, labels, random)

@@ -57,7 +57,7 @@ def test_kl_is_scipys_entropy_of_one_relative_to_the_other(logits: bool, tmp_pat
     assert found.value == pytest.approx(entropy(p, q, axis=-1).mean(), rel=1e-6)
 
 
-def test_kl_of_yes_or_no_is_that_of_two_classes(tmp_path: Path) -> None:
+def test_kl_of_one_probability_is_that_of_two_classes(tmp_path: Path) -> None:
     random = np.random.default_rng(18)
     labels = random.integers(0, 2, COUNT)
     before, after = random.uniform(0.05, 0.95, (2, COUNT, 1))

@@ -134,7 +134,7 @@ def test_no_change_at_all_proves_something_on_enough_samples_only(
     assert verdict_of(drop_interval(0, 0, count), 0.01) == verdict
 
 
-# A share, and the test of a change.
+# A fraction, and the test of a change.
 
 
 @pytest.mark.parametrize(
@@ -146,14 +146,14 @@ def test_no_change_at_all_proves_something_on_enough_samples_only(
         (1, 29, 0.0061, 0.1718),
     ],
 )
-def test_the_interval_of_a_share_is_the_published_one(
+def test_the_interval_of_a_fraction_is_the_published_one(
     count: int, of: int, low: float, high: float
 ) -> None:
     assert fraction_interval(count, of) == pytest.approx((low, high), abs=5e-5)
 
 
 @pytest.mark.parametrize(("count", "of"), [(0, 1), (1, 1), (3, 7), (997, 1000), (20_000, 20_000)])
-def test_the_interval_of_a_share_is_statsmodels(count: int, of: int) -> None:
+def test_the_interval_of_a_fraction_is_statsmodels(count: int, of: int) -> None:
     assert fraction_interval(count, of) == pytest.approx(
         proportion_confint(count, of, method="wilson"), abs=1e-12
     )
@@ -193,20 +193,24 @@ def test_mcnemars_test_is_that_of_others(lost: int, won: int) -> None:
 # The bootstrap.
 
 
-def mean(rows: Array) -> float:
-    return float(rows[:, 0].mean())
+def mean(statistics: Array) -> float:
+    return float(statistics[:, 0].mean())
 
 
 @pytest.mark.parametrize("count", [40, 400, 2500])
 def test_the_bootstrap_of_a_mean_is_scipys_and_near_students(count: int) -> None:
     random = np.random.default_rng(1)
-    rows = random.normal(5, 2, (count, 1))
+    statistics = random.normal(5, 2, (count, 1))
 
-    found = bootstrap_interval(mean, rows)
+    found = bootstrap_interval(mean, statistics)
 
     width = found[1] - found[0]
-    theirs = stats.bootstrap((rows[:, 0],), np.mean, rng=random, method="BCa").confidence_interval
-    students = stats.t.interval(0.95, count - 1, rows.mean(), rows.std(ddof=1) / np.sqrt(count))
+    theirs = stats.bootstrap(
+        (statistics[:, 0],), np.mean, rng=random, method="BCa"
+    ).confidence_interval
+    students = stats.t.interval(
+        0.95, count - 1, statistics.mean(), statistics.std(ddof=1) / np.sqrt(count)
+    )
     assert found == pytest.approx(tuple(theirs), abs=0.08 * width)
     assert found == pytest.approx(students, abs=0.08 * width)
 
@@ -217,12 +221,14 @@ def test_of_few_samples_the_bootstrap_is_as_wide_as_students_interval(count: int
     ours, students, theirs = [], [], []
     random = np.random.default_rng(2)
     for _ in range(40):
-        rows = random.normal(size=(count, 1))
-        ends = bootstrap_interval(mean, rows, resamples=600)
+        statistics = random.normal(size=(count, 1))
+        ends = bootstrap_interval(mean, statistics, resamples=600)
         ours.append(ends[1] - ends[0])
-        ends = stats.t.interval(0.95, count - 1, rows.mean(), rows.std(ddof=1) / np.sqrt(count))
+        ends = stats.t.interval(
+            0.95, count - 1, statistics.mean(), statistics.std(ddof=1) / np.sqrt(count)
+        )
         students.append(ends[1] - ends[0])
-        plain = stats.bootstrap((rows[:, 0],), np.mean, n_resamples=600, rng=random)
+        plain = stats.bootstrap((statistics[:, 0],), np.mean, n_resamples=600, rng=random)
         theirs.append(plain.confidence_interval.high - plain.confidence_interval.low)
 
     assert np.mean(ours) == pytest.approx(np.mean(students), rel=0.06)
@@ -233,21 +239,21 @@ def test_both_models_are_drawn_together() -> None:
     """What makes a sample hard for both models cancels: unpaired, the interval is 200 times as wide."""
     random = np.random.default_rng(3)
     hard = random.normal(0, 10, 200)
-    rows = np.column_stack([hard, hard + random.normal(0.5, 0.05, 200)])
+    statistics = np.column_stack([hard, hard + random.normal(0.5, 0.05, 200)])
 
-    low, high = bootstrap_interval(lambda r: float((r[:, 1] - r[:, 0]).mean()), rows)
+    low, high = bootstrap_interval(lambda r: float((r[:, 1] - r[:, 0]).mean()), statistics)
 
     assert 0.48 < low < high < 0.52
 
 
 def test_the_draws_are_always_the_same() -> None:
-    rows = np.random.default_rng(4).normal(size=(50, 1))
+    statistics = np.random.default_rng(4).normal(size=(50, 1))
 
-    assert bootstrap_interval(mean, rows) == bootstrap_interval(mean, rows)
+    assert bootstrap_interval(mean, statistics) == bootstrap_interval(mean, statistics)
 
 
 @pytest.mark.parametrize(
-    ("rows", "value", "expected"),
+    ("statistics", "value", "expected"),
     [
         (np.ones((50, 1)), mean, (1.0, 1.0)),
         (np.zeros((2, 1)), mean, (0.0, 0.0)),
@@ -260,11 +266,11 @@ def test_the_draws_are_always_the_same() -> None:
     ],
 )
 def test_what_does_not_vary_has_a_point_for_an_interval_and_no_warning(
-    rows: Array, value: Any, expected: Interval
+    statistics: Array, value: Any, expected: Interval
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert bootstrap_interval(value, rows) == expected
+        assert bootstrap_interval(value, statistics) == expected
 
 
 def test_draws_without_one_of_the_classes_are_left_out() -> None:
@@ -272,8 +278,12 @@ def test_draws_without_one_of_the_classes_are_left_out() -> None:
     truth = np.r_[np.ones(3), np.zeros(30)]
     scores = truth + random.normal(0, 1, 33)
 
-    def area(rows: Array) -> float:
-        return float(roc_auc_score(*rows.T)) if 0 < rows[:, 0].sum() < len(rows) else nan
+    def area(statistics: Array) -> float:
+        return (
+            float(roc_auc_score(*statistics.T))
+            if 0 < statistics[:, 0].sum() < len(statistics)
+            else nan
+        )
 
     low, high = bootstrap_interval(area, np.column_stack([truth, scores]), resamples=200)
 
@@ -286,8 +296,10 @@ def test_the_bootstrap_covers_the_truth_in_95_of_100_draws(count: int, skewed: b
     random = np.random.default_rng(6)
     hits = 0
     for _ in range(200):
-        rows = random.exponential(1, (count, 1)) if skewed else random.normal(1, 1, (count, 1))
-        low, high = bootstrap_interval(mean, rows, resamples=300)
+        statistics = (
+            random.exponential(1, (count, 1)) if skewed else random.normal(1, 1, (count, 1))
+        )
+        low, high = bootstrap_interval(mean, statistics, resamples=300)
         hits += low <= 1 <= high
 
     assert 0.905 <= hits / 200 <= 0.985
@@ -355,10 +367,10 @@ def test_with_as_many_samples_as_are_asked_for_most_draws_are_decided_and_with_a
 
 
 @pytest.mark.parametrize(("drop", "limit"), [(0.0, 0.3), (0.1, 0.3), (0.6, 0.3)])
-def test_the_same_of_figures_that_are_no_shares(drop: float, limit: float) -> None:
+def test_the_same_of_metrics_that_are_no_fractions(drop: float, limit: float) -> None:
     random = np.random.default_rng(7)
-    rows = stats.zscore(random.normal(size=(40, 1))) + drop
-    interval = bootstrap_interval(mean, rows)
+    statistics = stats.zscore(random.normal(size=(40, 1))) + drop
+    interval = bootstrap_interval(mean, statistics)
     wanted = samples_needed(40, drop, interval, limit)
     assert wanted is not None and wanted > 40
 

@@ -14,15 +14,15 @@ def drop(value: float, metric: str | None = None, output: str | None = None, **m
 
 
 @pytest.mark.parametrize(
-    ("written", "share"),
+    ("written", "fraction"),
     [
         (None, 0.01), (0.02, 0.02), (0, 0.0), ("0.02", 0.02), ("2%", 0.02), (" 2 % ", 0.02),
         ("1e-3", 0.001), ("=2%", 0.02), ([], 0.01), (["2%"], 0.02), (("2%", "3%"), 0.03),
         ("100%", 1.0), (1, 1.0),
     ],
 )  # fmt: skip
-def test_a_drop_without_a_metric_is_of_the_main_one(written: Any, share: float) -> None:
-    assert read_limits(written) == Limits(max_drop=share)
+def test_a_drop_without_a_metric_is_of_the_main_one(written: Any, fraction: float) -> None:
+    assert read_limits(written) == Limits(max_drop=fraction)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_minimum_and_a_maximum_are_of_the_value_itself(
         ("max_drop", "sqnr=3", ["sqnr", "cannot drop", "min='sqnr=3'"]),
         ("max_drop", "kl=0.1", ["kl", "cannot drop", "max='kl=0.1'"]),
         ("max_drop", "agreement=1%", ["agreement", "min='agreement=99%'"]),
-        ("max_drop", "rmse=5rel", ["5rel", "%rel"]),  # 500% is what nobody means
+        ("max_drop", "rmse=5rel", ["5rel", "%rel"]),  # 500% is no likely wish
         ("min", "0.9", ["min='0.9'", "top1=0.9"]),
         ("min", "top1", ["min='top1'", "top1=0.9 or f1@digit=0.8"]),
         ("min", "@digit=0.9", ["min='@digit=0.9'", "METRIC=VALUE"]),
@@ -144,13 +144,13 @@ def test_what_a_refusal_advises_can_be_typed(written: str) -> None:
     read_limits(**{advised[1]: advised[2]})
 
 
-@pytest.mark.parametrize("share", ["agreement=1%", "cosine=1%"])
-def test_a_drop_of_a_comparison_is_turned_into_a_minimum(share: str) -> None:
+@pytest.mark.parametrize("fraction", ["agreement=1%", "cosine=1%"])
+def test_a_drop_of_a_comparison_is_turned_into_a_minimum(fraction: str) -> None:
     """One prediction in a hundred may change: 99 stay."""
     with pytest.raises(DataError) as caught:
-        read_limits(share)
+        read_limits(fraction)
 
-    assert f"min='{share.partition('=')[0]}=99%'" in str(caught.value)
+    assert f"min='{fraction.partition('=')[0]}=99%'" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -114,15 +114,15 @@ def test_labels_of_another_shape_are_refused_where_a_metric_needs_them(tmp_path:
 
 
 @pytest.mark.parametrize("flaw", [np.nan, np.inf])
-@pytest.mark.parametrize("share", [0.01, 1.0])
+@pytest.mark.parametrize("fraction", [0.01, 1.0])
 @pytest.mark.parametrize("labelled", [True, False])
 @pytest.mark.parametrize("is_float", [True, False])
 def test_outputs_that_are_not_finite_fail(
-    flaw: float, share: float, labelled: bool, is_float: bool, tmp_path: Path
+    flaw: float, fraction: float, labelled: bool, is_float: bool, tmp_path: Path
 ) -> None:
     before, _, labels = classifier(0, 0, 400, 0)
     after = before.copy()
-    after[: int(400 * share)] = flaw
+    after[: int(400 * fraction)] = flaw
     (result,) = compared(
         before, after, labels if labelled else None, tmp_path, Limits(max_drop=1), is_float=is_float
     )

@@ -19,7 +19,7 @@ from edgekit_runtimes import TensorSpec
     ],
     ids=["no number", "too short", "after empty lines"],
 )
-def test_a_bad_cell_is_told_with_its_line(
+def test_a_bad_cell_is_refused_with_its_line(
     text: str, line: int, reason: str, tmp_path: Path
 ) -> None:
     message = refusal(csv(tmp_path, text), TensorSpec("x", (None, 2), "float32"))
@@ -31,9 +31,9 @@ def test_a_bad_cell_is_told_with_its_line(
 def test_an_empty_cell_is_a_missing_number(tmp_path: Path) -> None:
     path = csv(tmp_path, "a,b,y\n1, ,0\n")
 
-    ((row, label),) = read(open_samples(path, [TensorSpec("x", (None, 2), "float32")]))
+    ((sample, label),) = read(open_samples(path, [TensorSpec("x", (None, 2), "float32")]))
 
-    assert np.isnan(row["x"]).tolist() == [False, True]
+    assert np.isnan(sample["x"]).tolist() == [False, True]
     assert label == 0
 
 
@@ -46,7 +46,7 @@ def test_an_empty_cell_is_a_missing_number(tmp_path: Path) -> None:
     ],
     ids=["too many", "semicolons", "empty"],
 )
-def test_the_wrong_number_of_columns_is_told_with_their_names(
+def test_the_wrong_number_of_columns_is_refused_with_their_names(
     text: str, words: str, tmp_path: Path
 ) -> None:
     assert words in refusal(csv(tmp_path, text), TensorSpec("x", (None, 2), "float32"))

@@ -28,24 +28,24 @@ def test_folders_of_images_are_classes(tmp_path: Path) -> None:
     for number, name in enumerate(["dog/b.png", "cat/z.jpg", "cat/a.bmp", "dog/deep/c.gif"]):
         image(tmp_path / name, np.full((2, 2, 3), number))
     (tmp_path / "dog" / "notes.txt").write_text("no image")
-    # What a desktop leaves behind is nobody's sample.
+    # What a desktop leaves behind is no sample.
     image(tmp_path / ".thumbnails" / "a.png", RED_BLUE)
 
-    rows = open_samples(tmp_path, [PHOTO], Images("0..255"))
+    source = open_samples(tmp_path, [PHOTO], Images("0..255"))
 
-    assert rows.label_names == ("cat", "dog")
-    assert rows.count == 4
-    found = [(round(float(row["photo"].mean())), label) for row, label in read(rows)]
+    assert source.label_names == ("cat", "dog")
+    assert source.count == 4
+    found = [(round(float(sample["photo"].mean())), label) for sample, label in read(source)]
     assert found == [(2, 0), (1, 0), (0, 1), (3, 1)]  # in the order of their paths
 
 
 def test_images_without_folders_have_no_labels(tmp_path: Path) -> None:
     image(tmp_path / "a.png", RED_BLUE)
 
-    rows = open_samples(tmp_path, [PHOTO])
+    source = open_samples(tmp_path, [PHOTO])
 
-    assert rows.label_names == ()
-    assert [label for _, label in read(rows)] == [None]
+    assert source.label_names == ()
+    assert [label for _, label in read(source)] == [None]
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,10 @@ def test_pixels_are_scaled_as_keras_documents_it(
 ) -> None:
     image(tmp_path / "a.png", RED_BLUE)
 
-    ((row, _),) = read(open_samples(tmp_path, [PHOTO], Images(scale)))
+    ((sample, _),) = read(open_samples(tmp_path, [PHOTO], Images(scale)))
 
-    assert row["photo"].dtype == np.float32
-    assert row["photo"][1, 1].tolist() == pytest.approx(expected, abs=1e-5)
+    assert sample["photo"].dtype == np.float32
+    assert sample["photo"][1, 1].tolist() == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("scale", ["caffe", "torch"])
@@ -101,23 +101,23 @@ def test_images_take_the_channels_of_the_input(
     image(tmp_path / "a.png", pixels)
     spec = TensorSpec("photo", (None, 2, 2, channels), "float32")
 
-    ((row, _),) = read(open_samples(tmp_path, [spec], Images("0..255")))
+    ((sample, _),) = read(open_samples(tmp_path, [spec], Images("0..255")))
 
-    assert row["photo"].shape == (2, 2, channels)
-    assert row["photo"][0, 0].tolist() == pytest.approx(expected, abs=1)
+    assert sample["photo"].shape == (2, 2, channels)
+    assert sample["photo"][0, 0].tolist() == pytest.approx(expected, abs=1)
 
 
 def test_images_are_resized_to_the_input(tmp_path: Path) -> None:
     left_to_right = np.repeat([[0] * 4 + [200] * 4], 6, axis=0)
     image(tmp_path / "a.png", left_to_right)
 
-    ((row, _),) = read(
+    ((sample, _),) = read(
         open_samples(tmp_path, [TensorSpec("photo", (None, 3, 2, 1), "float32")], Images("0..255"))
     )
 
-    assert row["photo"].shape == (3, 2, 1)
-    assert (row["photo"][:, 0] < 60).all()
-    assert (row["photo"][:, 1] > 140).all()
+    assert sample["photo"].shape == (3, 2, 1)
+    assert (sample["photo"][:, 0] < 60).all()
+    assert (sample["photo"][:, 1] > 140).all()
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     assert "no image in it" in refusal(tmp_path, PHOTO)
 
 
-def test_missing_pillow_is_told_with_the_line_that_installs_it(
+def test_missing_pillow_is_reported_with_the_line_that_installs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image(tmp_path / "a.png", RED_BLUE)

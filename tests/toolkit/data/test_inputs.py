@@ -31,9 +31,9 @@ A_ROWS, B_ROWS = np.array([[1, 2], [3, 4]]), np.array([[5], [6]])
 def test_several_inputs_take_arrays_by_name_in_any_order(
     make: Callable[[Path], Any], tmp_path: Path
 ) -> None:
-    rows = read(open_samples(make(tmp_path), [A, B]))
+    samples = read(open_samples(make(tmp_path), [A, B]))
 
-    assert [{name: value.tolist() for name, value in row.items()} for row, _ in rows] == [
+    assert [{name: value.tolist() for name, value in sample.items()} for sample, _ in samples] == [
         {"a": [1, 2], "b": [5]},
         {"a": [3, 4], "b": [6]},
     ]
@@ -77,9 +77,9 @@ def test_an_input_may_be_called_like_a_label(tmp_path: Path) -> None:
     """As in a class-conditional model, which takes an image and a label."""
     inputs = [X, TensorSpec("label", (None,), "int32")]
 
-    (row, _), *_ = read(open_samples(npz(tmp_path, x=SAMPLES, label=LABELS), inputs))
+    (sample, _), *_ = read(open_samples(npz(tmp_path, x=SAMPLES, label=LABELS), inputs))
 
-    assert row["label"] == 3
+    assert sample["label"] == 3
 
 
 @pytest.mark.parametrize(
@@ -164,22 +164,26 @@ def test_a_0d_array_is_refused(kind: str, tmp_path: Path) -> None:
 def test_numbers_are_cast_to_what_the_input_takes(
     spec: TensorSpec, data: Array, expected: str
 ) -> None:
-    ((row, _),) = read(open_samples(data, [spec]))
+    ((sample, _),) = read(open_samples(data, [spec]))
 
-    assert row[spec.name].dtype == expected
-    assert row[spec.name].tolist() == pytest.approx(data[0].astype(float).tolist())
+    assert sample[spec.name].dtype == expected
+    assert sample[spec.name].tolist() == pytest.approx(data[0].astype(float).tolist())
 
 
 def test_an_input_of_one_number_a_sample_has_no_axis() -> None:
     """It is batched again before it is run, and a model refuses (batch, 1) for (batch,)."""
-    rows = read(open_samples(np.arange(3.0), [TensorSpec("age", (None,), "float32")]))
+    samples = read(open_samples(np.arange(3.0), [TensorSpec("age", (None,), "float32")]))
 
-    assert [(row["age"].shape, float(row["age"])) for row, _ in rows] == [((), n) for n in range(3)]
+    assert [(sample["age"].shape, float(sample["age"])) for sample, _ in samples] == [
+        ((), n) for n in range(3)
+    ]
 
 
 def test_a_dynamic_dimension_takes_samples_of_any_size() -> None:
     sentences = [np.zeros((1, length)) for length in (3, 7)]
 
-    rows = read(open_samples(lambda: iter(sentences), [TensorSpec("ids", (None, None), "int32")]))
+    samples = read(
+        open_samples(lambda: iter(sentences), [TensorSpec("ids", (None, None), "int32")])
+    )
 
-    assert [row["ids"].shape for row, _ in rows] == [(3,), (7,)]
+    assert [sample["ids"].shape for sample, _ in samples] == [(3,), (7,)]

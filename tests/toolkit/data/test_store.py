@@ -37,11 +37,11 @@ def stream(count: int) -> SampleSource:
 
 
 def numbers(stored: StoredArrays | None) -> list[int]:
-    """Which rows were set aside."""
-    return [] if stored is None else [int(row["x"][0]) for row in stored]
+    """Which samples were set aside."""
+    return [] if stored is None else [int(sample["x"][0]) for sample in stored]
 
 
-def shares(samples: SampleSplit) -> tuple[list[int], list[int]]:
+def indices(samples: SampleSplit) -> tuple[list[int], list[int]]:
     return numbers(samples.calibration), numbers(samples.held_out)
 
 
@@ -50,13 +50,13 @@ def shares(samples: SampleSplit) -> tuple[list[int], list[int]]:
     ("count", "most_calibration", "most_held_out"),
     [(4, 200, 1000), (100, 200, 1000), (299, 200, 1000), (1500, 200, 1000), (1500, 50, 20)],
 )
-def test_no_row_is_for_both_purposes(
+def test_no_sample_is_for_both_purposes(
     make: Any, count: int, most_calibration: int, most_held_out: int, tmp_path: Path
 ) -> None:
     samples = set_aside(
         make(count), tmp_path / "s", calibration=most_calibration, held_out=most_held_out
     )
-    calibration, held_out = shares(samples)
+    calibration, held_out = indices(samples)
 
     assert len({*calibration, *held_out}) == len(calibration) + len(held_out)
     assert 0 < len(calibration) <= most_calibration
@@ -71,35 +71,35 @@ def test_no_row_is_for_both_purposes(
 def test_a_third_at_least_is_held_out_and_what_calibration_does_not_need(
     count: int, expected: tuple[int, int], tmp_path: Path
 ) -> None:
-    calibration, held_out = shares(set_aside(in_memory(count), tmp_path / "s"))
+    calibration, held_out = indices(set_aside(in_memory(count), tmp_path / "s"))
 
     assert (len(calibration), len(held_out)) == expected
 
 
-def test_always_the_same_rows_are_drawn(tmp_path: Path) -> None:
+def test_always_the_same_samples_are_drawn(tmp_path: Path) -> None:
     first = set_aside(in_memory(1500), tmp_path / "1", calibration=50, held_out=60)
     second = set_aside(in_memory(1500), tmp_path / "2", calibration=50, held_out=60)
 
-    assert shares(first) == shares(second)
+    assert indices(first) == indices(second)
 
 
 @pytest.mark.parametrize("calibration", [100, 0])
 def test_of_sorted_data_every_class_has_its_part(calibration: int, tmp_path: Path) -> None:
     """As in a folder of images, which is read class by class."""
     samples = set_aside(in_memory(1000), tmp_path / "s", calibration=calibration, held_out=100)
-    classes = [{number // 100 for number in share} for share in shares(samples) if share]
+    classes = [{number // 100 for number in part} for part in indices(samples) if part]
 
     assert classes == [set(range(10))] * (2 if calibration else 1)
 
 
 def test_a_stream_is_split_in_order(tmp_path: Path) -> None:
-    calibration, held_out = shares(set_aside(stream(9), tmp_path / "s"))
+    calibration, held_out = indices(set_aside(stream(9), tmp_path / "s"))
 
     assert calibration == [0, 1, 3, 4, 6, 7]
     assert held_out == [2, 5, 8]
 
 
-def test_a_stream_is_read_until_both_shares_are_full(tmp_path: Path) -> None:
+def test_a_stream_is_read_until_both_parts_are_full(tmp_path: Path) -> None:
     read = []
 
     def samples() -> Iterator[Array]:
@@ -107,25 +107,25 @@ def test_a_stream_is_read_until_both_shares_are_full(tmp_path: Path) -> None:
             read.append(number)
             yield np.array([number, 0.5], np.float32)
 
-    rows = open_samples(samples, [X])
-    calibration, held_out = shares(set_aside(rows, tmp_path / "s", calibration=3, held_out=4))
+    source = open_samples(samples, [X])
+    calibration, held_out = indices(set_aside(source, tmp_path / "s", calibration=3, held_out=4))
 
     assert calibration == [0, 1, 3]
     assert held_out == [2, 5, 8, 11]
-    assert len(read) <= 13  # the row after the last tells that both are full
+    assert len(read) <= 13  # the sample after the last shows that both are full
 
 
 def test_a_source_that_can_be_read_once_is_read_once(tmp_path: Path) -> None:
-    rows = open_samples(iter(numbered(9)), [X])
+    source = open_samples(iter(numbered(9)), [X])
 
-    samples = set_aside(rows, tmp_path / "s")
+    samples = set_aside(source, tmp_path / "s")
 
     assert len(samples.held_out) == 3
     assert numbers(samples.held_out) == numbers(samples.held_out) == [2, 5, 8]
 
 
 @pytest.mark.parametrize("make", [in_memory, stream])
-def test_without_calibration_all_rows_judge(make: Any, tmp_path: Path) -> None:
+def test_without_calibration_all_samples_are_held_out(make: Any, tmp_path: Path) -> None:
     samples = set_aside(make(7), tmp_path / "s", calibration=0)
 
     assert samples.calibration is None
@@ -139,7 +139,7 @@ def test_samples_that_are_not_numbers_are_left_out_and_counted(flaw: float, tmp_
     array[[7, 70, 170], 1] = flaw
 
     samples = set_aside(open_samples((array, np.arange(300)), [X]), tmp_path / "s")
-    calibration, held_out = shares(samples)
+    calibration, held_out = indices(samples)
 
     assert sorted(calibration + held_out) == sorted(set(range(300)) - {7, 70, 170})
     assert samples.labels is not None
@@ -153,14 +153,14 @@ def test_constant_samples_are_kept_and_counted(tmp_path: Path) -> None:
 
     samples = set_aside(open_samples(array, [X]), tmp_path / "s")
 
-    assert sum(map(len, shares(samples))) == 300
+    assert sum(map(len, indices(samples))) == 300
     assert samples.warnings == ("20 of 300 samples are constant: every value in them is the same",)
 
 
 def test_a_single_value_is_not_called_constant(tmp_path: Path) -> None:
-    rows = open_samples(np.ones((300, 1)), [TensorSpec("x", (None, 1), "float32")])
+    source = open_samples(np.ones((300, 1)), [TensorSpec("x", (None, 1), "float32")])
 
-    assert set_aside(rows, tmp_path / "s").warnings == ()
+    assert set_aside(source, tmp_path / "s").warnings == ()
 
 
 @pytest.mark.parametrize("make", [in_memory, stream])
@@ -180,7 +180,7 @@ def test_too_few_usable_samples_are_refused_with_how_many_were_not(tmp_path: Pat
         set_aside(open_samples(array, [X]), tmp_path / "s")
 
 
-def test_one_sample_is_enough_to_judge_by_but_none_is_not(tmp_path: Path) -> None:
+def test_one_sample_is_enough_to_evaluate_on_but_none_is_not(tmp_path: Path) -> None:
     assert len(set_aside(in_memory(1), tmp_path / "1", calibration=0).held_out) == 1
 
     with pytest.raises(DataError, match="0 usable samples"):
@@ -199,14 +199,14 @@ def test_few_samples_to_calibrate_on_are_warned_of(
 
 def test_samples_of_different_shapes_are_refused_with_both(tmp_path: Path) -> None:
     spec = TensorSpec("ids", (None, None), "float32")
-    rows = open_samples(lambda: ([np.ones((1, n))] for n in (3, 3, 3, 7)), [spec])
+    source = open_samples(lambda: ([np.ones((1, n))] for n in (3, 3, 3, 7)), [spec])
 
     with pytest.raises(DataError, match=r"'ids'.*\(3,\) and \(7,\)"):
-        set_aside(rows, tmp_path / "s")
+        set_aside(source, tmp_path / "s")
 
 
 @pytest.mark.parametrize("size", [1, 3, 10, 64])
-def test_batches_hold_all_rows_in_order(size: int, tmp_path: Path) -> None:
+def test_batches_hold_all_samples_in_order(size: int, tmp_path: Path) -> None:
     specs = [
         TensorSpec("photo", (None, 4, 3), "float32"),
         TensorSpec("ids", (None, 2), "int32"),
@@ -243,11 +243,11 @@ def peak():
 
 before = peak()
 folder = Path(sys.argv[1])
-rows = open_samples(folder / "large.npz", [TensorSpec("x", (None, 250, 250), "float32")])
-samples = set_aside(rows, folder / "s", calibration=20, held_out=40)
+source = open_samples(folder / "large.npz", [TensorSpec("x", (None, 250, 250), "float32")])
+samples = set_aside(source, folder / "s", calibration=20, held_out=40)
 for batch in samples.held_out.batches(8):
     pass
-print(peak() - before, rows.count, len(samples.calibration), len(samples.held_out))
+print(peak() - before, source.count, len(samples.calibration), len(samples.held_out))
 """
 
 

@@ -18,6 +18,29 @@ MAY_IMPORT = {
     "edgekit_converters": {"edgekit_converters"},
     "edgekit_runtimes": {"edgekit_runtimes"},
 }
+# Which room may import which, from the roof down. `device` is the room of serving, monitoring and
+# pushing, and `targets` that of chips: they come with their first file.
+MEASURED = {"inference", "accuracy", "bundle", "data"}
+ROOMS: dict[str, dict[str, set[str]]] = {
+    "edgekit": {
+        "cli": {"workflows", "report", "device", "project", "options", *MEASURED},
+        "pytest_plugin": {"workflows", "report", "diagnosis", "project", "options", *MEASURED},
+        "workflows": {"report", "diagnosis", "device", "project", "options", *MEASURED},
+        "report": {"diagnosis", "accuracy", "bundle", "data"},
+        "device": {"inference", "accuracy", "bundle"},
+        "diagnosis": MEASURED,
+        "project": {"options", "data"},
+        "options": {"data"},
+        "inference": {"bundle", "data"},
+        "accuracy": {"data"},
+        "bundle": {"data"},
+        "data": set(),
+    },
+    "edgekit_converters": {"targets": {"onnx", "tflite"}, "onnx": {"tflite"}, "tflite": set()},
+}
+LONGEST = {"toolkit": 350, "converters": 350, "runtimes": 350, "samples": 350, "tests": 400}
+"""Lines of a file, by folder."""
+ROOT = Path(__file__).parents[1]
 HEAVY = {
     "ai_edge_litert",
     "keras",
@@ -71,6 +94,48 @@ def test_imports_point_down_only(package: str) -> None:
     ]
 
     assert wrong == []
+
+
+def room_of(module: str) -> str:
+    """The folder of a module, or the module itself where it lies beside the folders."""
+    return module.split(".")[1] if "." in module else ""
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_a_room_imports_only_the_rooms_that_the_table_allows(package: str) -> None:
+    rooms = ROOMS[package]
+    wrong = [
+        f"{name} imports {target}"
+        for name, tree in MODULES.items()
+        if name.partition(".")[0] == package and room_of(name) in rooms
+        for target in sorted(imported(tree))
+        if target.partition(".")[0] == package
+        and room_of(target) in rooms
+        and room_of(target) not in rooms[room_of(name)] | {room_of(name)}
+    ]
+
+    assert wrong == []
+
+
+def test_every_folder_of_a_package_is_a_room_of_the_table() -> None:
+    for package, rooms in ROOMS.items():
+        folders = {
+            room_of(name)
+            for name in MODULES
+            if name.startswith(f"{package}.") and name.count(".") > 1
+        }
+        assert folders <= set(rooms), package
+
+
+@pytest.mark.parametrize("folder", LONGEST)
+def test_no_file_is_longer_than_a_person_reads_at_once(folder: str) -> None:
+    lengths = {
+        str(path.relative_to(ROOT)): path.read_text(encoding="utf-8").count("\n")
+        for path in (ROOT / folder).rglob("*.py")
+    }
+
+    assert lengths
+    assert {path: n for path, n in lengths.items() if n > LONGEST[folder]} == {}
 
 
 def test_the_toolkit_does_stand_on_both_pillars() -> None:

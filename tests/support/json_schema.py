@@ -14,7 +14,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 import edgekit
 from edgekit.accuracy.intervals import Verdict
 from edgekit.accuracy.results import OutputResult
-from edgekit.bundle.schema import REPORT
+from edgekit.bundle.manifest import Manifest
+from edgekit.bundle.schema import MANIFEST, REPORT
 from edgekit.report.file_result import FileResult
 from edgekit.report.result import Report
 
@@ -26,9 +27,14 @@ Schema = dict[str, Any]
 ADDED: Mapping[type, Mapping[str, Any]] = {
     Report: {"schema": Literal[REPORT], "verdict": Verdict},  # type: ignore[valid-type]
     FileResult: {"verdict": Verdict},
+    Manifest: {"schema": Literal[MANIFEST]},  # type: ignore[valid-type]
     OutputResult: {"verdict": Verdict, "reason": str},
 }
-LEFT_OUT: Mapping[type, set[str]] = {Report: {"pictures"}, OutputResult: {"per_sample"}}
+LEFT_OUT: Mapping[type, set[str]] = {
+    Manifest: {"schema"},
+    Report: {"pictures"},
+    OutputResult: {"per_sample"},
+}
 
 
 def schema_of(root: type, title: str) -> Schema:
@@ -88,6 +94,7 @@ def _value(kind: Any, definitions: dict[str, Schema]) -> Schema:
 _PLAIN = {str: "string", int: "integer", bool: "boolean", type(None): "null"}
 
 SCHEMAS: Mapping[str, Callable[[], Schema]] = {
+    "manifest.schema.json": lambda: schema_of(Manifest, "edgekit manifest"),
     "report.schema.json": lambda: schema_of(Report, "edgekit report"),
 }
 """The files in ``toolkit/edgekit/schemas``."""

@@ -49,6 +49,10 @@ def test_the_report_of_a_validation_follows_its_schema(digits: Path, converted: 
     assert document["files"][1]["results"][0]["sqnr_db"] is None, "equal: infinite"
 
 
+def test_the_manifest_of_a_conversion_follows_its_schema(converted: Path) -> None:
+    check(json.loads((converted / "manifest.json").read_text()), "manifest.schema.json")
+
+
 def test_a_key_more_or_less_does_not_follow_it(converted: Path) -> None:
     document = json.loads((converted / "report.json").read_text())
     for changed in ({**document, "more": 1}, {k: document[k] for k in document if k != "files"}):

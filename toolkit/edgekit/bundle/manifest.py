@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgekit.bundle import schema
 from edgekit.bundle.folder import sha256, write_json
 from edgekit.bundle.plain import from_plain, to_plain
 from edgekit.data.samples import DataError
 from edgekit_runtimes import TensorSpec
 
 MANIFEST = "manifest.json"
-SCHEMA = "edgekit.manifest/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Manifest:
     warnings: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     processor: dict[str, Any] = field(default_factory=dict)
-    schema: str = SCHEMA
+    schema: str = schema.MANIFEST
 
     def entry(self, path: Path) -> FileEntry | None:
         """Return the entry of a file, where the file is still the one that it describes."""
@@ -102,7 +102,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         plain = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    if not isinstance(plain, dict) or plain.get("schema") != SCHEMA:
+    if not isinstance(plain, dict) or plain.get("schema") != schema.MANIFEST:
         return None
     try:
         return from_plain(Manifest, plain)

@@ -5,6 +5,7 @@ from pathlib import Path
 from edgekit.data.samples import DataError
 
 REPORT = "edgekit.report/1"
+MANIFEST = "edgekit.manifest/1"
 RESULTS = "edgekit.results/1"
 BASELINE = "edgekit.baseline/1"
 

@@ -1,11 +1,11 @@
 """The result of ``convert`` and ``validate``: files, metrics, verdicts, and what explains them."""
 
 from dataclasses import asdict, dataclass, field
-from math import isfinite
 from typing import Any
 
 from edgekit.accuracy.intervals import Verdict, worst
 from edgekit.accuracy.results import OutputResult
+from edgekit.bundle.plain import to_plain
 from edgekit.bundle.schema import REPORT
 from edgekit.report.columns import Column, summary_columns
 from edgekit.report.file_result import FileResult, short_titles
@@ -128,13 +128,4 @@ class Report:
             precision: [result.to_dict() for result in results]
             for precision, results in self.onnx_vs_tflite.items()
         }
-        return finite(plain)  # type: ignore[no-any-return]
-
-
-def finite(value: Any) -> Any:
-    """Replace infinite values and NaN, which JSON has no words for, by None, however deep."""
-    if isinstance(value, dict):
-        return {key: finite(v) for key, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(v) for v in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
+        return to_plain(plain)  # type: ignore[no-any-return]

@@ -7,18 +7,23 @@ itself, areas of thousands beside ratios of hundredths, so that a device passes 
 from the laboratory. A sample, not a medical device. Takes a quarter of a minute.
 """
 
+import os
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
 import edgekit
 from edgekit_runtimes import open_model
+from edgekit_runtimes.captured_output import quiet
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # else TensorFlow prints more than the sample does
+with quiet():
+    import keras
+    from keras import layers
 
 
 def main(output: Path) -> None:

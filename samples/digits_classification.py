@@ -6,16 +6,21 @@ Trains on scikit-learn's 1,797 digits of 8x8 pixels, or with ``--mnist`` on MNIS
 Keras downloads. Takes half a minute.
 """
 
+import os
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers
 from sklearn.datasets import load_digits
 
 import edgekit
 from edgekit_runtimes import open_model
+from edgekit_runtimes.captured_output import quiet
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # else TensorFlow prints more than the sample does
+with quiet():
+    import keras
+    from keras import layers
 
 BODIES = {
     "mlp_512": [layers.Flatten, lambda: layers.Dense(512, activation="relu")],

@@ -6,15 +6,20 @@ The ratings are made here: each user and each item has four hidden traits, and a
 they match, with some noise. Takes a quarter of a minute.
 """
 
+import os
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers
 
 import edgekit
 from edgekit_runtimes import open_model
+from edgekit_runtimes.captured_output import quiet
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # else TensorFlow prints more than the sample does
+with quiet():
+    import keras
+    from keras import layers
 
 USERS, ITEMS, TRAITS = 120, 80, 4
 

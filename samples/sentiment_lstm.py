@@ -7,16 +7,21 @@ a word into its opposite, so counting words is not enough: the order has to be r
 quarter of a minute.
 """
 
+import os
 import sys
 from itertools import product
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers
 
 import edgekit
 from edgekit_runtimes import open_model
+from edgekit_runtimes.captured_output import quiet
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # else TensorFlow prints more than the sample does
+with quiet():
+    import keras
+    from keras import layers
 
 LENGTH = 8
 KIND = ["great", "lovely", "brilliant", "touching", "funny", "superb"]

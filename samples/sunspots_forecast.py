@@ -7,15 +7,20 @@ The model takes and gives sunspots, since it scales them inside: a device needs 
 Takes half a minute.
 """
 
+import os
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers
 
 import edgekit
 from edgekit_runtimes import open_model
+from edgekit_runtimes.captured_output import quiet
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # else TensorFlow prints more than the sample does
+with quiet():
+    import keras
+    from keras import layers
 
 LOOK_BACK = 11  # years: about one solar cycle
 FUTURE = 59  # the last years, which neither training nor calibration sees

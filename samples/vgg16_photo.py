@@ -6,17 +6,22 @@ Takes minutes and 6 GB of memory, and leaves 1.4 GB of files. Keras downloads th
 without a network, random weights show the way, and the answers mean nothing.
 """
 
+import os
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras.applications import vgg16
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
 import edgekit
 from edgekit_runtimes import open_model
+from edgekit_runtimes.captured_output import quiet
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # else TensorFlow prints more than the sample does
+with quiet():
+    import keras
+    from keras.applications import vgg16
 
 CROPS = 12  # of each photo; 100 photos of your own are better
 

@@ -79,13 +79,13 @@ def test_bench_times_files_and_devices_side_by_side(converted: Path) -> None:
     for row in rows:
         assert 0 < row["p50_ms"] <= row["p90_ms"] <= row["p99_ms"]
         assert row["load_ms"] > 0
-        assert row["first_ms"] > 0
-        assert row["per_second"] > 0
-        assert row["peak_mb"] > 10
-    assert [row["emulated"] for row in rows] == [False, True, False]
+        assert row["first_call_ms"] > 0
+        assert row["samples_per_second"] > 0
+        assert row["peak_memory_mib"] > 10
+    assert [row["simulated"] for row in rows] == [False, True, False]
 
 
-def test_bench_marks_what_is_emulated(converted: Path) -> None:
+def test_bench_marks_what_is_simulated(converted: Path) -> None:
     result = edgekit(
         "bench", converted / "model_int8.tflite", "--device", "cpu,micro", "--seconds", "0.1",
         "--threads", "1,2",

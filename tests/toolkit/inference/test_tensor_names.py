@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from edgekit.data.samples import DataError
-from edgekit.inference.tensor_names import renamed
+from edgekit.inference.tensor_names import with_original_names
 from edgekit_converters.tflite import flatbuffer
 from edgekit_runtimes import Session, TensorSpec, keras_session, open_model
 
@@ -64,7 +64,7 @@ class Ended:
 def matched(wanted: Ends, there: Ends) -> dict[str, str]:
     """The inputs of a file by the inputs of its original."""
     y = [("y", (1,))]
-    return dict(renamed(Ended(there, y), Ended(wanted, y)).inputs)  # type: ignore[arg-type]
+    return dict(with_original_names(Ended(there, y), Ended(wanted, y)).inputs)  # type: ignore[arg-type]
 
 
 A, B = ("a", (4,)), ("b", (4,))
@@ -100,7 +100,7 @@ A, B = ("a", (4,)), ("b", (4,))
         ([("all", (2,)), ("kind", (3,))],
          [("StatefulPartitionedCall:0", (3,)), ("Identity", (2,))],
          ["Identity", "StatefulPartitionedCall:0"]),
-        # An open size fits any.
+        # A dynamic dimension fits any.
         ([("p", (6,)), ("q", (4, 4))], [("in:0", (4, 4)), ("in:1", (6,))], ["in:1", "in:0"]),
         # A file may have more ends than are asked for.
         ([A], [B, A], ["a"]),
@@ -136,7 +136,7 @@ def test_without_a_counterpart_both_lists_are_told(wanted: Ends, there: Ends) ->
 
 
 def test_only_what_is_missing_is_called_so() -> None:
-    with pytest.raises(DataError, match=r"the original's q.* is none of them"):
+    with pytest.raises(DataError, match=r"the original's q.* matches none of them"):
         matched([A, ("q", (9,))], [A, ("in:0", (7,))])
 
 
@@ -158,7 +158,7 @@ def test_a_renamed_file_answers_under_the_originals_names(tmp_path: Path) -> Non
     with open_model(path) as session:
         assert isinstance(session, Session)
         assert [i.name for i in session.inputs] != ["p", "q"]
-        speaker = renamed(session, original)
+        speaker = with_original_names(session, original)
         expected = original.run(batch)
         whole = speaker.run(batch)
         one_by_one = list(speaker.map({name: a[i] for name, a in batch.items()} for i in range(3)))

@@ -5,10 +5,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
+
+from edgekit.progress import Progress
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -43,7 +45,7 @@ def status(report: "Report", strict: bool) -> int:
 
 
 @contextlib.contextmanager
-def steps(*, quiet: bool, verbose: bool) -> Iterator[Callable[[str], None]]:
+def steps(*, quiet: bool, verbose: bool) -> Iterator[Progress]:
     """A function that shows the step at hand: on a terminal in one line, that is gone afterwards."""
     if quiet:
         yield lambda step: None

@@ -132,7 +132,7 @@ def timing_table(timings: Sequence[Timing]) -> RenderableType:
         "device",
         *([">thr"] if threaded else []),
         *(">load\nms", ">first\nms", ">p50\nms", ">p90\nms", ">p99\nms"),
-        *(">per\nsecond", ">peak\nMB", ">of\nfirst"),
+        *(">per\nsecond", ">peak\nMiB", ">of\nfirst"),
         gap=1,
     )
     table.columns[0].no_wrap = table.columns[1].no_wrap = True
@@ -140,25 +140,25 @@ def timing_table(timings: Sequence[Timing]) -> RenderableType:
         zip((t.file for t in timings), _short_names([t.file for t in timings]), strict=True)
     )
     for timing in timed:
-        times = (timing.first_ms, timing.p50_ms, timing.p90_ms, timing.p99_ms)
+        times = (timing.first_call_ms, timing.p50_ms, timing.p90_ms, timing.p99_ms)
         table.add_row(
             names[timing.file],
-            timing.device + ("*" if timing.emulated else ""),
+            timing.device + ("*" if timing.simulated else ""),
             *([str(timing.threads)] if threaded else []),
             f"{timing.load_ms:.0f}",
             *(f"{t:.3g}" for t in times),
-            f"{timing.per_second:.0f}",
-            f"{timing.peak_mb:.0f}",
+            f"{timing.samples_per_second:.0f}",
+            f"{timing.peak_memory_mib:.0f}",
             f"{timing.p50_ms / timed[0].p50_ms:.2f}x",
-            style="dim" if timing.emulated else None,
+            style="dim" if timing.simulated else None,
         )
     words = [
         Text(f"{names[t.file]} on {t.device}: {t.error}", style="yellow")
         for t in timings
         if t.error is not None
     ]
-    if any(t.emulated for t in timed):
-        words.append(Text("* emulated: timing says nothing about the device"))
+    if any(t.simulated for t in timed):
+        words.append(Text("* simulated: timing says nothing about the device"))
     return Group(*([table] if timed else []), *([Text(), *words] if words else []))
 
 

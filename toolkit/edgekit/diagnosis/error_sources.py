@@ -10,13 +10,13 @@ import numpy as np
 from edgekit.accuracy.metrics import METRICS
 from edgekit.data.store import StoredArrays
 from edgekit.inference.record import record
-from edgekit.inference.tensor_names import NamedEnds, renamed
+from edgekit.inference.tensor_names import ModelInterface, with_original_names
 from edgekit_runtimes import DeviceUnavailable, ModelError, Session, onnx_file, open_model
 from edgekit_runtimes.host import exact_int8
 
 _SAMPLES = 64  # of the reference kernels, which are slow
-_FEWEST, _MACS = 4, 64e9  # of them, and multiply-adds in all: about half a minute
 _REFERENCE = "reference"
+_FEWEST, _MACS = 4, 64e9  # samples, and multiply-adds in all: about half a minute
 _APART = 6.0  # dB: four times the noise
 _SMALL = 40.0  # dB, beyond which a runtime's rounding is nobody's concern
 
@@ -47,7 +47,7 @@ class ErrorAttribution:
 
     def __init__(
         self,
-        original: NamedEnds,
+        original: ModelInterface,
         outputs: StoredArrays,
         samples: StoredArrays,
         scratch: Path,
@@ -91,7 +91,7 @@ class ErrorAttribution:
             try:
                 with open_model(path, device=device) as session:
                     self._recorded[key] = record(
-                        renamed(session, self._original),
+                        with_original_names(session, self._original),
                         replace(self._samples, count=_affordable(session, len(self._samples))),
                         self._scratch / f"few {len(self._recorded)}",
                     )
@@ -106,7 +106,7 @@ class ErrorAttribution:
 
 
 def _affordable(session: Session, available: int) -> int:
-    """Return how many samples to run: few where one takes seconds, as in VGG16 on plain kernels."""
+    """How many samples to run: few where one takes seconds, as in VGG16 on reference kernels."""
     count = min(_SAMPLES, available)
     if session.device != _REFERENCE:
         return count

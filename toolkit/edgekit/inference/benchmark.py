@@ -1,11 +1,10 @@
-"""Files and devices timed side by side.
+"""Files and devices timed side by side, each in a process of its own: loading, calls and memory.
 
-``latencies`` compares sessions that are open already; ``bench`` gives each file and device a process
-of its own, for what loading and memory cost as well.
+``latency.latencies`` compares sessions that are already open.
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -13,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.progress import Progress, silent
 from edgekit_runtimes import DEVICES, DeviceUnavailable, ModelError, Session, open_model
 from edgekit_runtimes.arrays import random_inputs
 from edgekit_runtimes.base import Array
 from edgekit_runtimes.subprocess_engine import Child, State
 
-_BLOCK = 0.05  # seconds that one file runs before the next has its turn
+_TURN_SECONDS = 0.05  # that one file runs before the next has its turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,30 +28,36 @@ class Timing:
     file: str
     device: str
     threads: int
+
     load_ms: float = 0.0
     """Importing the runtime and opening the file."""
 
-    first_ms: float = 0.0
-    """The first call, with whatever the runtime puts off until then."""
+    first_call_ms: float = 0.0
+    """With everything that the runtime puts off until then."""
 
     p50_ms: float = 0.0
+    """The median of one call."""
+
     p90_ms: float = 0.0
     p99_ms: float = 0.0
-    per_second: float = 0.0
-    """Samples that one caller gets through."""
 
-    peak_mb: float = 0.0
-    """The most memory of a Python process that does only this."""
+    samples_per_second: float = 0.0
+    """Of one caller that waits for each call."""
+
+    peak_memory_mib: float = 0.0
+    """Of a Python process that does only this."""
 
     calls: int = 0
-    emulated: bool = False
-    """Whether the device is imitated: the times say nothing about it."""
+    """That were timed."""
+
+    simulated: bool = False
+    """Whether a simulator stands in for the device: then its times say nothing."""
 
     error: str | None = None
-    """Why there are no figures."""
+    """Why there are no times."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Convert to plain values for JSON."""
         return asdict(self)
 
 
@@ -62,12 +68,12 @@ def bench(
     threads: Sequence[int] = (1,),
     inputs: Mapping[str, Array] | None = None,
     seconds: float = 2.0,
-    progress: Callable[[str], None] = lambda step: None,
+    progress: Progress = silent,
 ) -> list[Timing]:
-    """Times every file on every device with every number of threads.
+    """Time every file on every device with every number of threads.
 
-    Each has a process of its own; they take turns, so that whatever else the machine does falls on
-    all of them alike. A crash is an error in its row.
+    Each combination has a process of its own; they take turns, so that other load on the machine affects
+    all of them alike. A crash becomes the ``error`` of its row.
 
     Args:
         files: model files, or folders that ``edgekit convert`` made.
@@ -75,64 +81,65 @@ def bench(
             unless no other is left.
         threads: of one call.
         inputs: one batch by input name; random numbers without it.
-        seconds: of calls for each.
-        progress: told of each step.
+        seconds: measuring time of each combination.
+        progress: is called with each step.
     """
     rows = [(f, d, t) for f in files for d in _suitable(f, devices) for t in threads]
     children: list[Child] = []
-    running: dict[int, list[float]] = {}
     opened: dict[int, dict[str, Any]] = {}
-    failed: dict[int, str] = {}
+    call_seconds: dict[int, list[float]] = {}
+    errors: dict[int, str] = {}
     try:
         for i, (file, device, count) in enumerate(rows):
             progress(f"opening {file} on {device}")
             children.append(Child(str(file)))
             try:
                 opened[i] = children[i].ask(_open, file, device, count, inputs)
-                running[i] = []
+                call_seconds[i] = []
             except (ModelError, DeviceUnavailable) as error:
-                failed[i] = str(error)
-        for number in range(rounds := max(1, round(seconds / _BLOCK))):
-            progress(f"timing {len(running)} in turns: {number * 100 // rounds}%")
-            for i in list(running):
+                errors[i] = str(error)
+        turns = max(1, round(seconds / _TURN_SECONDS))
+        for turn in range(turns):
+            progress(f"timing {len(call_seconds)} in turns: {turn * 100 // turns}%")
+            for i in list(call_seconds):
                 try:
-                    running[i] += children[i].ask(_block, _BLOCK)
+                    call_seconds[i] += children[i].ask(_time_calls, _TURN_SECONDS)
                 except ModelError as error:
-                    failed[i] = str(error)
-                    del running[i]
-        peaks = {i: children[i].ask(_peak) for i in running}
+                    errors[i] = str(error)
+                    del call_seconds[i]
+        peaks = {i: children[i].ask(_peak_memory_mib) for i in call_seconds}
     finally:
         for child in children:
             child.end()
     return [
-        _timing(opened[i], running[i], peaks[i])
-        if i in running
-        else Timing(str(row[0]), row[1], row[2], error=failed[i])
-        for i, row in enumerate(rows)
+        _timing(opened[i], call_seconds[i], peaks[i])
+        if i in call_seconds
+        else Timing(str(file), device, count, error=errors[i])
+        for i, (file, device, count) in enumerate(rows)
     ]
 
 
 def _suitable(file: Path, devices: Sequence[str]) -> Sequence[str]:
-    """The devices that open such files; all of them, to be told so, where none does."""
+    """The devices that open such files; where none does, all of them, whose errors then say so."""
     others = {d.name for d in DEVICES} - {d.name for d in DEVICES if file.suffix in d.suffixes}
     return devices if file.is_dir() else [d for d in devices if d not in others] or devices
 
 
-def _timing(told: Mapping[str, Any], times: list[float], peak: float) -> Timing:
-    p50, p90, p99 = (1000 * float(q) for q in np.percentile(times, (50, 90, 99)))
+def _timing(opened: Mapping[str, Any], seconds: Sequence[float], peak_memory_mib: float) -> Timing:
+    p50, p90, p99 = (1000 * float(q) for q in np.percentile(seconds, (50, 90, 99)))
     return Timing(
-        file=told["file"],
-        device=told["device"],
-        threads=told["threads"],
-        load_ms=told["load_ms"],
-        first_ms=told["first_ms"],
+        file=opened["file"],
+        device=opened["device"],
+        threads=opened["threads"],
+        load_ms=opened["load_ms"],
+        first_call_ms=opened["first_call_ms"],
         p50_ms=p50,
         p90_ms=p90,
         p99_ms=p99,
-        per_second=told["batch"] * len(times) / sum(times),
-        peak_mb=peak,
-        calls=len(times),
-        emulated=told["emulated"],
+        samples_per_second=opened["batch"] * len(seconds) / sum(seconds),
+        peak_memory_mib=peak_memory_mib,
+        calls=len(seconds),
+        simulated=opened["simulated"],
     )
 
 
@@ -143,7 +150,7 @@ def _open(
     session = open_model(file, device=device, threads=threads)
     loaded = perf_counter()
     x = dict(inputs) if inputs else random_inputs(session.inputs, {})
-    # Bare where that is possible: it is how a script calls it.
+    # A single input without its name, as a script passes it.
     state["x"] = next(iter(x.values())) if len(x) == 1 else x
     state["session"] = session
     before = perf_counter()
@@ -152,17 +159,17 @@ def _open(
         "file": session.path,
         "device": session.device,
         "threads": session.threads,
-        "emulated": session.emulated,
+        "simulated": session.emulated,
         "batch": len(next(iter(x.values()))),
         "load_ms": 1000 * (loaded - start),
-        "first_ms": 1000 * (perf_counter() - before),
+        "first_call_ms": 1000 * (perf_counter() - before),
     }
 
 
-def _block(state: State, seconds: float) -> list[float]:
+def _time_calls(state: State, seconds: float) -> list[float]:
     session: Session = state["session"]
     x = state["x"]
-    session.run(x)  # brings caches and threads back
+    session.run(x)  # warms caches and threads up again
     times = []
     start = last = perf_counter()
     while last - start < seconds:
@@ -173,8 +180,8 @@ def _block(state: State, seconds: float) -> list[float]:
     return times
 
 
-def _peak(state: State) -> float:  # noqa: ARG001  (what a child runs takes the state)
-    """The most memory of this process so far, in MB."""
+def _peak_memory_mib(state: State) -> float:  # noqa: ARG001  (what a child runs takes the state)
+    """The largest resident memory of this process so far."""
     try:
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):  # not ru_maxrss, which starts at the parent's
@@ -183,5 +190,5 @@ def _peak(state: State) -> float:  # noqa: ARG001  (what a child runs takes the 
         pass
     import resource
 
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / (1024 * 1024 if sys.platform == "darwin" else 1024)
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS, else KiB
+    return largest / (1024 * 1024 if sys.platform == "darwin" else 1024)

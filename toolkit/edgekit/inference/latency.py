@@ -5,41 +5,39 @@ from statistics import median
 from time import perf_counter
 from typing import TypeVar
 
-from edgekit.inference.tensor_names import Renamed
+from edgekit.inference.tensor_names import MappedSession
 from edgekit_runtimes import Session
 from edgekit_runtimes.base import Array
 
 K = TypeVar("K")
 
-
-_SECONDS = 0.15  # for each file; enough for hundreds of calls of a small model
-
-
-_MOST, _FEWEST = 300, 5
+_SECONDS = 0.15  # for each session; enough for hundreds of calls of a small model
+_FEWEST_CALLS, _MOST_CALLS = 5, 300
 
 
 def latencies(
-    sessions: Mapping[K, Session | Renamed], inputs: Mapping[str, Array]
+    sessions: Mapping[K, Session | MappedSession], inputs: Mapping[str, Array]
 ) -> dict[K, float]:
-    """The median milliseconds of one call of each session.
+    """Measure the median time of one call of each session, in milliseconds.
 
-    The sessions take turns, so that whatever else the machine does falls on all of them alike.
+    The sessions take turns, so that other load on the machine affects all of them alike. The first call
+    of each does not count.
 
     Args:
         sessions: by any key.
-        inputs: one batch.
+        inputs: one batch, by input name.
     """
-    times: dict[K, list[float]] = {key: [] for key in sessions}
-    first = {key: _timed(session, inputs) for key, session in sessions.items()}
+    first = {key: _call_seconds(session, inputs) for key, session in sessions.items()}
     slowest = max(first.values(), default=1.0)
-    rounds = int(min(_MOST, max(_FEWEST, _SECONDS / max(slowest, 1e-6))))
+    rounds = int(min(_MOST_CALLS, max(_FEWEST_CALLS, _SECONDS / max(slowest, 1e-6))))
+    seconds: dict[K, list[float]] = {key: [] for key in sessions}
     for _ in range(rounds):
         for key, session in sessions.items():
-            times[key].append(_timed(session, inputs))
-    return {key: 1000 * median(values) for key, values in times.items()}
+            seconds[key].append(_call_seconds(session, inputs))
+    return {key: 1000 * median(values) for key, values in seconds.items()}
 
 
-def _timed(session: Session | Renamed, inputs: Mapping[str, Array]) -> float:
+def _call_seconds(session: Session | MappedSession, inputs: Mapping[str, Array]) -> float:
     start = perf_counter()
     session.run(inputs)
     return perf_counter() - start

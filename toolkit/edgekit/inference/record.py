@@ -1,23 +1,29 @@
-"""A model run on stored samples, its outputs kept on disk."""
+"""Run a model on stored samples, and store its outputs."""
 
 from pathlib import Path
 
 import numpy as np
 
 from edgekit.data.store import ArrayWriter, StoredArrays
-from edgekit.inference.tensor_names import Renamed
+from edgekit.inference.tensor_names import MappedSession
 from edgekit_runtimes import Session
 
 _BATCH = 32
 
 
-def record(session: Session | Renamed, samples: StoredArrays, folder: Path) -> StoredArrays:
-    """Runs every sample, on all processors, and keeps the outputs on disk."""
-    store = ArrayWriter(folder)
-    if session.device == "keras":  # spreads a batch over the processors itself
+def record(session: Session | MappedSession, samples: StoredArrays, folder: Path) -> StoredArrays:
+    """Run every sample, on all cores, and store the outputs on disk.
+
+    Args:
+        session: the model.
+        samples: by input name.
+        folder: a new one, for the outputs.
+    """
+    writer = ArrayWriter(folder)
+    if session.device == "keras":  # uses all cores for a batch by itself
         for batch in samples.batches(_BATCH):
-            store.add(session.run(batch))
+            writer.add(session.run(batch))
     else:
-        for answer in session.map(samples):
-            store.add({name: array[np.newaxis] for name, array in answer.items()})
-    return store.close()
+        for outputs in session.map(samples):
+            writer.add({name: array[np.newaxis] for name, array in outputs.items()})
+    return writer.close()

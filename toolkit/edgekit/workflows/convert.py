@@ -17,6 +17,7 @@ from edgekit.data.open import RANDOM, check_data, open_samples
 from edgekit.data.samples import DataError
 from edgekit.data.split import CALIBRATION_SAMPLES, SampleSplit, set_aside
 from edgekit.diagnosis import input_checks
+from edgekit.progress import Progress, silent
 from edgekit.report.file_result import FileResult
 from edgekit.report.result import Report
 from edgekit.workflows.describe import describe
@@ -25,7 +26,6 @@ from edgekit.workflows.evaluate import (
     Candidate,
     Criteria,
     Evaluation,
-    Progress,
     evaluate,
     record_original,
     sidecar,
@@ -95,7 +95,7 @@ def convert(
     label_names: Sequence[str] = (),
     limits: Limits | None = None,
     timeout: float | None = None,
-    progress: Progress = lambda step: None,
+    progress: Progress = silent,
 ) -> Report:
     """Convert a Keras model, and evaluate what was written.
 

@@ -1,12 +1,12 @@
 """``edgekit demo``: a small model trained on handwritten digits, to go on from."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgekit.data.samples import Array
+from edgekit.progress import Progress
 
 _TRAINED_ON, _CONVERTED_WITH = 697, 700
 
@@ -41,7 +41,7 @@ def digits_cnn() -> Any:
     )
 
 
-def train_digits(folder: Path, *, progress: Callable[[str], None], ask: Any = None) -> None:
+def train_digits(folder: Path, *, progress: Progress, ask: Any = None) -> None:
     """Trains the CNN on some of the digits, and sets others aside.
 
     Writes ``model.keras``; ``calib.npz``, with ``image`` and ``y``, which training has not seen, for

@@ -17,14 +17,13 @@ from edgekit.diagnosis.error_sources import ErrorAttribution
 from edgekit.diagnosis.layers import LayerResult, compare_layers
 from edgekit.inference.latency import latencies
 from edgekit.inference.record import record
-from edgekit.inference.tensor_names import renamed
+from edgekit.inference.tensor_names import with_original_names
+from edgekit.progress import Progress
 from edgekit.report.result import Report
 from edgekit.report.saved_outputs import RecordedFile, Recording
 from edgekit.workflows.judge import judge
 from edgekit_converters import FORMATS, format_of
 from edgekit_runtimes import ModelError, Session, TensorSpec, open_model
-
-Progress = Callable[[str], None]
 
 FLOAT: Final = "float32"
 _LARGE = 500_000_000  # bytes of files that are not all open at once
@@ -161,7 +160,9 @@ def evaluate(
         with open_model(candidate.path, device=candidate.device) as session:
             specs.append((session.inputs, session.outputs))
             outputs = record(
-                renamed(session, original), samples.held_out, scratch / f"outputs {number}"
+                with_original_names(session, original),
+                samples.held_out,
+                scratch / f"outputs {number}",
             )
             device = "" if candidate.device == "cpu" else session.device
         progress(f"attributing the error of {candidate.title}")
@@ -232,7 +233,9 @@ def _latencies(
             }
             batch = max((s.inputs[0].shape[0] or 1 for s in sessions.values()), default=1)
             inputs = next(samples.batches(batch))
-            times |= latencies({n: renamed(s, original) for n, s in sessions.items()}, inputs)
+            times |= latencies(
+                {n: with_original_names(s, original) for n, s in sessions.items()}, inputs
+            )
     return [times[number] for number in range(len(candidates))]
 
 

@@ -14,6 +14,7 @@ from edgekit.bundle.manifest import MANIFEST, Manifest, read_manifest
 from edgekit.data.images import Images
 from edgekit.data.open import check_data, open_samples
 from edgekit.data.split import EVALUATION_SAMPLES, SampleSplit, set_aside
+from edgekit.progress import Progress, silent
 from edgekit.report.result import Report
 from edgekit.report.saved_outputs import check_saved, load_recording, save_recording
 from edgekit.report.thumbnails import pictures
@@ -22,7 +23,6 @@ from edgekit.workflows.evaluate import (
     Candidate,
     Criteria,
     Evaluation,
-    Progress,
     counterparts,
     evaluate,
     record_original,
@@ -64,7 +64,7 @@ def validate(
     images: Images | None = None,
     log: Path | None = None,
     timeout: float | None = None,
-    progress: Progress = lambda step: None,
+    progress: Progress = silent,
 ) -> Report:
     """Run files on the same samples as their original, and report how far they differ, and why.
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from edgekit.errors import EdgekitError
+from edgekit.progress import Progress, silent
 
 T = TypeVar("T")
 
@@ -30,7 +31,7 @@ def run_in_worker(
     *arguments: Any,
     log: Path,
     timeout: float | None = None,
-    progress: Callable[[str], None] = lambda step: None,
+    progress: Progress = silent,
     answer: Callable[[Any], Any] = lambda question: None,
 ) -> T:
     """Runs ``function(*arguments, progress=..., ask=...)`` in a child and returns what it returns.

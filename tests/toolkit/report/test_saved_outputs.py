@@ -59,7 +59,7 @@ def test_both_kinds_hold_the_same(saved: dict[str, tuple[Path, Report]], tmp_pat
     assert first.label_names == second.label_names
     for ours, theirs in [
         (first.original, second.original),
-        *((a.answers, b.answers) for a, b in zip(first.files, second.files, strict=True)),
+        *((a.outputs, b.outputs) for a, b in zip(first.files, second.files, strict=True)),
     ]:
         assert (ours.shapes, ours.dtypes, len(ours)) == (theirs.shapes, theirs.dtypes, len(theirs))
         for a, b in zip(ours.batches(64), theirs.batches(64), strict=True):

@@ -60,19 +60,19 @@ class ErrorAttribution:
         """Files that the reference kernels do not run, and why."""
 
     def of(
-        self, path: Path, answers: StoredArrays, device: str
+        self, path: Path, outputs: StoredArrays, device: str
     ) -> tuple[ErrorSources, tuple[str, ...]]:
         """Return the sources of a file's error, and the runtime's faults as sentences.
 
         Args:
             path: the file.
-            answers: its outputs on the device.
+            outputs: its outputs on the device.
             device: where it ran.
         """
         float_file = self._float_files.get(path)
         float_outputs = self._record(float_file, "cpu") if float_file else None
         if float_file == path:
-            runtime = None if device == "cpu" else _sqnr(float_outputs, answers)
+            runtime = None if device == "cpu" else _sqnr(float_outputs, outputs)
             return ErrorSources(_sqnr(self._outputs, float_outputs), runtime_db=runtime), ()
         reference = self._record(path, _REFERENCE)
         # An original that is the float file itself was not converted.
@@ -80,7 +80,7 @@ class ErrorAttribution:
         sources = ErrorSources(
             conversion_db=_sqnr(self._outputs, converted),
             quantization_db=_sqnr(float_outputs, reference),
-            runtime_db=_sqnr(reference, answers),
+            runtime_db=_sqnr(reference, outputs),
         )
         return sources, tuple(_faults(sources, _sqnr(self._outputs, reference), device, path))
 

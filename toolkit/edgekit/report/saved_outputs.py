@@ -42,7 +42,7 @@ class RecordedFile:
     device: str
     compared_as_float32: bool
     """Whether it is a float32 file on the CPU: its outputs must match but for rounding."""
-    answers: StoredArrays
+    outputs: StoredArrays
     latency_ms: float | None = None
     error_sources: ErrorSources | None = None
     layers: tuple[LayerResult, ...] = ()
@@ -135,7 +135,7 @@ def _document(recording: Recording) -> dict[str, Any]:
     """Everything but the arrays."""
     plain = {f.name: getattr(recording, f.name) for f in fields(recording) if f.name not in _ARRAYS}
     files = [
-        {f.name: _plain(getattr(file, f.name)) for f in fields(file) if f.name != "answers"}
+        {f.name: _plain(getattr(file, f.name)) for f in fields(file) if f.name != "outputs"}
         for file in recording.files
     ]
     return {"schema": RESULTS, **plain, "files": files}
@@ -145,7 +145,7 @@ def _stores(recording: Recording) -> dict[str, StoredArrays]:
     """The outputs by the name of their model."""
     return {
         "original": recording.original,
-        **{_store_name(i): file.answers for i, file in enumerate(recording.files)},
+        **{_store_name(i): file.outputs for i, file in enumerate(recording.files)},
     }
 
 
@@ -238,7 +238,7 @@ def _recording(
 def _recorded_file(entry: Mapping[str, Any], outputs: StoredArrays) -> RecordedFile:
     sources = entry["error_sources"]
     changes = {
-        "answers": outputs,
+        "outputs": outputs,
         "error_sources": ErrorSources(**sources) if sources else None,
         "layers": tuple(LayerResult(**_with_tuples(layer)) for layer in entry["layers"]),
     }

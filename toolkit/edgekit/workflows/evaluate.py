@@ -177,7 +177,7 @@ def evaluate(
                 precision=candidate.precision,
                 device=device,
                 compared_as_float32=candidate.precision == FLOAT and candidate.device == "cpu",
-                answers=outputs,
+                outputs=outputs,
                 error_sources=sources,
                 faults=faults,
                 warnings=(*inputs, *([refusal] if refusal else [])),

@@ -60,7 +60,7 @@ def _judge_file(
 ) -> FileResult:
     results = compare(
         recording.original,
-        file.answers,
+        file.outputs,
         tasks,
         recording.labels,
         limits,
@@ -72,7 +72,7 @@ def _judge_file(
             output,
             task=task,
             original=recording.original,
-            candidate=file.answers,
+            candidate=file.outputs,
             labels=recording.labels,
             numbers=recording.numbers,
             class_names=recording.label_names,
@@ -123,7 +123,7 @@ def _onnx_vs_tflite(
     if len({folder for _, folder in pairs}) > 1:
         return {}
     return {
-        precision: compare(tflite.answers, onnx.answers, tasks, None, Limits())
+        precision: compare(tflite.outputs, onnx.outputs, tasks, None, Limits())
         for (precision, _), (tflite, onnx) in pairs.items()
     }
 

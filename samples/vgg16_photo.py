@@ -66,10 +66,7 @@ def main(output: Path) -> None:
     model = load_vgg16()
     save_crops(output / "photos")
     # "caffe" is what vgg16.preprocess_input does: BGR, less ImageNet's mean.
-    scale = edgekit.Images(scale="caffe")
-    report = edgekit.convert(
-        model, output / "photos", output, precision=["float32", "int8"], images=scale
-    )
+    report = edgekit.convert(model, output / "photos", output, scale="caffe")
     print(*report.warnings, sep="\n")
     floats = {file.format: file for file in report.files if file.precision == "float32"}
     for file in report.files:

@@ -14,7 +14,6 @@ from click.testing import CliRunner, Result
 from support.broken import onnx_quantized, onnx_scales, perturbed, tflite_scales
 
 import edgekit
-from edgekit.accuracy.limits import read_limits
 from edgekit.cli.main import main
 from edgekit.data.samples import DataError
 from edgekit.report.file_result import FileResult
@@ -69,7 +68,7 @@ def judged(digits: Path, converted: Path, broken: Path) -> dict[str, FileResult]
     good = [converted / f"model_int8.{form}" for form in FORMATS]
     report = edgekit.validate(
         digits / "cnn.keras", [*good, *sorted(broken.glob("*.*"))], digits / "eval.npz",
-        limits=read_limits("2%"),
+        max_drop="2%",
     )  # fmt: skip
     assert not report
     return {Path(file.name).name: file for file in report.files}
@@ -234,7 +233,7 @@ def test_other_devices_are_rows_of_their_own(digits: Path, converted: Path) -> N
                                            "model_float32.onnx")]  # fmt: skip
     report = edgekit.validate(
         digits / "cnn.keras", files, digits / "eval.npz", devices=("cpu", "openvino"),
-        limits=read_limits("2%"),
+        max_drop="2%",
     )  # fmt: skip
 
     assert report.verdict == "pass", str(report)
@@ -255,7 +254,7 @@ def test_other_devices_are_rows_of_their_own(digits: Path, converted: Path) -> N
 def test_a_folder_of_converts_is_all_its_files(digits: Path, converted: Path) -> None:
     report = edgekit.validate(
         converted / "model_float32.tflite", converted, digits / "eval.npz", samples=60,
-        limits=read_limits("10%"),
+        max_drop="10%",
     )  # fmt: skip
 
     listed = json.loads((converted / "manifest.json").read_text())["files"]
@@ -276,7 +275,7 @@ def test_a_float_file_is_an_original_as_well(form: str, converted: Path, digits:
         [converted / "model_int8.tflite", converted / "model_int8.onnx"],
         digits / "eval.npz",
         per_layer=True,
-        limits=read_limits("2%"),
+        max_drop="2%",
     )
 
     assert report.verdict == "pass", str(report)
@@ -304,7 +303,7 @@ def test_labels_of_each_output_are_told_by_their_names(digits: Path, tmp_path: P
     result = command(
         "validate", tmp_path / "out/model_float32.tflite", tmp_path / "out/model_int8.tflite",
         "--data", tmp_path / "labelled.npz",
-        "--metric", "f1,rmse", "--max-drop", "f1@digit=90%", "--max-drop", "rmse@ink=99%rel", "--json",
+        "--metrics", "f1,rmse", "--max-drop", "f1@digit=90%", "--max-drop", "rmse@ink=99%rel", "--json",
     )  # fmt: skip
 
     told = json.loads(result.stdout)
@@ -344,7 +343,7 @@ def test_a_file_of_another_converter_is_judged_under_its_own_names(
     (hidden,) = (t for t in tensors if flatbuffer.shape(t) == (1, 512) and t.type == 9)
     spoiled = tflite_scales(good, tmp_path / "spoiled.tflite", flatbuffer.name(hidden), 1 / 16)
     report = edgekit.validate(
-        digits / "mlp.keras", [good, spoiled], digits / "eval.npz", limits=read_limits("2%")
+        digits / "mlp.keras", [good, spoiled], digits / "eval.npz", max_drop="2%"
     )
 
     whole, broken = report.files
@@ -380,7 +379,7 @@ def test_a_metric_of_ones_own_is_found_in_the_folder_and_limits_it(
     own = "my_validate_metric:near"
     result = command(
         "validate", converted / "model_float32.tflite", converted / "model_int8.tflite",
-        "--data", digits / "eval.npz", "--metric", own, "--max-drop", f"{own}=0.5",
+        "--data", digits / "eval.npz", "--metrics", own, "--max-drop", f"{own}=0.5",
         "--max-drop", "5%", "--json",
     )  # fmt: skip
 
@@ -429,16 +428,16 @@ def test_without_labels_answers_are_compared(digits: Path, converted: Path) -> N
         (["float.onnx", "text.txt", "--data", "eval.npz"], 3, ["text.txt", ".tflite", ".onnx"]),
         (["float.onnx", "int8.onnx", "--data", "shape.npz"], 2, ["'image'", "(7, 7, 1)"]),
         (["float.onnx", "other.onnx", "--data", "eval.npz"], 2, ["other.onnx", "this model?"]),
-        (["float.onnx", "int8.onnx", "--data", "eval.npz", "--metric", "f11"], 2,
+        (["float.onnx", "int8.onnx", "--data", "eval.npz", "--metrics", "f11"], 2,
          ["'f11'", "did you mean 'f1'?"]),
-        (["float.onnx", "int8.onnx", "--data", "eval.npz", "--metric", "rmse"], 2,
+        (["float.onnx", "int8.onnx", "--data", "eval.npz", "--metrics", "rmse"], 2,
          ["rmse is for outputs that are values"]),
         (["float.onnx", "int8.onnx", "--data", "eval.npz", "--max-drop", "f1@x=1%"], 2,
          ["no output 'x'"]),
         (["float.onnx", "int8.onnx", "--data", "eval.npz", "--min", "0.9"], 2, ["--min 0.9"]),
         (["float.onnx", "int8.onnx", "--data", "eval.npz", "--save", "kept.txt"], 2,
          ["kept.txt", ".npz or .json"]),
-        (["float.onnx", "int8.onnx", "--data", "eval.npz", "--device", "abacus"], 4, ["abacus"]),
+        (["float.onnx", "int8.onnx", "--data", "eval.npz", "--devices", "abacus"], 4, ["abacus"]),
         (["--from", "none.npz"], 2, ["none.npz", "--save"]),
         (["--from", "eval.npz"], 2, ["eval.npz", "no results"]),
     ],

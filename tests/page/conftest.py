@@ -85,8 +85,8 @@ def pages(
     samples = {name: evaluated[name] for name in evaluated}
     images = samples["image"]
     cnn = digits / "cnn.keras"
-    edgekit.convert(cnn, digits / "calib.npz", folder / "good", label_names=CLASSES)
-    edgekit.convert(cnn, {"image": images * 255}, folder / "bad", label_names=CLASSES)
+    edgekit.convert(cnn, digits / "calib.npz", folder / "good", labels=CLASSES)
+    edgekit.convert(cnn, {"image": images * 255}, folder / "bad", labels=CLASSES)
     both = [folder / "good", folder / "bad" / "model_int8.tflite"]
     _save_regression(folder / "plain.keras")
     x = np.random.default_rng(0).normal(size=(300, 6)).astype(np.float32)

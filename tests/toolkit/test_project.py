@@ -11,8 +11,11 @@ from click.testing import CliRunner, Result
 
 from edgekit.accuracy.limits import read_limits
 from edgekit.cli.main import main
-from edgekit.data.samples import DataError
-from edgekit.project import KEYS, Project, defaults, read_project
+from edgekit.options import ConvertOptions, ValidateOptions, options_in, resolve
+from edgekit.project import Project, ProjectError, read_project, schema
+from edgekit_converters import PRECISIONS
+
+SCHEMA = Path(__file__).parents[2] / "docs" / "edgekit.schema.json"
 
 
 def written(folder: Path, text: str) -> Path:
@@ -37,7 +40,7 @@ max-drop = "3%"
 
 [validate]
 data = "eval.npz"
-metric = ["f1", "roc_auc"]
+metrics = ["f1", "roc_auc"]
 max-drop = { top1 = "3%", f1 = "5%" }
 min = ["top1=0.8", "f1=0.7"]
 junit = "reports/junit.xml"
@@ -53,22 +56,22 @@ def test_what_stands_at_the_top_is_for_both_and_a_table_comes_first(tmp_path: Pa
     assert project.convert["model"] == project.validate["model"] == str(tmp_path / "cnn.keras")
     assert project.convert["data"] == str(tmp_path / "calib.npz")
     assert project.validate["data"] == str(tmp_path / "eval.npz")
-    assert project.convert["output"] == str(tmp_path / "shipped")
+    assert project.convert["output"] == tmp_path / "shipped"
     assert "output" not in project.validate
-    assert project.validate["candidates"] == [str(tmp_path / "shipped")]
-    assert project.validate["junit"] == str(tmp_path / "reports" / "junit.xml")
+    assert project.validate["candidates"] == (tmp_path / "shipped",)
+    assert project.validate["junit"] == tmp_path / "reports" / "junit.xml"
 
 
-def test_as_defaults_of_the_commands_values_are_as_typed(tmp_path: Path) -> None:
-    found = defaults(read_project(written(tmp_path, WHOLE)))
+def test_values_are_those_that_python_takes(tmp_path: Path) -> None:
+    project = read_project(written(tmp_path, WHOLE))
 
-    assert found["convert"]["precision"] == "float32,int8"
-    assert found["convert"]["max_drop"] == ["3%"]
-    validate = found["validate"]
-    assert validate["metric"] == "f1,roc_auc"
-    assert validate["per_layer"] is True
-    limits = read_limits(validate["max_drop"], validate["floors"])
-    assert limits == read_limits({"top1": "3%", "f1": "5%"}, {"top1": 0.8, "f1": 0.7})
+    assert project.convert["precision"] == ("float32", "int8")
+    assert project.convert["max_drop"] == ("3%",)
+    assert project.validate["metrics"] == ("f1", "roc_auc")
+    assert project.validate["per_layer"] is True
+    for options, table in ((ConvertOptions, project.convert), (ValidateOptions, project.validate)):
+        given = {name: value for name, value in table.items() if name in options_in(options)}
+        assert resolve(options, given).items() >= given.items()
 
 
 @pytest.mark.parametrize(
@@ -84,14 +87,13 @@ def test_as_defaults_of_the_commands_values_are_as_typed(tmp_path: Path) -> None
 def test_limits_are_written_in_any_way_that_toml_has(
     text: str, expected: Any, tmp_path: Path
 ) -> None:
-    found = defaults(read_project(written(tmp_path, f"[validate]\n{text}\n")))["validate"]
+    project = read_project(written(tmp_path, f"[validate]\n{text}\n"))
 
-    assert read_limits(found["max_drop"]) == expected
+    assert read_limits(project.validate["max_drop"]) == expected
 
 
 def test_without_a_file_there_is_an_empty_project(tmp_path: Path) -> None:
     assert read_project(tmp_path / "edgekit.toml") == Project()
-    assert defaults(Project()) == {"convert": {}, "validate": {}}
 
 
 @pytest.mark.parametrize(
@@ -105,16 +107,16 @@ def test_without_a_file_there_is_an_empty_project(tmp_path: Path) -> None:
         ("[convert]\ncandidates = ['x']", ["[convert] has no key 'candidates'"]),
         ("convert = 3", ["convert is a table: write [convert]"]),
         ("[bench]\nthreads = 2", ["no key 'bench'"]),
-        ("model = ", ["this is no TOML"]),
-        ("[convert\n", ["this is no TOML", "line 1"]),
-        ("model = 'a'\nmodel = 'b'", ["this is no TOML"]),
+        ("model = ", ["not a TOML file"]),
+        ("[convert\n", ["not a TOML file", "line 1"]),
+        ("model = 'a'\nmodel = 'b'", ["not a TOML file"]),
     ],
 )
 def test_what_means_nothing_is_refused_with_the_nearest(
     text: str, words: list[str], tmp_path: Path
 ) -> None:
     path = written(tmp_path, text)
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(ProjectError) as caught:
         read_project(path)
 
     said = str(caught.value)
@@ -125,7 +127,7 @@ def test_what_means_nothing_is_refused_with_the_nearest(
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "edgekit.toml"
     path.write_bytes(b"model = '\xff\xfe'")
-    with pytest.raises(DataError, match="this is no TOML"):
+    with pytest.raises(ProjectError, match="not a TOML file"):
         read_project(path)
 
 
@@ -137,7 +139,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         ("[validate]\nsamples = 0", "samples"),
         ("[convert]\nbatch = 1.5", "batch"),
         ("[validate]\nmax-drop = true", "max-drop"),
-        ("[validate]\ndevice = []", "device"),
+        ("[validate]\ndevices = []", "devices"),
     ],
 )
 def test_a_value_of_another_kind_is_refused_by_name_and_no_traceback(
@@ -160,6 +162,7 @@ def test_a_value_of_another_kind_is_refused_by_name_and_no_traceback(
 def test_paths_are_from_the_files_folder_and_names_of_functions_are_left(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "m.keras").touch()
+    (tmp_path / "names.txt").write_text("cat\ndog\n")
     text = """
     model = "models/m.keras"
     data = "my_data:rows"
@@ -176,20 +179,19 @@ def test_paths_are_from_the_files_folder_and_names_of_functions_are_left(tmp_pat
     assert project.convert["model"] == str(tmp_path / "models" / "m.keras")
     assert project.validate["data"] == "my_data:rows"
     assert project.convert["data"] == "random"
-    assert project.convert["labels"] == str(tmp_path / "names.txt")
-    assert project.validate["candidates"] == [str(tmp_path / "out/a.tflite"), "/elsewhere/b.onnx"]
-    assert project.validate["html"] == str(tmp_path / "page.html")
-    assert project.validate["save"] == str(tmp_path / "kept.npz")
+    assert project.convert["labels"] == ("cat", "dog")
+    assert project.validate["candidates"] == (tmp_path / "out/a.tflite", Path("/elsewhere/b.onnx"))
+    assert project.validate["html"] == tmp_path / "page.html"
+    assert project.validate["save"] == tmp_path / "kept.npz"
 
 
-def test_every_key_is_an_option_of_its_command() -> None:
-    """So that nothing in the file is left out silently."""
-    for name in ("convert", "validate"):
-        parameters = main.commands[name].params  # type: ignore[attr-defined]
-        known = {option.lstrip("-") for p in parameters for option in (*p.opts, *p.secondary_opts)}
-        assert {key.replace("_", "-") for key in KEYS[name]} <= known | {"candidates", "model"}
-        ours = defaults(Project(convert=dict.fromkeys(KEYS[name], "x")))["convert"]
-        assert set(ours) <= {p.name for p in parameters}
+def test_the_schema_for_editors_is_that_of_the_options() -> None:
+    """To write it anew: ``python -m edgekit.project > docs/edgekit.schema.json``."""
+    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == schema()
+    convert = schema()["properties"]["convert"]["properties"]
+    assert convert["opset"]["maximum"] == 18
+    assert convert["precision"]["anyOf"][1]["items"]["enum"] == list(PRECISIONS)
+    assert schema()["properties"]["validate"]["additionalProperties"] is False
 
 
 @pytest.fixture
@@ -273,6 +275,6 @@ def test_help_is_there_whatever_the_file_holds(
 ) -> None:
     import sys
 
-    written(project, "this is no TOML")
+    written(project, "not a TOML file")
     monkeypatch.setattr(sys, "argv", ["edgekit", "validate", "--help"])
     assert edgekit("validate", "--help").exit_code == 0

@@ -3,19 +3,26 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from edgekit.accuracy.limits import Limit as Limit
     from edgekit.accuracy.limits import Limits as Limits
+    from edgekit.accuracy.results import MetricValue as MetricValue
     from edgekit.accuracy.results import OutputResult as OutputResult
-    from edgekit.data.images import Images as Images
+    from edgekit.accuracy.verdicts import LimitResult as LimitResult
     from edgekit.data.samples import DataError as DataError
+    from edgekit.errors import EdgekitError as EdgekitError
+    from edgekit.errors import OptionError as OptionError
     from edgekit.inference.benchmark import Timing as Timing
     from edgekit.inference.benchmark import bench as bench
     from edgekit.report.file_result import FileResult as FileResult
     from edgekit.report.result import Report as Report
     from edgekit.workflows.convert import convert as convert
     from edgekit.workflows.validate import validate as validate
+    from edgekit.workflows.validate import validate_saved as validate_saved
     from edgekit_converters import ConversionError as ConversionError
     from edgekit_runtimes import DeviceUnavailable as DeviceUnavailable
+    from edgekit_runtimes import InputError as InputError
     from edgekit_runtimes import ModelError as ModelError
+    from edgekit_runtimes import NotDelegated as NotDelegated
     from edgekit_runtimes import RuntimeMissing as RuntimeMissing
     from edgekit_runtimes import open_model as open_model
 
@@ -23,22 +30,54 @@ __version__ = "0.1.0"
 
 # Loaded when they are first asked for: NumPy alone would double the time of `edgekit --help`.
 _HOMES = {
-    "Timing": "edgekit.inference.benchmark",
-    "bench": "edgekit.inference.benchmark",
     "ConversionError": "edgekit_converters",
     "DataError": "edgekit.data.samples",
     "DeviceUnavailable": "edgekit_runtimes",
+    "EdgekitError": "edgekit.errors",
     "FileResult": "edgekit.report.file_result",
-    "Images": "edgekit.data.images",
+    "InputError": "edgekit_runtimes",
+    "Limit": "edgekit.accuracy.limits",
+    "LimitResult": "edgekit.accuracy.verdicts",
     "Limits": "edgekit.accuracy.limits",
+    "MetricValue": "edgekit.accuracy.results",
     "ModelError": "edgekit_runtimes",
+    "NotDelegated": "edgekit_runtimes",
+    "OptionError": "edgekit.errors",
+    "OutputResult": "edgekit.accuracy.results",
     "Report": "edgekit.report.result",
     "RuntimeMissing": "edgekit_runtimes",
-    "OutputResult": "edgekit.accuracy.results",
+    "Timing": "edgekit.inference.benchmark",
+    "bench": "edgekit.inference.benchmark",
     "convert": "edgekit.workflows.convert",
     "open_model": "edgekit_runtimes",
     "validate": "edgekit.workflows.validate",
+    "validate_saved": "edgekit.workflows.validate",
 }
+
+__all__ = [
+    "ConversionError",
+    "DataError",
+    "DeviceUnavailable",
+    "EdgekitError",
+    "FileResult",
+    "InputError",
+    "Limit",
+    "LimitResult",
+    "Limits",
+    "MetricValue",
+    "ModelError",
+    "NotDelegated",
+    "OptionError",
+    "OutputResult",
+    "Report",
+    "RuntimeMissing",
+    "Timing",
+    "bench",
+    "convert",
+    "open_model",
+    "validate",
+    "validate_saved",
+]
 
 
 def __getattr__(name: str) -> Any:

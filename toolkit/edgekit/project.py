@@ -6,113 +6,121 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgekit.data.samples import DataError
-from edgekit.errors import nearest
+from edgekit.errors import EdgekitError, nearest
+from edgekit.option_kinds import Anything, ClassNames, File, Kind, Paths
+from edgekit.options import ConvertCommand, Option, ValidateCommand, described, options_in
 
 FILE = "edgekit.toml"
 
-_PATHS = {"output", "labels", "html", "junit", "save"}
-"""Looked for in the file's own folder; so are models and data, unless they name a function."""
+_TABLES: dict[str, type] = {"convert": ConvertCommand, "validate": ValidateCommand}
+_COMMON = ("model", "data", "output")
 
-_PARAMETERS = {
-    "max-drop": "max_drop",
-    "min": "floors",
-    "max": "ceilings",
-    "per-layer": "per_layer",
-}
-_WHOLE = ("batch", "samples", "opset", "worst")
-_REPEATED = ("max-drop", "min", "max")
-# What each table may hold: the options of the command of that name, without the dashes in front.
-_SHARED = ("model", "data", "scale", "trust", "max-drop", "min", "max", "strict", "timeout")
-KEYS: dict[str, tuple[str, ...]] = {
-    "": ("model", "data", "output", "convert", "validate"),
-    "convert": (*_SHARED, "output", "to", "precision", "batch", "io", "samples", "opset", "labels"),
-    "validate": (
-        *_SHARED,
-        "candidates",
-        "samples",
-        "device",
-        "metric",
-        "per-layer",
-        "worst",
-        "html",
-        "junit",
-        "save",
-    ),
-}
+
+class ProjectError(EdgekitError):
+    """An ``edgekit.toml`` that cannot be read, or says what means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What the file says, with its paths made whole."""
+    """What the file gives for each command: checked values by the names that Python has for them."""
 
     convert: Mapping[str, Any] = field(default_factory=dict)
     validate: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_project(path: Path) -> Project:
-    """Reads an ``edgekit.toml``; an empty project where there is none.
+    """Read an ``edgekit.toml``; an empty project where there is none.
 
-    ``model``, ``data`` and ``output`` at the top are for all commands; a command's own table comes
-    first. Without ``candidates``, ``validate`` judges what ``convert`` writes.
+    ``model``, ``data`` and ``output`` at the top are for both commands; a command's own table comes
+    first. Without ``candidates``, ``validate`` evaluates what ``convert`` writes. Paths start at the
+    file's folder.
 
     Raises:
-        DataError: it is no TOML, or has a key that means nothing.
+        ProjectError: it is not TOML, or has a key or a value that means nothing.
     """
     if not path.is_file():
         return Project()
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: this is no TOML: {error}") from error
-    for table in KEYS:
-        given = told if not table else told.get(table, {})
-        if not isinstance(given, dict):
-            raise DataError(f"{path}: {table} is a table: write [{table}] above its keys.")
-        for key in given:
-            if key not in KEYS[table]:
-                where = f"[{table}]" if table else "the file"
-                raise DataError(
-                    f"{path}: {where} has no key {key!r}{nearest(key, KEYS[table])}. It may hold "
-                    f"{', '.join(KEYS[table])}."
-                )
-    for table in ("convert", "validate"):
-        for key, value in told.get(table, {}).items():
-            if key in _WHOLE and type(value) is not int:
-                raise DataError(f"{path}: [{table}] {key} = {value!r}: a whole number is wanted.")
-    common = {key: told[key] for key in ("model", "data", "output") if key in told}
-    convert = {**common, **told.get("convert", {})}
-    validate = {**common, "candidates": [convert.get("output", "out")], **told.get("validate", {})}
-    validate.pop("output", None)
-    return Project(*({k: _placed(k, v, path) for k, v in t.items()} for t in (convert, validate)))
+        raise ProjectError(f"{path}: not a TOML file: {error}") from error
+    top = {key: value for key, value in content.items() if key not in _TABLES}
+    common = _read(top, "", {key: options_in(ConvertCommand)[key] for key in _COMMON}, path)
+    convert, validate = (_table(content, name, path) for name in _TABLES)
+    convert = common | convert
+    output = convert.get("output", path.parent / options_in(ConvertCommand)["output"].default)
+    common.pop("output", None)
+    return Project(convert, {**common, "candidates": (output,), **validate})
 
 
-def defaults(project: Project) -> dict[str, dict[str, Any]]:
-    """The project as the command's defaults, by command and parameter."""
+def schema() -> dict[str, Any]:
+    """The JSON Schema of ``edgekit.toml``, by which an editor completes and checks it."""
+    tables = {name: _schema_of(options_in(options)) for name, options in _TABLES.items()}
+    common = _schema_of({key: options_in(ConvertCommand)[key] for key in _COMMON})
     return {
-        "convert": {_PARAMETERS.get(k, k): _typed(k, v) for k, v in project.convert.items()},
-        "validate": {
-            _PARAMETERS.get(k, k): v if k == "candidates" else _typed(k, v)
-            for k, v in project.validate.items()
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": FILE,
+        **common,
+        "properties": common["properties"] | tables,
+    }
+
+
+def key_of(name: str) -> str:
+    """An option's key in the file, which is also its flag without the dashes in front."""
+    return name.replace("_", "-")
+
+
+def _table(content: Mapping[str, Any], name: str, path: Path) -> dict[str, Any]:
+    table = content.get(name, {})
+    if not isinstance(table, dict):
+        raise ProjectError(f"{path}: {name} is a table: write [{name}] above its keys.")
+    return _read(table, name, options_in(_TABLES[name]), path)
+
+
+def _read(
+    table: Mapping[str, Any], name: str, options: Mapping[str, Option], path: Path
+) -> dict[str, Any]:
+    names = {key_of(option): option for option in options}
+    known = [*names] if name else [*names, *_TABLES]
+    where = f"[{name}]" if name else "the file"
+    values = {}
+    for key, value in table.items():
+        if key not in names:
+            raise ProjectError(
+                f"{path}: {where} has no key {key!r}{nearest(key, known)}. It may hold "
+                f"{', '.join(known)}."
+            )
+        kind = options[names[key]].kind
+        try:
+            values[names[key]] = kind.read(_placed(kind, value, path.parent))
+        except ValueError as error:
+            raise ProjectError(f"{path}: {where} {key} = {value!r}: {error}.") from error
+    return values
+
+
+def _placed(kind: Kind, value: Any, folder: Path) -> Any:
+    """Let a path start at the file's folder, whatever folder the command is typed in."""
+    if isinstance(kind, Paths) and isinstance(value, list):
+        return [_placed(kind, path, folder) for path in value]
+    if not isinstance(value, str) or not isinstance(kind, (Anything, ClassNames, File, Paths)):
+        return value
+    near = folder / value
+    is_name = isinstance(kind, Anything) and not near.exists()  # module:function, or random
+    return value if is_name else str(near)
+
+
+def _schema_of(options: Mapping[str, Option]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            key_of(name): {"description": described(option), **option.kind.schema()}
+            for name, option in options.items()
         },
     }
 
 
-def _typed(key: str, value: Any) -> Any:
-    """A value as it would be typed in the shell."""
-    if key in _REPEATED:
-        several = value if isinstance(value, (list, dict)) else [value]
-        if isinstance(several, dict):
-            return [f"{name}={v}" for name, v in several.items()]
-        return [str(v) for v in several]
-    return ",".join(map(str, value)) if isinstance(value, list) else value
+if __name__ == "__main__":
+    import json
 
-
-def _placed(key: str, value: Any, path: Path) -> Any:
-    """Paths are those from the file's folder, whatever folder the command is typed in."""
-    if isinstance(value, list):
-        return [_placed(key, v, path) for v in value]
-    if not isinstance(value, str) or key not in {*_PATHS, "model", "data", "candidates"}:
-        return value
-    near = path.parent / value
-    return str(near) if key in _PATHS or key == "candidates" or near.exists() else value
+    print(json.dumps(schema(), indent=2))

@@ -66,7 +66,7 @@ def test_a_device_that_is_not_there_ends_with_4(converted: Path) -> None:
 def test_bench_times_files_and_devices_side_by_side(converted: Path) -> None:
     files = [converted / "model_int8.tflite", converted / "model_int8.onnx"]
     result = edgekit(
-        "bench", *files, "--device", "xnnpack,mlas,micro", "--seconds", "0.1", "--json"
+        "bench", *files, "--devices", "xnnpack,mlas,micro", "--seconds", "0.1", "--json"
     )  # fmt: skip
     assert result.exit_code == 0
     rows = json.loads(result.stdout)
@@ -87,7 +87,7 @@ def test_bench_times_files_and_devices_side_by_side(converted: Path) -> None:
 
 def test_bench_marks_what_is_simulated(converted: Path) -> None:
     result = edgekit(
-        "bench", converted / "model_int8.tflite", "--device", "cpu,micro", "--seconds", "0.1",
+        "bench", converted / "model_int8.tflite", "--devices", "cpu,micro", "--seconds", "0.1",
         "--threads", "1,2",
     )  # fmt: skip
     assert result.exit_code == 0

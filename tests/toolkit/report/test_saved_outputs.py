@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import edgekit
-from edgekit.accuracy.limits import read_limits
 from edgekit.data.samples import DataError
 from edgekit.data.store import ArrayWriter
+from edgekit.options import LimitOptions
 from edgekit.report.result import Report
 from edgekit.report.saved_outputs import Recording, load_recording, save_recording
 from edgekit.workflows.validate import validate_saved
@@ -85,9 +85,9 @@ def test_a_saved_archive_is_read_by_numpy_alone(saved: dict[str, tuple[Path, Rep
     ],
 )
 def test_other_limits_give_other_verdicts(
-    kind: str, limits: dict[str, str], verdict: str, saved: dict[str, tuple[Path, Report]]
+    kind: str, limits: LimitOptions, verdict: str, saved: dict[str, tuple[Path, Report]]
 ) -> None:
-    report = validate_saved(saved[kind][0], limits=read_limits(**limits))
+    report = validate_saved(saved[kind][0], **limits)
 
     assert report.verdict == verdict, str(report)
 

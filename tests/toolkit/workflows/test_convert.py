@@ -315,11 +315,11 @@ def test_a_broken_limit_makes_the_report_false(digits: Path, tmp_path: Path) -> 
         np.load(digits / "rows.npz")["rows"],
         tmp_path,
         precision=["int8"],
-        limits=edgekit.Limits(max_disagreement=0.0001),
+        min="agreement=0.9999",
     )
     assert not report
     assert report.files[0].verdict == "fail"
-    assert "predictions changed" in report.files[0].worst_result.reason
+    assert "agreement" in report.files[0].worst_result.reason
 
 
 def test_an_interrupted_run_leaves_what_was_there(digits: Path, tmp_path: Path) -> None:

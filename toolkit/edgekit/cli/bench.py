@@ -7,10 +7,7 @@ from pathlib import Path
 import click
 
 from edgekit.cli.console import MISSING, OK, draw, errors, steps
-from edgekit.cli.options import (
-    Listed,
-    json_option,
-)
+from edgekit.cli.options import Numbers, devices_option, json_option
 
 
 @click.command(short_help="Time files and devices side by side.")
@@ -21,33 +18,23 @@ from edgekit.cli.options import (
     metavar="FILE...",
     type=click.Path(exists=True, path_type=Path),
 )
-@click.option(
-    "--device",
-    "devices",
-    type=Listed(),
-    metavar="NAMES",
-    default="cpu",
-    show_default=True,
-    help="Devices to time each file on, joined by commas.",
-)
+@devices_option
 @click.option(
     "--threads",
-    type=Listed(int),
+    type=Numbers(),
     metavar="NUMBERS",
     default="1",
     show_default=True,
-    help="Numbers of threads to time each with.",
+    help="Numbers of threads to time each with, joined by commas.",
 )
-@click.option(
-    "--data", metavar="DATA", help="SampleSplit, as for convert. [default: random numbers]"
-)
+@click.option("--data", metavar="DATA", help="Samples, as for convert. [default: random numbers]")
 @click.option(
     "--seconds",
     type=click.FloatRange(0, min_open=True),
     metavar="S",
     default=2.0,
     show_default=True,
-    help="Of calls for each.",
+    help="Measuring time per configuration.",
 )
 @json_option
 def bench(

@@ -1,8 +1,9 @@
-"""The only place that prints, and that ends the process."""
+"""What is printed, and how the process ends: nothing else in edgekit does either."""
 
 import contextlib
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -40,13 +41,13 @@ def draw(drawing: "RenderableType") -> None:
 
 
 def status(report: "Report", strict: bool) -> int:
-    """The exit status that a report means."""
+    """The exit status of a report."""
     return OK if report.passed(strict=strict) else LIMIT_BROKEN
 
 
 @contextlib.contextmanager
 def steps(*, quiet: bool, verbose: bool) -> Iterator[Progress]:
-    """A function that shows the step at hand: on a terminal in one line, that is gone afterwards."""
+    """A function that shows the current step: on a terminal in one line, which is then removed."""
     if quiet:
         yield lambda step: None
     elif verbose:
@@ -61,7 +62,7 @@ def steps(*, quiet: bool, verbose: bool) -> Iterator[Progress]:
 
 @contextlib.contextmanager
 def hushed() -> Iterator[None]:
-    """Keeps what native code prints on standard error from the screen."""
+    """Discard what native code prints on standard error."""
     sys.stderr.flush()
     kept = os.dup(2)
     silence = os.open(os.devnull, os.O_WRONLY)
@@ -76,46 +77,73 @@ def hushed() -> Iterator[None]:
 
 @contextlib.contextmanager
 def errors() -> Iterator[None]:
-    """Every error that can be foreseen ends in one message and its exit status."""
-    from edgekit import ConversionError, DataError, DeviceUnavailable, ModelError
-    from edgekit_converters import SourceError
-    from edgekit_runtimes import NotDelegated
-
+    """End every error in one message and its exit status."""
     try:
         yield
-    except (DataError, SourceError) as error:
-        _end(error, USAGE)
-    except NotDelegated as error:
-        _end(error, LIMIT_BROKEN)
-    except DeviceUnavailable as error:
-        _end(error, MISSING)
-    except (ConversionError, ModelError) as error:
-        _end(error, CONVERSION_FAILED)
-    except OSError as error:  # a full disk, a folder that cannot be written, ...
-        where = f"{error.filename}: " if error.filename else ""
-        _end(
-            OSError(f"{where}{error.strerror or error}. What stood there before is as it was."),
-            CONVERSION_FAILED,
-        )
     except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise
     except Exception as error:
-        if os.environ.get(_TRACEBACK):
+        status = exit_status(error)
+        if status is None and os.environ.get(_TRACEBACK):
             raise
-        _end(
-            RuntimeError(
-                f"{type(error).__name__}: {str(error).strip() or 'no reason given'}\nedgekit did not "
-                f"foresee this: {_TRACEBACK}=1 before the command shows where it came from."
-            ),
-            CONVERSION_FAILED,
-        )
+        _print(_message(error, status))
+        for note in getattr(error, "__notes__", ()):
+            _print(note)
+        sys.exit(CONVERSION_FAILED if status is None else status)
     except KeyboardInterrupt:
-        click.echo("\nInterrupted; nothing was changed.", err=True)
+        click.echo("\nInterrupted; existing output unchanged.", err=True)
         os._exit(_INTERRUPTED)
 
 
-def _end(error: Exception, status: int) -> None:
-    click.echo(f"edgekit: {error}", err=True)
-    for note in getattr(error, "__notes__", ()):
-        click.echo(f"edgekit: {note}", err=True)
-    sys.exit(status)
+def exit_status(error: BaseException) -> int | None:
+    """The exit status of an error by its nearest class in this table; None of one not foreseen."""
+    from edgekit.errors import EdgekitError
+    from edgekit.workflows.worker import WorkerError
+    from edgekit_converters import ConversionError, SourceError
+    from edgekit_runtimes import DeviceUnavailable, InputError, NotDelegated, RuntimesError
+
+    statuses: dict[type, int] = {
+        EdgekitError: USAGE,
+        WorkerError: CONVERSION_FAILED,
+        ConversionError: CONVERSION_FAILED,
+        SourceError: USAGE,
+        RuntimesError: CONVERSION_FAILED,
+        InputError: USAGE,
+        DeviceUnavailable: MISSING,
+        NotDelegated: LIMIT_BROKEN,
+        OSError: CONVERSION_FAILED,
+    }
+    return next((statuses[kind] for kind in type(error).__mro__ if kind in statuses), None)
+
+
+def in_shell_words(message: str) -> str:
+    """A message of the library with flags where it names Python parameters.
+
+    >>> in_shell_words('pass data=..., or precision="float32"')
+    'pass --data ..., or --precision "float32"'
+    """
+    from edgekit.option_kinds import Switch
+    from edgekit.options import ConvertCommand, ValidateCommand, options_in
+    from edgekit.project import key_of
+
+    for name, option in (options_in(ConvertCommand) | options_in(ValidateCommand)).items():
+        switch = isinstance(option.kind, Switch)
+        written = rf"\b{name}=True\b" if switch else rf"\b{name}=(?=[\"'.\[{{\d])"
+        message = re.sub(written, f"--{key_of(name)}{'' if switch else ' '}", message)
+    return message
+
+
+def _message(error: Exception, status: int | None) -> str:
+    if status is None:
+        return (
+            f"{type(error).__name__}: {str(error).strip() or 'no reason given'}\n"
+            f"edgekit did not foresee this: {_TRACEBACK}=1 before the command shows where it came from."
+        )
+    if isinstance(error, OSError):  # a full disk, a folder that cannot be written, ...
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}. Existing output unchanged."
+    return in_shell_words(str(error))
+
+
+def _print(text: str) -> None:
+    click.echo(f"edgekit: {text}", err=True)

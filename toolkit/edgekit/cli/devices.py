@@ -6,15 +6,13 @@ from typing import Any
 import click
 
 from edgekit.cli.console import draw, errors, hushed
-from edgekit.cli.options import (
-    json_option,
-)
+from edgekit.cli.options import json_option
 
 
 @click.command(short_help="List what this machine can run files on.")
 @json_option
 def devices(as_json: bool) -> None:
-    """List the devices of this machine, what is missing, and what would add it."""
+    """List the devices of this machine, what is missing, and the pip line that adds it."""
     with errors(), hushed():
         from edgekit.cli.tables import devices_json
 

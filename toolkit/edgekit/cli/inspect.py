@@ -7,7 +7,7 @@ import click
 
 from edgekit.cli.console import draw, errors, hushed
 from edgekit.cli.options import (
-    Share,
+    Fraction,
     device_option,
     file_argument,
     json_option,
@@ -15,16 +15,16 @@ from edgekit.cli.options import (
 )
 
 
-@click.command(short_help="Say which processor would run which operators.")
+@click.command(short_help="Show operator placement and precision of a file.")
 @file_argument
 @device_option
 @threads_option
 @click.option("--strict", is_flag=True, help="Fail unless the device runs every operator.")
 @click.option(
     "--min-delegated",
-    type=Share(),
-    metavar="SHARE",
-    help="Fail unless the device runs this share of them, as 90%.",
+    type=Fraction(),
+    metavar="FRACTION",
+    help="Fail unless the device runs this fraction of them, as 90%.",
 )
 @json_option
 def inspect(
@@ -35,10 +35,10 @@ def inspect(
     min_delegated: float | None,
     as_json: bool,
 ) -> None:
-    """Open a MODEL file and say what runs where.
+    """Open a MODEL file and show its operator placement.
 
-    Prints its inputs and outputs, its operators with the processor and the precision of each, and
-    how much of the work is in 8-bit integers; all as the runtime itself reports it.
+    Prints inputs and outputs, the processor and the precision of each operator, and how much of the
+    work is in 8-bit integers, as the runtime itself reports it.
     """
     with errors(), hushed():
         from edgekit_runtimes import open_model

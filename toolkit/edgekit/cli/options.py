@@ -1,4 +1,4 @@
-"""The command's parameter types, and the options that its commands share."""
+"""Flags: those of declared options, and those that several commands share."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,121 +6,111 @@ from typing import Any, TypeVar
 
 import click
 
-PROJECT = "edgekit.toml"
-"""What convert and validate would need flags for, in the folder where they are typed."""
+from edgekit.option_kinds import Bounds, File, Kind, Names, Paths, Switch, Whole
+from edgekit.options import Option, RunOptions, described, options_in
+from edgekit.project import key_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Names(click.ParamType[Any]):
-    """Names joined by commas, out of those that are known."""
+class Value(click.ParamType[Any]):
+    """A value of a kind of option; click names the flag where the kind refuses it."""
 
-    name = "names"
-
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: Kind) -> None:
+        self.name = "path" if isinstance(kind, (File, Paths)) else "value"
         self.kind = kind
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """The names as a tuple, each once."""
-        import edgekit_converters
-
-        known: tuple[str, ...] = getattr(edgekit_converters, self.kind)
-        names = tuple(dict.fromkeys(n.strip() for n in value.split(",") if n.strip()))
-        if unknown := [n for n in names if n not in known]:
-            self.fail(f"{', '.join(unknown)}: choose from {', '.join(known)}.", param, ctx)
-        return names
+        """What the kind reads."""
+        try:
+            return self.kind.read(value)
+        except ValueError as error:
+            self.fail(f"{value}: {error}.", param, ctx)
 
 
-class Listed(click.ParamType[Any]):
-    """Values joined by commas."""
+class Numbers(click.ParamType[Any]):
+    """Whole numbers of 1 or more, joined by commas."""
 
-    name = "listed"
-
-    def __init__(self, kind: Callable[[str], Any] = str) -> None:
-        self.kind = kind
+    name = "numbers"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """The values as a tuple, each once."""
+        """The numbers as a tuple, each once."""
         if isinstance(value, tuple):
             return value
         try:
-            found = tuple(
-                dict.fromkeys(self.kind(v.strip()) for v in value.split(",") if v.strip())
-            )
-        except ValueError:
-            self.fail(f"{value!r}: give numbers joined by commas.", param, ctx)
-        if not found:
-            self.fail("give at least one.", param, ctx)
-        return found
+            return tuple(Whole().read(number) for number in Names().read(value))
+        except ValueError as error:
+            self.fail(f"{value}: {error}.", param, ctx)
 
 
-class Share(click.ParamType[Any]):
-    """A share, as ``1%`` or ``0.01``."""
+class Fraction(click.ParamType[Any]):
+    """A fraction, as ``90%`` or ``0.9``."""
 
-    name = "share"
+    name = "fraction"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """The share as a number of 0 to 1."""
+        """The fraction as a number of 0 to 1."""
         if isinstance(value, float):
             return value
         try:
             return float(value[:-1]) / 100 if value.endswith("%") else float(value)
         except ValueError:
-            self.fail(f"{value!r}: a share is written 1% or 0.01.", param, ctx)
+            self.fail(f"{value!r}: a fraction is written 90% or 0.9.", param, ctx)
 
 
-scale_option = click.option(
-    "--scale",
-    type=click.Choice(["0..1", "-1..1", "0..255", "caffe", "torch"]),
-    metavar="HOW",
-    help="Of image folders: pixels become 0..1, -1..1, 0..255, or what Keras calls caffe or torch. "
-    "[default: 0..1]",
-)
+def options_of(declared: type) -> Callable[[F], F]:
+    """Give a command a flag, or an argument, for each option of a type of ``edgekit.options``.
+
+    What is not typed is None, or empty where a flag may be repeated: see ``typed``.
+    """
+
+    def decorate(command: F) -> F:
+        for name, option in reversed(options_in(declared).items()):
+            command = _parameter(name, option)(command)
+        return command
+
+    return decorate
 
 
-def shared_options(command: F) -> F:
-    """The options of every command that judges files."""
-    options = (
-        scale_option,
-        click.option(
-            "--trust", is_flag=True, help="Run code that the model file carries (Lambda layers)."
-        ),
-        click.option(
-            "--max-drop",
-            multiple=True,
-            metavar="[METRIC=]DROP",
-            help="What a file may lose: 1%, f1=2%, rmse=5%rel (of the original's). [default: 1%]",
-        ),
-        click.option(
-            "--min",
-            "floors",
-            multiple=True,
-            metavar="METRIC=VALUE",
-            help="What a file must reach: top1=0.9, or of one output f1@digit=0.8.",
-        ),
-        click.option(
-            "--max",
-            "ceilings",
-            multiple=True,
-            metavar="METRIC=VALUE",
-            help="What a file must stay under: rmse=0.5.",
-        ),
-        click.option(
-            "--strict",
-            is_flag=True,
-            help="Fail also where the samples are too few to prove a limit.",
-        ),
-        click.option(
-            "--timeout",
-            type=click.FloatRange(0, min_open=True),
-            metavar="SECONDS",
-            help="Give up after this long.",
-        ),
-        click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
-        click.option("--quiet", "-q", is_flag=True, help="Print errors only."),
-        click.option("--verbose", "-v", is_flag=True, help="Print every step with its time."),
+def typed(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The options that were typed, without those that were left out."""
+    return {name: value for name, value in parameters.items() if value not in (None, ())}
+
+
+def _parameter(name: str, option: Option) -> Callable[[F], F]:
+    kind = option.kind
+    if option.positional:
+        several = isinstance(kind, Paths)
+        shown = f"[{kind.metavar}]{'...' if several else ''}"
+        return click.argument(
+            name,
+            required=False,
+            nargs=-1 if several else 1,
+            metavar=shown,
+            type=Value(File() if several else kind),
+        )
+    flag = f"--{key_of(name)}"
+    text = described(option)
+    if isinstance(kind, Switch):
+        either = f"{flag}/--no-{key_of(name)}" if option.default is None else flag
+        return click.option(either, name, is_flag=True, default=None, help=text)
+    return click.option(
+        *filter(None, [option.short, flag]),
+        name,
+        multiple=isinstance(kind, Bounds),
+        type=str if isinstance(kind, Bounds) else Value(kind),
+        metavar=kind.metavar,
+        help=text,
     )
-    for option in reversed(options):
+
+
+def printing_options(command: F) -> F:
+    """Flags that say what is printed."""
+    for option in (
+        click.option("--verbose", "-v", is_flag=True, help="Print each step with its time."),
+        click.option("--quiet", "-q", is_flag=True, help="Print errors only."),
+        click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
+    ):
         command = option(command)
     return command
 
@@ -133,16 +123,29 @@ device_option = click.option(
     help="cpu, gpu, npu, auto (the fastest), or a name that `edgekit devices` lists.",
 )
 
-
 threads_option = click.option(
     "--threads",
     type=click.IntRange(1),
     metavar="N",
-    help="Processors for one call. [default: 1, or what auto finds]",
+    help="Threads for one call. [default: 1, or what auto finds]",
 )
 
+devices_option = click.option(
+    "--devices",
+    type=Value(Names()),
+    metavar="NAMES",
+    default="cpu",
+    show_default=True,
+    help="Devices to run each file on, joined by commas.",
+)
+
+scale_option = click.option(
+    "--scale",
+    type=Value(options_in(RunOptions)["scale"].kind),
+    metavar="HOW",
+    help=described(options_in(RunOptions)["scale"]),
+)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
 
 file_argument = click.argument("model", type=click.Path(exists=True, path_type=Path))

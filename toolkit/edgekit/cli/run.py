@@ -16,7 +16,7 @@ from edgekit.cli.options import (
 
 @click.command()
 @file_argument
-@click.option("--data", metavar="DATA", required=True, help="SampleSplit, as for convert.")
+@click.option("--data", metavar="DATA", required=True, help="Samples, as for convert.")
 @click.option(
     "--top",
     type=click.IntRange(1),
@@ -47,9 +47,9 @@ def run(
     scale: str | None,
     as_json: bool,
 ) -> None:
-    """Run a MODEL file on samples and print what it says.
+    """Run a MODEL file on samples and print its predictions.
 
-    MODEL may be a folder that convert made: then the fastest of its proven files runs.
+    MODEL may be a folder that convert made: then the fastest of its files that pass runs.
     """
     with errors(), hushed():
         from edgekit.inference.predict import predictions

@@ -1,0 +1,40 @@
+"""What the three packages export, so that a name is neither lost nor added by accident."""
+
+from types import ModuleType
+
+import pytest
+
+import edgekit
+import edgekit_converters
+import edgekit_runtimes
+
+EXPORTED: list[tuple[ModuleType, str]] = [
+    (
+        edgekit,
+        "ConversionError DataError DeviceUnavailable EdgekitError FileResult InputError Limit "
+        "LimitResult Limits MetricValue ModelError NotDelegated OptionError OutputResult Report "
+        "RuntimeMissing Timing bench convert open_model validate validate_saved",
+    ),
+    (
+        edgekit_converters,
+        "CALIBRATED DEFAULT_OPSET FORMATS PRECISIONS Conversion ConversionError Format InterfaceType "
+        "Job Precision Sample Samples SourceError Writer check_source convert format_of load_model "
+        "ranges_over",
+    ),
+    (
+        edgekit_runtimes,
+        "DEVICES Device DeviceUnavailable InputError ModelError NotDelegated Operator Placement "
+        "RuntimeMissing RuntimesError Session TensorSpec cpu_limit keras_session open_model",
+    ),
+]
+
+
+@pytest.mark.parametrize(("package", "names"), EXPORTED, ids=lambda value: str(value)[:30])
+def test_exported_names(package: ModuleType, names: str) -> None:
+    assert sorted(package.__all__) == sorted(names.split())
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+
+
+def test_what_is_listed_is_what_is_found() -> None:
+    assert sorted(dir(edgekit)) == sorted([*edgekit.__all__, "__version__"])

@@ -1,0 +1,308 @@
+"""The options of convert and validate, each declared once.
+
+The Python parameters, the flags of the command, the keys of ``edgekit.toml`` with their JSON schema, and
+what the pytest plugin takes are all made from these types. To add an option, add a field, and use it
+where the work is done.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar
+
+from edgekit.errors import OptionError, nearest
+from edgekit.option_kinds import (
+    Anything,
+    Bounds,
+    Choice,
+    ClassNames,
+    File,
+    Kind,
+    Names,
+    Paths,
+    Seconds,
+    Switch,
+    Whole,
+)
+
+if TYPE_CHECKING:
+    from edgekit_converters import Format, InterfaceType, Precision
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PathName = str | PathLike[str]
+Several = str | Sequence[str]
+Bound = float | str | Sequence[str] | Mapping[str, float | str]
+"""``0.01``, ``"1%"``, ``"f1=2%"``, several of them, or ``{"f1": "2%"}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What there is to know of an option beside its name and its type."""
+
+    kind: Kind
+    help: str
+    default: Any = None
+    default_help: str = ""
+    """What happens by default, where the default itself does not say it."""
+    short: str = field(default="", kw_only=True)
+    """A second, short flag."""
+    positional: bool = field(default=False, kw_only=True)
+    """Whether the command takes it without a flag."""
+
+
+def _formats() -> Iterable[str]:
+    from edgekit_converters import FORMATS
+
+    return FORMATS
+
+
+def _precisions() -> Iterable[str]:
+    from edgekit_converters import PRECISIONS
+
+    return PRECISIONS
+
+
+def _scales() -> Iterable[str]:
+    from edgekit.data.images import SCALES
+
+    return SCALES
+
+
+class RunOptions(TypedDict, total=False):
+    """Options of everything that loads a model and reads samples."""
+
+    scale: Annotated[
+        str | None,
+        Option(
+            Choice(_scales, "HOW"),
+            "What the pixels of image files become: 0..1, -1..1, 0..255, or caffe or torch as Keras "
+            "names them.",
+            default_help="0..1, or as the files were converted",
+        ),
+    ]
+    trust: Annotated[
+        bool, Option(Switch(), "Run code that the model file carries (Lambda layers).", False)
+    ]
+    timeout: Annotated[float | None, Option(Seconds(), "Stop after this many seconds.")]
+
+
+class LimitOptions(TypedDict, total=False):
+    """Limits on what a file may lose; the report fails where one is exceeded."""
+
+    max_drop: Annotated[
+        Bound,
+        Option(
+            Bounds("[METRIC=]DROP"),
+            "The largest accuracy drop allowed: 1%, f1=2%, or rmse=5%rel (relative to the original's).",
+            (),
+            "1%",
+        ),
+    ]
+    min: Annotated[
+        Bound,
+        Option(
+            Bounds(), "The least value of a metric: top1=0.9, or f1@digit=0.8 for one output.", ()
+        ),
+    ]
+    max: Annotated[Bound, Option(Bounds(), "The greatest value of a metric: rmse=0.5.", ())]
+
+
+class SavedOptions(LimitOptions, total=False):
+    """Options of evaluating outputs, whether they were just computed or saved earlier."""
+
+    metrics: Annotated[
+        Several,
+        Option(
+            Names(may_be_empty=True),
+            "Further metrics to compute: f1,roc_auc,top3, or module:function for your own.",
+            (),
+        ),
+    ]
+    worst: Annotated[
+        int,
+        Option(
+            Whole(0),
+            "List the N samples whose predictions changed most.",
+            10,
+            "10 in pages and JSON, none in the console",
+        ),
+    ]
+
+
+class ConvertOptions(RunOptions, LimitOptions, total=False):
+    """The options of ``edgekit.convert``."""
+
+    to: Annotated[
+        "Format | Sequence[Format] | str",
+        Option(Names(_formats, "FORMATS"), "File formats to write.", ("tflite", "onnx")),
+    ]
+    precision: Annotated[
+        "Precision | Sequence[Precision] | str",
+        Option(
+            Names(_precisions),
+            "Precisions to write: any of float32, float16, dynamic, int8, int16x8.",
+            ("float32", "int8"),
+        ),
+    ]
+    batch: Annotated[int, Option(Whole(), "Batch size, which is fixed in the files.", 1)]
+    io: Annotated[
+        "InterfaceType",
+        Option(
+            Choice(lambda: ("float", "int8"), "float|int8"),
+            "Input and output dtype of int8 files: float32, or int8 without conversion.",
+            "float",
+        ),
+    ]
+    samples: Annotated[
+        int, Option(Whole(), "The most samples to calibrate on; others evaluate the files.", 200)
+    ]
+    opset: Annotated[int, Option(Whole(13, 18, "13..18"), "ONNX opset version.", 17)]
+    labels: Annotated[
+        "PathName | Sequence[str]",
+        Option(ClassNames(), "Class names: a text file with one name a line.", ()),
+    ]
+
+
+class ValidateOptions(RunOptions, SavedOptions, total=False):
+    """The options of ``edgekit.validate``."""
+
+    samples: Annotated[int, Option(Whole(), "The most samples to evaluate on.", 1000)]
+    devices: Annotated[
+        Several, Option(Names(), "Devices to run each file on, joined by commas.", ("cpu",))
+    ]
+    per_layer: Annotated[
+        bool | None,
+        Option(
+            Switch(),
+            "Compare quantized files layer by layer, and name likely causes.",
+            default_help="only files that fail",
+        ),
+    ]
+    save: Annotated[
+        PathName | None,
+        Option(File(), "Save all outputs to this .npz or .json file, to evaluate again later."),
+    ]
+
+
+class _ConvertInputs(TypedDict, total=False):
+    model: Annotated[Any, Option(Anything("MODEL"), "The Keras model.", positional=True)]
+    data: Annotated[
+        Any,
+        Option(
+            Anything("DATA"),
+            "Samples: .npz, .npy, .csv, a folder of images, module:function, or random.",
+        ),
+    ]
+    output: Annotated[PathName, Option(File(), "The folder to write into.", "out", short="-o")]
+
+
+class _ValidateInputs(TypedDict, total=False):
+    model: Annotated[Any, Option(Anything("ORIGINAL"), "The original model.", positional=True)]
+    candidates: Annotated[
+        "PathName | Sequence[PathName]",
+        Option(Paths("CANDIDATE"), "Files, and folders that convert made.", (), positional=True),
+    ]
+    data: Annotated[
+        Any, Option(Anything("DATA"), "Samples, as for convert; with labels for accuracy metrics.")
+    ]
+
+
+class _Outcome(TypedDict, total=False):
+    strict: Annotated[
+        bool, Option(Switch(), "Fail also where samples are too few to decide.", False)
+    ]
+
+
+class ConvertCommand(_ConvertInputs, ConvertOptions, _Outcome, total=False):
+    """What ``edgekit convert`` takes, and the keys of ``[convert]`` in ``edgekit.toml``."""
+
+
+class ValidateCommand(_ValidateInputs, ValidateOptions, _Outcome, total=False):
+    """What ``edgekit validate`` takes, and the keys of ``[validate]`` in ``edgekit.toml``."""
+
+    html: Annotated[PathName | None, Option(File(), "Write the report as an HTML page.")]
+    junit: Annotated[PathName | None, Option(File(), "Write the report as JUnit XML.")]
+
+
+_SHARED: tuple[type, ...] = (SavedOptions, LimitOptions, RunOptions)
+
+
+def options_in(declared: type) -> dict[str, Option]:
+    """The options of one of the types above, by name; those that several types share come last."""
+    found = {name: hint.__metadata__[0] for name, hint in declared.__annotations__.items()}
+    shared = [name for base in _SHARED for name in base.__annotations__ if name in found]
+    return {name: found[name] for name in found if name not in shared} | {
+        name: found[name] for name in shared
+    }
+
+
+def read_option(name: str, option: Option, value: Any) -> Any:
+    """One value in its one form.
+
+    Raises:
+        OptionError: the option cannot take it.
+    """
+    try:
+        return option.kind.read(value)
+    except ValueError as error:
+        raise OptionError(f"{name}={value!r}: {error}.") from error
+
+
+def resolve(declared: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The value of every option of a type, checked: what was given, and defaults for the rest.
+
+    Raises:
+        OptionError: a value that its option cannot take.
+        TypeError: an option that there is not.
+    """
+    options = options_in(declared)
+    if unknown := [name for name in given if name not in options]:
+        raise TypeError(
+            f"unexpected keyword argument {unknown[0]!r}{nearest(unknown[0], options)}: the options are "
+            f"{', '.join(options)}"
+        )
+    return {
+        name: read_option(name, option, given[name]) if name in given else option.default
+        for name, option in options.items()
+    }
+
+
+def with_options(declared: type) -> Callable[[F], F]:
+    """Show the options of a type in the signature and the docstring of a function that takes them.
+
+    The function ends its parameters with ``**options``, and its docstring has a line ``{options}``.
+    """
+
+    def document(function: F) -> F:
+        signature = inspect.signature(function)
+        parameters = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        options = options_in(declared)
+        for name, option in options.items():
+            hint = declared.__annotations__[name].__origin__
+            annotation = getattr(hint, "__forward_arg__", hint)
+            parameters.append(
+                inspect.Parameter(
+                    name,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    default=option.default,
+                    annotation=annotation,
+                )
+            )
+        shown = signature.replace(parameters=parameters)
+        function.__signature__ = shown  # type: ignore[attr-defined]
+        lines = (f"{name}: {described(option)}" for name, option in options.items())
+        function.__doc__ = (function.__doc__ or "").replace("{options}", "\n        ".join(lines))
+        return function
+
+    return document
+
+
+def described(option: Option) -> str:
+    """The help of an option, with its default."""
+    default = option.default_help or option.default
+    if isinstance(default, tuple):
+        default = ",".join(default)
+    known = default not in ("", None, False)
+    return f"{option.help} [default: {default}]" if known else option.help

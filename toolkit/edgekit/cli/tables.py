@@ -64,12 +64,12 @@ def devices_table(listed: dict[str, Any]) -> RenderableType:
         Text(),
         table,
         Text(),
-        Text("not ready, and what would add it", style="bold"),
+        Text("not ready, and how to add it", style="bold"),
         *lacking,
         Text(),
         Text(
             "--device and open_model(path, device=...) take a name, or cpu, gpu, npu for the first of "
-            "that kind that is ready, or auto for the fastest that gives right answers."
+            "that kind that is ready, or auto for the fastest with correct outputs."
         ),
     )
 
@@ -80,7 +80,7 @@ def placement_json(
     outputs: Sequence[TensorSpec],
     placement: Placement,
 ) -> dict[str, Any]:
-    """Everything that is known of where a model runs."""
+    """Where a model runs, as plain values."""
     return {
         "file": path,
         "bytes": Path(path).stat().st_size,
@@ -107,15 +107,15 @@ def placement_table(
     outputs: Sequence[TensorSpec],
     placement: Placement,
 ) -> RenderableType:
-    """The operators by who runs them, and in what."""
+    """The operators by the processor that runs them, and their precision."""
     table = _table("runs on", "operator", "precision", ">count", ">MACs")
     for (runs_on, kind, precision), (number, macs) in placement.counts().items():
         share = f"{macs / placement.macs:.1%}" if macs else ""
         table.add_row(runs_on, kind, precision, str(number), share)
     return Group(
         Text(f"{path}, {size(Path(path).stat().st_size)}", style="bold"),
-        *(Text(f"  takes {_end(spec)}") for spec in inputs),
-        *(Text(f"  gives {_end(spec)}") for spec in outputs),
+        *(Text(f"  input {_end(spec)}") for spec in inputs),
+        *(Text(f"  output {_end(spec)}") for spec in outputs),
         Text(),
         table,
         Text(),
@@ -124,7 +124,7 @@ def placement_table(
 
 
 def timing_table(timings: Sequence[Timing]) -> RenderableType:
-    """Timings, each held against the first."""
+    """Timings, each compared with the first."""
     timed = [t for t in timings if t.error is None]
     threaded = any(t.threads != 1 for t in timed)
     table = _table(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.names import names
 from edgekit.progress import Progress, silent
 from edgekit_runtimes import DEVICES, DeviceUnavailable, ModelError, Session, open_model
 from edgekit_runtimes.arrays import random_inputs
@@ -62,15 +63,20 @@ class Timing:
 
 
 def bench(
-    files: Sequence[Path],
+    files: str | Path | Sequence[str | Path],
     *,
-    devices: Sequence[str] = ("cpu",),
+    devices: str | Sequence[str] = "cpu",
     threads: Sequence[int] = (1,),
     inputs: Mapping[str, Array] | None = None,
     seconds: float = 2.0,
     progress: Progress = silent,
 ) -> list[Timing]:
     """Time every file on every device with every number of threads.
+
+    >>> from edgekit import bench
+    >>> timings = bench(["out/model_float32.tflite", "out/model_int8.tflite"], seconds=0.1)
+    >>> [timing.file for timing in timings], all(timing.p50_ms > 0 for timing in timings)
+    (['out/model_float32.tflite', 'out/model_int8.tflite'], True)
 
     Each combination has a process of its own; they take turns, so that other load on the machine affects
     all of them alike. A crash becomes the ``error`` of its row.
@@ -84,7 +90,9 @@ def bench(
         seconds: measuring time of each combination.
         progress: is called with each step.
     """
-    rows = [(f, d, t) for f in files for d in _suitable(f, devices) for t in threads]
+    paths = [Path(files)] if isinstance(files, (str, Path)) else [Path(file) for file in files]
+    known = names(devices)
+    rows = [(f, d, t) for f in paths for d in _suitable(f, known) for t in threads]
     children: list[Child] = []
     opened: dict[int, dict[str, Any]] = {}
     call_seconds: dict[int, list[float]] = {}

@@ -15,7 +15,17 @@ from edgekit.report.remarks import Remark, format_differences, reasons
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of a run; false as a condition when a file fails."""
+    """The result of a run; false as a condition when a file fails.
+
+    >>> import edgekit
+    >>> original, candidate = "out/model_float32.tflite", "out/model_int8.tflite"
+    >>> report = edgekit.validate(original, candidate, "samples.npz", max_drop="2%")
+    >>> report.verdict, report.passed(strict=True)
+    ('pass', True)
+    >>> result = report.file("tflite", "int8").worst_result
+    >>> result.output, [metric.metric for metric in result.metrics][:1]
+    ('digit', ['top1'])
+    """
 
     model: str
     model_bytes: int

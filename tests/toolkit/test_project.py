@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from edgekit import project as project_module
 from edgekit.accuracy.limits import read_limits
 from edgekit.cli.main import main
 from edgekit.options import ConvertOptions, ValidateOptions, options_in, resolve
 from edgekit.project import Project, ProjectError, read_project, schema
 from edgekit_converters import PRECISIONS
 
-SCHEMA = Path(__file__).parents[2] / "docs" / "edgekit.schema.json"
+SCHEMA = Path(project_module.__file__).parent / "schemas" / "edgekit.schema.json"
 
 
 def written(folder: Path, text: str) -> Path:
@@ -186,7 +187,7 @@ def test_paths_are_from_the_files_folder_and_names_of_functions_are_left(tmp_pat
 
 
 def test_the_schema_for_editors_is_that_of_the_options() -> None:
-    """To write it anew: ``python -m edgekit.project > docs/edgekit.schema.json``."""
+    """To write it anew: ``python -m edgekit.project > toolkit/edgekit/schemas/edgekit.schema.json``."""
     assert json.loads(SCHEMA.read_text(encoding="utf-8")) == schema()
     convert = schema()["properties"]["convert"]["properties"]
     assert convert["opset"]["maximum"] == 18

@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-import edgekit
+import edgekit.project
 from edgekit.accuracy.intervals import Verdict
 from edgekit.accuracy.results import OutputResult
 from edgekit.bundle.manifest import Manifest
@@ -94,6 +94,7 @@ def _value(kind: Any, definitions: dict[str, Schema]) -> Schema:
 _PLAIN = {str: "string", int: "integer", bool: "boolean", type(None): "null"}
 
 SCHEMAS: Mapping[str, Callable[[], Schema]] = {
+    "edgekit.schema.json": edgekit.project.schema,
     "manifest.schema.json": lambda: schema_of(Manifest, "edgekit manifest"),
     "report.schema.json": lambda: schema_of(Report, "edgekit report"),
 }

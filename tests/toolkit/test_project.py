@@ -1,22 +1,21 @@
 """``edgekit.toml``: what a project needs no flags for."""
 
+import contextlib
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import jsonschema
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from edgekit import project as project_module
 from edgekit.accuracy.limits import read_limits
 from edgekit.cli.main import main
 from edgekit.options import ConvertOptions, ValidateOptions, options_in, resolve
 from edgekit.project import Project, ProjectError, read_project, schema
-from edgekit_converters import PRECISIONS
-
-SCHEMA = Path(project_module.__file__).parent / "schemas" / "edgekit.schema.json"
 
 
 def written(folder: Path, text: str) -> Path:
@@ -186,13 +185,26 @@ def test_paths_are_from_the_files_folder_and_names_of_functions_are_left(tmp_pat
     assert project.validate["save"] == tmp_path / "kept.npz"
 
 
-def test_the_schema_for_editors_is_that_of_the_options() -> None:
-    """To write it anew: ``python -m edgekit.project > toolkit/edgekit/schemas/edgekit.schema.json``."""
-    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == schema()
-    convert = schema()["properties"]["convert"]["properties"]
-    assert convert["opset"]["maximum"] == 18
-    assert convert["precision"]["anyOf"][1]["items"]["enum"] == list(PRECISIONS)
-    assert schema()["properties"]["validate"]["additionalProperties"] is False
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        (WHOLE, False),
+        ("[convert]\nprecision = 'int8'\ntrust = true\ntimeout = 0.5", False),
+        ("[convert]\nprecision = ['int4']", True),
+        ("[convert]\nopset = 19", True),
+        ("[convert]\nlabel = 'names.txt'", True),
+        ("[validate]\ntrust = 'yes'", True),
+        ("[validate]\nmax-drop = [true]", True),
+        ("[bench]\nthreads = 2", True),
+    ],
+)
+def test_the_schema_for_editors_refuses_what_edgekit_refuses(
+    text: str, wrong: bool, tmp_path: Path
+) -> None:
+    faults = list(jsonschema.Draft202012Validator(schema()).iter_errors(tomllib.loads(text)))
+    assert bool(faults) == wrong, faults
+    with pytest.raises(ProjectError) if wrong else contextlib.nullcontext():
+        read_project(written(tmp_path, text))
 
 
 @pytest.fixture

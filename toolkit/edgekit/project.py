@@ -58,7 +58,7 @@ def schema() -> dict[str, Any]:
     tables = {name: _schema_of(options_in(options)) for name, options in _TABLES.items()}
     common = _schema_of({key: options_in(ConvertCommand)[key] for key in _COMMON})
     return {
-        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": FILE,
         **common,
         "properties": common["properties"] | tables,
@@ -118,9 +118,3 @@ def _schema_of(options: Mapping[str, Option]) -> dict[str, Any]:
             for name, option in options.items()
         },
     }
-
-
-if __name__ == "__main__":
-    import json
-
-    print(json.dumps(schema(), indent=2))

@@ -1,12 +1,12 @@
 """``edgekit convert``: a Keras model and samples to a folder that ships, with the report of its accuracy."""
 
 import importlib.util
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-from edgekit.accuracy.limits import Limits
+from edgekit.accuracy.limits import Limits, read_limits
 from edgekit.bundle.folder import FAILED_LOG, LOG, publish, workplace, write_json
 from edgekit.bundle.manifest import (
     MANIFEST,
@@ -15,8 +15,9 @@ from edgekit.bundle.manifest import (
 from edgekit.data.images import Images
 from edgekit.data.open import RANDOM, check_data, open_samples
 from edgekit.data.samples import DataError
-from edgekit.data.split import CALIBRATION_SAMPLES, SampleSplit, set_aside
+from edgekit.data.split import SampleSplit, set_aside
 from edgekit.diagnosis import input_checks
+from edgekit.options import ConvertOptions, resolve, with_options
 from edgekit.progress import Progress, silent
 from edgekit.report.file_result import FileResult
 from edgekit.report.result import Report
@@ -34,12 +35,9 @@ from edgekit.workflows.original import name_of, source_of
 from edgekit.workflows.worker import WorkerError, run_in_worker
 from edgekit_converters import (
     CALIBRATED,
-    DEFAULT_OPSET,
     FORMATS,
-    PRECISIONS,
     Conversion,
     ConversionError,
-    InterfaceType,
     Precision,
     check_source,
     load_model,
@@ -58,20 +56,6 @@ _FORMAT_GAP = 1.5  # dB
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """How to convert."""
-
-    formats: tuple[str, ...] = tuple(FORMATS)
-    precisions: tuple[Precision, ...] = ("float32", "int8")
-    batch: int = 1
-    interface: InterfaceType = "float"
-    samples: int = CALIBRATION_SAMPLES
-    opset: int = DEFAULT_OPSET
-    trust: bool = False
-    limits: Limits = field(default_factory=Limits)
-
-
-@dataclass(frozen=True, slots=True)
 class _Outcome:
     """What the child process sends back."""
 
@@ -79,25 +63,21 @@ class _Outcome:
     conversion: Conversion
 
 
+@with_options(ConvertOptions)
 def convert(
     model: Any,
     data: Any = None,
     output: str | Path = "out",
     *,
-    to: Sequence[str] = tuple(FORMATS),
-    precision: Sequence[Precision] = ("float32", "int8"),
-    batch: int = 1,
-    io: InterfaceType = "float",
-    samples: int = CALIBRATION_SAMPLES,
-    opset: int = DEFAULT_OPSET,
-    trust: bool = False,
-    images: Images | None = None,
-    label_names: Sequence[str] = (),
-    limits: Limits | None = None,
-    timeout: float | None = None,
     progress: Progress = silent,
+    **options: Unpack[ConvertOptions],
 ) -> Report:
-    """Convert a Keras model, and evaluate what was written.
+    """Convert a Keras model, and evaluate every file on samples that were not used for calibration.
+
+    >>> import edgekit
+    >>> report = edgekit.convert("model.keras", "samples.npz", "out", precision="int8", to="tflite")
+    >>> report.verdict, [file.name for file in report.files]
+    ('pass', ['model_int8.tflite'])
 
     Args:
         model: a path (``.keras``, ``.h5``, a SavedModel folder), ``module:function``, or a Keras model
@@ -105,46 +85,25 @@ def convert(
         data: samples, of any kind in ``edgekit.data.open.SOURCES``. Some calibrate, the files are
             evaluated on others.
         output: the folder to write into.
-        to: formats.
-        precision: precisions.
-        batch: the fixed batch size of the files.
-        io: the dtype of quantized files' inputs and outputs: float32, or their own integers.
-        samples: the most samples to calibrate on.
-        opset: ONNX opset version, 13 to 18.
-        trust: run code that the model file carries.
-        images: how image files become arrays.
-        label_names: the classes' names, in order, for the manifest.
-        limits: how much a file may lose before the report is false.
-        timeout: seconds for the whole conversion.
         progress: is called with each step's name as it begins.
+        {options}
 
     Returns:
         The report, which is also in ``output/report.json``; false where a limit is exceeded.
 
     Raises:
+        OptionError: an option has a value that it cannot take.
         ConversionError: the model cannot be converted.
         ModelError: a file was written that its own runtime cannot open.
         DataError: the samples cannot be read, or do not fit the model.
         RuntimeMissing: TensorFlow or a runtime is not installed.
         WorkerError: native code crashed, memory or time ran out.
     """
-    if unknown := [name for name in (*to, *precision) if name not in (*FORMATS, *PRECISIONS)]:
-        raise ValueError(
-            f"{', '.join(unknown)}: formats are {', '.join(FORMATS)}; precisions are "
-            f"{', '.join(PRECISIONS)}."
-        )
-    options = Options(
-        formats=tuple(f for f in FORMATS if f in to),
-        precisions=tuple(p for p in PRECISIONS if p in precision),
-        batch=batch,
-        interface=io,
-        samples=samples,
-        opset=opset,
-        trust=trust,
-        limits=limits or Limits(),
-    )
+    chosen = resolve(ConvertOptions, options)
+    images = Images(chosen["scale"]) if chosen["scale"] else None
+    limits = read_limits(chosen["max_drop"], chosen["min"], chosen["max"])
     output = Path(output)
-    _check(model, data, options, output)
+    _check(model, data, chosen["precision"], output)
     with workplace(output) as scratch:
         source = source_of(model, scratch)
         log = output / FAILED_LOG  # its name until all is well
@@ -153,7 +112,7 @@ def convert(
         def read_samples(inputs: Sequence[TensorSpec]) -> SampleSplit:
             progress("reading samples")
             opened = open_samples(RANDOM if data is None else data, inputs, images)
-            calibration = samples if CALIBRATED & set(options.precisions) else 0
+            calibration = chosen["samples"] if CALIBRATED & set(chosen["precision"]) else 0
             return set_aside(opened, scratch / "samples", calibration=calibration)
 
         try:
@@ -161,10 +120,11 @@ def convert(
                 _work,
                 source,
                 name_of(model),
-                options,
+                chosen,
+                limits,
                 scratch,
                 log=log,
-                timeout=timeout,
+                timeout=chosen["timeout"],
                 progress=progress,
                 answer=read_samples,
             )
@@ -187,9 +147,9 @@ def convert(
             outcome.conversion,
             scratch,
             source=Path(source),
-            batch=batch,
-            scale=images.scale if images else None,
-            label_names=label_names,
+            batch=chosen["batch"],
+            scale=chosen["scale"],
+            label_names=chosen["labels"],
         )
         write_manifest(manifest, scratch / MANIFEST)
         beside = [entry.data.file for entry in manifest.files if entry.data]
@@ -202,15 +162,15 @@ def convert(
     return report
 
 
-def _check(model: Any, data: Any, options: Options, output: Path) -> None:
+def _check(model: Any, data: Any, precisions: Sequence[Precision], output: Path) -> None:
     """Refuse what can be refused at once, before TensorFlow is imported."""
     if isinstance(model, (str, Path)):
         check_source(str(model))
-    if data is None and (needing := [p for p in options.precisions if p in CALIBRATED]):
+    if data is None and (needing := [p for p in precisions if p in CALIBRATED]):
         raise DataError(
             f"{' and '.join(needing)} needs samples: the range of every tensor comes from them. Pass "
-            f"data; or {RANDOM!r} as data to try things out (marked as not for shipping); or choose "
-            "precisions that need none: float32, float16, dynamic."
+            f'data=...; or data="{RANDOM}" to try things out (marked as not for shipping); or choose '
+            'precisions that need none, as precision="float32,dynamic".'
         )
     if data is not None:
         check_data(data)
@@ -218,8 +178,6 @@ def _check(model: Any, data: Any, options: Options, output: Path) -> None:
         raise DataError(
             f"{output}: is a file, and the results go into a folder. Name another output."
         )
-    if options.batch < 1 or options.samples < 1:
-        raise DataError("batch and samples are at least 1.")
     for package in ("tensorflow", "tf2onnx", "litert_quantizer", "scipy"):
         if importlib.util.find_spec(package) is None:
             raise RuntimeMissing(
@@ -230,7 +188,8 @@ def _check(model: Any, data: Any, options: Options, output: Path) -> None:
 def _work(
     source: str,
     name: str,
-    options: Options,
+    options: Mapping[str, Any],
+    limits: Limits,
     scratch: Path,
     *,
     progress: Progress,
@@ -238,13 +197,13 @@ def _work(
 ) -> _Outcome:
     """Do all that needs TensorFlow or runs native code; in a child process."""
     progress("loading TensorFlow and the model")
-    model = load_model(source, trust=options.trust)
+    model = load_model(source, trust=options["trust"])
     session = keras_session(model, source)
     samples = ask(session.inputs)
     paths = {
         (form, precision): scratch / f"model_{precision}{FORMATS[form].suffix}"
-        for precision in options.precisions
-        for form in options.formats
+        for precision in options["precision"]
+        for form in options["to"]
     }
     # A quantized file's error is attributed by its float32 counterpart, whether that ships or not.
     counterparts = {
@@ -257,10 +216,10 @@ def _work(
         paths | {(form, FLOAT): path for form, path in counterparts.items()},
         samples.calibration,
         scratch=scratch,
-        batch=options.batch,
+        batch=options["batch"],
         shapes=samples.held_out.shapes,
-        interface=options.interface,
-        opset=options.opset,
+        interface=options["io"],
+        opset=options["opset"],
         progress=progress,
     )
     if samples.source == RANDOM:
@@ -275,7 +234,7 @@ def _work(
             for (form, precision), path in paths.items()
         ],
         samples,
-        Criteria(options.limits),
+        Criteria(limits),
         scratch=scratch,
         progress=progress,
     )

@@ -6,14 +6,15 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-from edgekit.accuracy.limits import Limits
+from edgekit.accuracy.limits import read_limits
 from edgekit.accuracy.metrics import find_metric
 from edgekit.bundle.manifest import MANIFEST, Manifest, read_manifest
 from edgekit.data.images import Images
 from edgekit.data.open import check_data, open_samples
-from edgekit.data.split import EVALUATION_SAMPLES, SampleSplit, set_aside
+from edgekit.data.split import SampleSplit, set_aside
+from edgekit.options import SavedOptions, ValidateOptions, resolve, with_options
 from edgekit.progress import Progress, silent
 from edgekit.report.result import Report
 from edgekit.report.saved_outputs import check_saved, load_recording, save_recording
@@ -48,51 +49,43 @@ class _Job:
     trust: bool
 
 
+@with_options(ValidateOptions)
 def validate(
     original: Any,
     candidates: str | Path | Sequence[str | Path],
     data: Any,
     *,
-    samples: int = EVALUATION_SAMPLES,
-    devices: Sequence[str] = ("cpu",),
-    limits: Limits | None = None,
-    metrics: Sequence[str] = (),
-    per_layer: bool | None = None,
-    worst: int = 10,
-    save: str | Path | None = None,
-    trust: bool = False,
-    images: Images | None = None,
     log: Path | None = None,
-    timeout: float | None = None,
     progress: Progress = silent,
+    **options: Unpack[ValidateOptions],
 ) -> Report:
     """Run files on the same samples as their original, and report how far they differ, and why.
+
+    >>> import edgekit
+    >>> original, candidate = "out/model_float32.tflite", "out/model_int8.tflite"
+    >>> report = edgekit.validate(original, candidate, "samples.npz", metrics="f1", max_drop="2%")
+    >>> bool(report), report.evaluated_on
+    (True, 400)
 
     Args:
         original: a Keras model of any kind that ``convert`` takes, or a ``.tflite`` or ``.onnx`` file.
         candidates: ``.tflite`` and ``.onnx`` files, and folders that ``convert`` made.
         data: samples, of any kind in ``edgekit.data.open.SOURCES``.
-        samples: the most samples to use.
-        devices: to run each file on, as for ``open_model``.
-        limits: how much a file may lose before the report is false.
-        metrics: names, to compute besides the task's; see ``edgekit.accuracy.metrics``.
-        per_layer: compare quantized files with their float32 counterpart layer by layer. By default
-            those that fail.
-        worst: how many samples to show, of those that changed most.
-        save: keep all outputs in this ``.npz`` or ``.json`` file, for ``validate_saved``.
-        trust: run code that the model file carries.
-        images: how image files become arrays.
         log: where the libraries' output goes; by default a temporary file, kept where this fails.
-        timeout: seconds for the whole.
         progress: is called with each step's name as it begins.
+        {options}
 
     Raises:
+        OptionError: an option has a value that it cannot take.
         ConversionError: the original cannot be loaded.
         ModelError: a file cannot be opened.
         DataError: the samples cannot be read or do not fit the model, or a metric is not known.
         DeviceUnavailable: a device is not there, or runs nothing of a file.
         WorkerError: native code crashed, memory or time ran out.
     """
+    chosen = resolve(ValidateOptions, options)
+    limits = read_limits(chosen["max_drop"], chosen["min"], chosen["max"])
+    metrics, save = chosen["metrics"], chosen["save"]
     given = [candidates] if isinstance(candidates, (str, Path)) else candidates
     paths = _expand(map(Path, given))
     if isinstance(original, (str, Path)):
@@ -100,26 +93,26 @@ def validate(
     for metric in metrics:
         find_metric(metric)
     if save is not None:
-        check_saved(Path(save))
+        check_saved(save)
     check_data(data)
     manifests = {folder: read_manifest(folder) for folder in {path.parent for path in paths}}
     known = [manifests[path.parent] for path in paths if manifests[path.parent]]
-    scale = next((m.scale for m in known if m and m.scale), None)
+    scale = chosen["scale"] or next((m.scale for m in known if m and m.scale), None)
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         scratch = Path(folder)
         job = _Job(
             source=source_of(original, scratch),
             name=name_of(original),
-            candidates=_candidates(paths, manifests, original, devices),
-            criteria=Criteria(limits or Limits(), tuple(metrics), worst, per_layer),
+            candidates=_candidates(paths, manifests, original, chosen["devices"]),
+            criteria=Criteria(limits, metrics, chosen["worst"], chosen["per_layer"]),
             label_names=next((m.labels for m in known if m and m.labels), ()),
-            trust=trust,
+            trust=chosen["trust"],
         )
 
         def read_samples(inputs: Sequence[TensorSpec]) -> SampleSplit:
             progress("reading samples")
-            opened = open_samples(data, inputs, images or (Images(scale) if scale else None))
-            return set_aside(opened, scratch / "samples", calibration=0, held_out=samples)
+            opened = open_samples(data, inputs, Images(scale) if scale else None)
+            return set_aside(opened, scratch / "samples", calibration=0, held_out=chosen["samples"])
 
         output = log or scratch / "log"
         try:
@@ -128,7 +121,7 @@ def validate(
                 job,
                 scratch,
                 log=output,
-                timeout=timeout,
+                timeout=chosen["timeout"],
                 progress=progress,
                 answer=read_samples,
             )
@@ -144,25 +137,36 @@ def validate(
         shown = {s.row for file in report.files for d in file.differences for s in d.worst}
         drawn = pictures(evaluation.samples.held_out, shown)
         if save is not None:
-            save_recording(replace(evaluation.recording, pictures=drawn), Path(save))
+            save_recording(replace(evaluation.recording, pictures=drawn), save)
         return replace(report, pictures=drawn)
 
 
+@with_options(SavedOptions)
 def validate_saved(
     path: str | Path,
-    *,
-    limits: Limits | None = None,
-    metrics: Sequence[str] = (),
-    worst: int = 10,
+    **options: Unpack[SavedOptions],
 ) -> Report:
-    """Judge the outputs that ``validate`` saved, by other limits or metrics; no model runs.
+    """Evaluate the outputs that ``validate`` saved, by other limits or metrics; no model runs.
+
+    >>> import edgekit
+    >>> original, candidate = "out/model_float32.tflite", "out/model_int8.tflite"
+    >>> _ = edgekit.validate(original, candidate, "samples.npz", save="outputs.npz")
+    >>> edgekit.validate_saved("outputs.npz", min="top1=0.9999").verdict
+    'fail'
+
+    Args:
+        path: the file that ``save=`` of ``validate`` wrote.
+        {options}
 
     Raises:
+        OptionError: an option has a value that it cannot take.
         DataError: the file holds no such outputs, or a metric is not known.
     """
+    chosen = resolve(SavedOptions, options)
+    limits = read_limits(chosen["max_drop"], chosen["min"], chosen["max"])
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         recording = load_recording(Path(path), Path(folder))
-        return judge(recording, limits or Limits(), metrics=metrics, worst=worst)
+        return judge(recording, limits, metrics=chosen["metrics"], worst=chosen["worst"])
 
 
 def _check_original(path: Path) -> None:

@@ -94,18 +94,13 @@ def test_validate_fails_a_file_of_another_model(
     assert "predictions changed" in result.output
 
 
-def test_validate_says_what_is_wrong_and_where_the_log_is(
-    digits: Path, converted: Path, tmp_path: Path
-) -> None:
+def test_validate_names_a_damaged_file(digits: Path, converted: Path, tmp_path: Path) -> None:
     (tmp_path / "cut.onnx").write_bytes((converted / "model_int8.onnx").read_bytes()[:5000])
     result = edgekit(
         "validate", digits / "cnn.keras", tmp_path / "cut.onnx", "--data", digits / "eval.npz"
     )  # fmt: skip
     assert result.exit_code == 3
     assert "cut.onnx: the file is cut short or damaged" in result.output
-    log = Path(result.output.rsplit(" ", 1)[-1].strip().removesuffix("."))
-    assert log.is_file()
-    log.unlink()
 
 
 def test_run_prints_predictions(
@@ -132,7 +127,7 @@ def test_run_prints_predictions(
         (["cut.h5", "--data", "random"], 2, ["cut.h5", "not an HDF5 file"]),
         (["folder", "--data", "random"], 2, ["folder", "saved_model.pb"]),
         (["nowhere:model", "--data", "random"], 2, ["nowhere:model", "PYTHONPATH"]),
-        (["cnn.keras"], 2, ["int8 needs samples", "--data random"]),
+        (["cnn.keras"], 2, ["int8 needs samples", '--data "random"']),
         (["cnn.keras", "--data", "missing.npz"], 2, ["missing.npz", "no such file"]),
         (["cnn.keras", "--data", "model.txt"], 2, ["model.txt", ".npz, .npy, .csv"]),
         (["cnn.keras", "--data", "cut.npz"], 2, ["cut.npz", "cut short"]),

@@ -7,6 +7,7 @@
 
 from edgekit_runtimes.base import (
     DeviceUnavailable,
+    Engine,
     InputError,
     ModelError,
     NotDelegated,
@@ -15,15 +16,20 @@ from edgekit_runtimes.base import (
     TensorSpec,
 )
 from edgekit_runtimes.devices import DEVICES, Device
+from edgekit_runtimes.files import FILES, FileReader, open_layers
 from edgekit_runtimes.host import cpu_limit
 from edgekit_runtimes.open_model import keras_session, open_model
 from edgekit_runtimes.placement import Operator, Placement
+from edgekit_runtimes.precision import StoredPrecision, precision_of
 from edgekit_runtimes.session import Session
 
 __all__ = [
     "DEVICES",
+    "FILES",
     "Device",
     "DeviceUnavailable",
+    "Engine",
+    "FileReader",
     "InputError",
     "ModelError",
     "NotDelegated",
@@ -32,8 +38,11 @@ __all__ = [
     "RuntimeMissing",
     "RuntimesError",
     "Session",
+    "StoredPrecision",
     "TensorSpec",
     "cpu_limit",
     "keras_session",
+    "open_layers",
     "open_model",
+    "precision_of",
 ]

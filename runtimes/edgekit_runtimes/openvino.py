@@ -1,6 +1,6 @@
 """OpenVINO: runs ``.tflite`` and ``.onnx`` files on x86 and ARM processors, and on Intel's GPUs and NPUs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from math import prod
 from pathlib import Path
@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from edgekit_runtimes import onnx_file, tflite_file
 from edgekit_runtimes.base import (
     Array,
     DeviceUnavailable,
@@ -19,6 +18,7 @@ from edgekit_runtimes.base import (
     TensorSpec,
 )
 from edgekit_runtimes.captured_output import quiet
+from edgekit_runtimes.files import reader_of
 from edgekit_runtimes.host import exact_int8
 from edgekit_runtimes.placement import Operator, Placement, macs
 
@@ -55,7 +55,7 @@ def open_openvino(path: Path, threads: int = 1, processor: str = "CPU") -> Engin
     try:
         with quiet():
             model = core.read_model(str(path))
-            ends = _ends(path)
+            ends = reader_of(path).ends(path)  # OpenVINO drops scales
             model.reshape({p: _batch_of_one(p.partial_shape) for p in model.inputs})
             compiled = core.compile_model(model, processor, settings)
     except Exception as error:  # it raises RuntimeError, and whatever its readers raise
@@ -156,15 +156,7 @@ def _macs(kind: str, op: Any) -> int:
     return macs(out, right, out[-1] if kind == "FullyConnected" else out[1])
 
 
-def _ends(path: Path) -> dict[str, tuple[float | None, int]]:
-    """The names of the file's ends, with scale and zero point: OpenVINO adds names, and drops scales."""
-    if path.suffix == ".onnx":
-        return onnx_file.read_ends(path)
-    graph = tflite_file.read_graph(path)
-    return {s.name: (s.scale, s.zero_point) for s in (*graph.inputs, *graph.outputs)}
-
-
-def _spec(port: Any, ends: dict[str, tuple[float | None, int]]) -> TensorSpec:
+def _spec(port: Any, ends: Mapping[str, tuple[float | None, int]]) -> TensorSpec:
     kind = port.element_type.get_type_name()
     dtype = _NUMPY_OF.get(kind, kind)
     names = sorted(port.names)

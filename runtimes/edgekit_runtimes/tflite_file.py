@@ -85,6 +85,16 @@ def read_graph(path: Path) -> Graph:
         raise ModelError(f"{path}: the file is cut short or damaged.") from error
 
 
+def read_ends(path: Path) -> dict[str, tuple[float | None, int]]:
+    """Scale and zero point of the file's inputs and outputs by name; no scale where it is float32.
+
+    Raises:
+        ModelError: the file is not TFLite, or is cut short.
+    """
+    graph = read_graph(path)
+    return {s.name: (s.scale, s.zero_point) for s in (*graph.inputs, *graph.outputs)}
+
+
 def read_types(path: Path) -> tuple[set[str], set[str]]:
     """The types of the quantized tensors that operators compute, and those of all other tensors.
 

@@ -1,4 +1,4 @@
-"""A file's precision, told from the file alone: what its folder's manifest says is not read."""
+"""A file's precision, detected from the file alone: what its folder's manifest says is not read."""
 
 import shutil
 from pathlib import Path
@@ -6,18 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit_runtimes import ModelError
-from edgekit_runtimes.precision import precision_of
+from edgekit_runtimes import ModelError, precision_of
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 
 @pytest.mark.parametrize("form", ["tflite", "onnx"])
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_what_convert_wrote_is_told_from_the_file_alone(
+def test_what_convert_wrote_is_detected_from_the_file_alone(
     precision: str, form: str, converted: Path, tmp_path: Path
 ) -> None:
-    """Elsewhere and under another name, so that nothing else can tell."""
+    """Elsewhere and under another name, so that nothing else can give it away."""
     alone = tmp_path / f"model.{form}"
     shutil.copy(converted / f"model_{precision}.{form}", alone)
 
@@ -29,7 +28,7 @@ def test_what_convert_wrote_is_told_from_the_file_alone(
     [("float32", "float32"), ("float16", "float16"), ("dynamic", "dynamic"), ("int8", "int8"),
      ("int8 ends", "int8"), ("int16x8", "int16x8")],
 )  # fmt: skip
-def test_what_tensorflows_own_converter_wrote_is_told_too(
+def test_what_tensorflows_own_converter_wrote_is_detected_too(
     setting: str, precision: str, digits: Path, tmp_path: Path
 ) -> None:
     import keras
@@ -63,7 +62,7 @@ def test_what_tensorflows_own_converter_wrote_is_told_too(
     [("QDQ S8S8", "int8"), ("QDQ U8U8", "int8"), ("QDQ U16S8", "int16x8"),
      ("QOperator", "int8"), ("dynamic", "dynamic"), ("float16", "float16")],
 )  # fmt: skip
-def test_what_onnx_runtimes_own_tools_wrote_is_told_too(
+def test_what_onnx_runtimes_own_tools_wrote_is_detected_too(
     setting: str, precision: str, digits: Path, converted: Path, tmp_path: Path
 ) -> None:
     import onnx
@@ -133,5 +132,7 @@ def re_name(path: Path) -> str:
 
 
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"model\.keras: a model file ends in \.tflite or \.onnx"):
+    with pytest.raises(
+        ModelError, match=r"model\.keras: types and layers are read from \.tflite and \.onnx"
+    ):
         precision_of(tmp_path / "model.keras")

@@ -13,9 +13,8 @@ import edgekit
 from edgekit.data.samples import Array, DataError
 from edgekit.data.store import ArrayWriter, StoredArrays
 from edgekit.diagnosis.layers import LayerResult, compare_layers, worst_layers
-from edgekit_runtimes import ModelError, open_model
+from edgekit_runtimes import ModelError, open_layers, open_model
 from edgekit_runtimes.host import exact_int8
-from edgekit_runtimes.layers import open_layers
 
 FORMATS = ("tflite", "onnx")
 CONV = "conv2d_1_2/Squeeze1"  # the digits CNN's second convolution, its Relu included
@@ -348,7 +347,9 @@ def test_files_of_different_models_have_nothing_in_common(
 
 @pytest.mark.parametrize("name", ["model.keras", "model.txt"])
 def test_layers_are_seen_in_two_kinds_of_files(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=rf"{name}: layers can be seen in \.tflite and \.onnx"):
+    with pytest.raises(
+        ModelError, match=rf"{name}: types and layers are read from \.tflite and \.onnx"
+    ):
         open_layers(tmp_path / name)
 
 

@@ -11,7 +11,7 @@ from edgekit.accuracy.metrics import METRICS
 from edgekit.data.store import StoredArrays
 from edgekit.inference.record import record
 from edgekit.inference.tensor_names import ModelInterface, with_original_names
-from edgekit_runtimes import DeviceUnavailable, ModelError, Session, onnx_file, open_model
+from edgekit_runtimes import FILES, DeviceUnavailable, ModelError, Session, open_model
 from edgekit_runtimes.host import exact_int8
 
 _SAMPLES = 64  # of the reference kernels, which are slow
@@ -127,7 +127,8 @@ def _faults(
         f"runtime error: SQNR {runtime:.1f} dB against the reference kernels, which have "
         f"{file_db:.1f} dB against {against}"
     )
-    is_signed = path.suffix == ".onnx" and "int8" in onnx_file.read_types(path)[1]
+    reader = FILES.get(path.suffix)
+    is_signed = reader and reader.signed_weights_saturate and "int8" in reader.types(path)[1]
     if device == "cpu" and is_signed and not exact_int8():
         text += (
             ". This processor has no VNNI, and ONNX Runtime sums signed 8-bit products in 16 bits there, "

@@ -14,9 +14,14 @@ from edgekit.data.samples import Array
 from edgekit.data.split import SampleSplit
 from edgekit.data.store import StoredArrays
 from edgekit.inference.tensor_names import input_names
-from edgekit_runtimes import ModelError, Session, TensorSpec, open_model
-from edgekit_runtimes.layers import open_layers
-from edgekit_runtimes.precision import precision_of
+from edgekit_runtimes import (
+    ModelError,
+    Session,
+    TensorSpec,
+    open_layers,
+    open_model,
+    precision_of,
+)
 
 Ranges = Mapping[str, tuple[Any, Any]]
 

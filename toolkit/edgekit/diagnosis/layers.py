@@ -12,7 +12,8 @@ from edgekit.data.store import StoredArrays
 from edgekit.diagnosis.causes import find_cause
 from edgekit.diagnosis.layer_statistics import LayerStatistics
 from edgekit.inference.tensor_names import input_names
-from edgekit_runtimes.layers import Layer, Layers, open_layers
+from edgekit_runtimes import FILES, open_layers
+from edgekit_runtimes.layers import Layer, Layers
 
 SAMPLES = 32
 """More change the figures by fractions of a decibel."""
@@ -61,12 +62,12 @@ def compare_layers(
         DataError: the files have no layer in common.
         ModelError: a file cannot be opened.
     """
-    is_onnx = candidate.suffix == ".onnx"
     float_file, quantized = open_layers(original), open_layers(candidate)
-    simulated = open_layers(candidate, fused=False) if is_onnx else None
+    reader = FILES[candidate.suffix]
+    simulated = open_layers(candidate, fused=False) if reader.fuses else None
     matches = _matches(float_file.layers, quantized.layers)
     statistics = {
-        at: LayerStatistics(layer, channels_first=is_onnx)
+        at: LayerStatistics(layer, channels_first=reader.channels_first)
         for at, layer in enumerate(quantized.layers)
         if at in matches
     }

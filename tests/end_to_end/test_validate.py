@@ -117,8 +117,8 @@ def test_a_file_calibrated_on_bytes_fails_and_the_input_is_named(
 
     assert file.verdict == "fail", str(file)
     (warning,) = file.warnings
-    assert warning.startswith("input 'image': the values span 0..1, a small part of the 0..255 ")
-    assert "scaled otherwise (0..255, not 0..1)?" in warning
+    assert warning.startswith("input 'image': observed range 0..1, a small part of the 0..255 ")
+    assert "another scale (0..255, not 0..1)?" in warning
     assert any(
         cause.startswith("image: range too wide: representable 0..255") for cause in causes(file)
     )
@@ -166,7 +166,7 @@ def test_the_command_prints_the_cause_and_exits_with_1(
     assert done.stderr.strip() == ""
     said = " ".join(done.stdout.split())
     assert "range too narrow: representable 0..0.0" in said
-    assert "Was it calibrated on samples that were scaled otherwise (0..255, not 0..1)?" in said
+    assert "Was it calibrated on samples with another scale (0..255, not 0..1)?" in said
     assert ": drop " in said and "(95% CI " in said
     assert "of 400" in said and "changed" in said
     assert sum(line.rstrip().endswith(" pass") for line in done.stdout.splitlines()) == 1

@@ -23,8 +23,9 @@ EXPORTED: list[tuple[ModuleType, str]] = [
     ),
     (
         edgekit_runtimes,
-        "DEVICES Device DeviceUnavailable InputError ModelError NotDelegated Operator Placement "
-        "RuntimeMissing RuntimesError Session TensorSpec cpu_limit keras_session open_model",
+        "DEVICES FILES Device DeviceUnavailable Engine FileReader InputError ModelError NotDelegated "
+        "Operator Placement RuntimeMissing RuntimesError Session StoredPrecision TensorSpec cpu_limit "
+        "keras_session open_layers open_model precision_of",
     ),
 ]
 

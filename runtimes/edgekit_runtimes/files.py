@@ -72,7 +72,11 @@ def reader_of(path: Path) -> FileReader:
 
 
 def open_layers(path: Path, *, fused: bool = True) -> Layers:
-    """Opens a file of ``FILES`` with every layer in sight: slower than a session.
+    """Open a file of ``FILES`` with every layer in sight: slower than a session.
+
+    >>> opened = open_layers(Path("out/model_float32.tflite"))
+    >>> opened.layers[0].name
+    'image'
 
     The first layers are the file's inputs. With it, a quantized file is compared with its float32
     counterpart layer by layer.

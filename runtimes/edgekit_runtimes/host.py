@@ -11,6 +11,9 @@ _CGROUP = Path("/sys/fs/cgroup")
 def cpu_limit(cgroup: Path = _CGROUP) -> int:
     """The number of processors that this process may keep busy: at least 1.
 
+    >>> cpu_limit() >= 1
+    True
+
     The smallest of what the machine has, what the process is pinned to, and what its container is
     allowed (the quota of control groups, version 2 or 1; a part of a processor counts as one).
     """

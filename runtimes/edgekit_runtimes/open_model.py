@@ -27,7 +27,13 @@ def open_model(
     min_delegated: float | None = None,
     raw: bool = False,
 ) -> Session:
-    """Opens a model file, or the best file of a folder that ``edgekit convert`` made.
+    """Open a model file, or the best file of a folder that ``edgekit convert`` made.
+
+    >>> import numpy as np
+    >>> images = np.load("samples.npz")["image"]
+    >>> with open_model("out/model_int8.tflite") as model:
+    ...     model.run(images).shape, model.placement.device
+    ((400, 10), 'xnnpack')
 
     Args:
         path: ``.tflite``, ``.onnx``, ``.keras`` or ``.h5``; or such a folder, of whose files those
@@ -85,6 +91,12 @@ def open_model(
 
 def keras_session(model: Any, name: str) -> Session:
     """A session on a Keras model that is already in memory.
+
+    >>> import keras, numpy as np
+    >>> layers = [keras.Input((4,), name="x"), keras.layers.Dense(2, name="y")]
+    >>> session = keras_session(keras.Sequential(layers), "my model")
+    >>> session.run(np.ones((3, 4), np.float32)).shape
+    (3, 2)
 
     Args:
         model: the Keras model.

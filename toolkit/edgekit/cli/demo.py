@@ -8,7 +8,7 @@ import click
 from edgekit.cli.console import errors, show, status, steps
 
 
-@click.command(short_help="Train a small model, convert it, and prove the result.")
+@click.command(short_help="Train a small model, convert it, and evaluate the files.")
 @click.option(
     "-o",
     "--output",
@@ -18,7 +18,7 @@ from edgekit.cli.console import errors, show, status, steps
     help="Where the model, the samples and the results go.",
 )
 def demo(output: Path) -> None:
-    """Train a small model on handwritten digits, convert it, and prove the result."""
+    """Train a small model on handwritten digits, convert it, and evaluate the files."""
     with errors(), steps(quiet=False, verbose=False) as step:
         from edgekit.workflows.convert import convert
         from edgekit.workflows.demo import train_digits
@@ -32,7 +32,7 @@ def demo(output: Path) -> None:
             output / "model.keras", output / "calib.npz", output / "out", progress=step
         )
     show(report, as_json=False, quiet=False)
-    click.echo(f"\nThe files, the report and the manifest are in {output / 'out'}. Go on by hand:")
+    click.echo(f"\nThe files, the report and the manifest are in {output / 'out'}. Next, try:")
     for line in (
         f"edgekit convert {output}/model.keras --data {output}/calib.npz -o {output}/again",
         f"edgekit validate {output}/model.keras {output}/out/model_int8.tflite --data {output}/eval.npz",

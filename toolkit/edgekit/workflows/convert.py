@@ -75,9 +75,9 @@ def convert(
     """Convert a Keras model, and evaluate every file on samples that were not used for calibration.
 
     >>> import edgekit
-    >>> report = edgekit.convert("model.keras", "samples.npz", "out", precision="int8", to="tflite")
+    >>> report = edgekit.convert("model.keras", "samples.npz", "out", to="tflite", max_drop="5%")
     >>> report.verdict, [file.name for file in report.files]
-    ('pass', ['model_int8.tflite'])
+    ('pass', ['model_float32.tflite', 'model_int8.tflite'])
 
     Args:
         model: a path (``.keras``, ``.h5``, a SavedModel folder), ``module:function``, or a Keras model

@@ -1,4 +1,4 @@
-"""Arrays as a file wants them, and back: checks, quantization, batches."""
+"""Arrays converted to what a file takes, and back: checks, quantization, batches."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,35 +8,35 @@ from edgekit_runtimes.base import Array, InputError, TensorSpec
 
 
 def quantize(real: Array, spec: TensorSpec) -> Array:
-    """Real numbers as the integers of ``spec``: rounded to the nearest (even at a tie), clipped.
+    """Quantizes float32 to the integers of ``spec``: rounded to the nearest (ties to even), clipped.
 
     The same as XNNPACK's and ONNX Runtime's own quantizing operators, so that a file with integer
-    inputs answers as one that quantizes inside.
+    inputs gives the same outputs as one that quantizes inside.
     """
     assert spec.scale is not None
     limits = np.iinfo(spec.dtype)
-    whole = np.rint(real / np.float32(spec.scale)) + spec.zero_point
-    integers: Array = np.clip(whole, limits.min, limits.max).astype(spec.dtype)
+    scaled = np.rint(real / np.float32(spec.scale)) + spec.zero_point
+    integers: Array = np.clip(scaled, limits.min, limits.max).astype(spec.dtype)
     return integers
 
 
 def dequantize(integers: Array, spec: TensorSpec) -> Array:
-    """The integers of ``spec`` as real numbers, float32."""
+    """Dequantizes the integers of ``spec`` to float32."""
     assert spec.scale is not None
     real: Array = (integers.astype(np.float32) - spec.zero_point) * np.float32(spec.scale)
     return real
 
 
-def taken(array: Array, spec: TensorSpec, *, raw: bool = False) -> Array:
-    """The array as the file wants it, in one piece of memory.
+def as_input(array: Array, spec: TensorSpec, *, raw: bool = False) -> Array:
+    """Converts an array to the shape and dtype of an input, contiguous in memory.
 
     Args:
         array: what was given, batch axis first.
         spec: the input.
-        raw: take integers as they are, unquantized.
+        raw: pass integers unchanged, not quantized.
 
     Raises:
-        InputError: its shape or its type is not what the input takes.
+        InputError: its shape or its dtype does not fit the input.
     """
     expected = spec.shape
     fits = array.ndim == len(expected) and all(
@@ -55,14 +55,13 @@ def taken(array: Array, spec: TensorSpec, *, raw: bool = False) -> Array:
     if np.dtype(spec.dtype).kind not in "iu":
         return np.ascontiguousarray(array, spec.dtype)
     if array.dtype != spec.dtype:
-        with np.errstate(invalid="ignore"):  # not a number: it is told below
-            whole = array.astype(spec.dtype)
-        if not np.array_equal(whole, array):
+        with np.errstate(invalid="ignore"):  # NaN: it is refused below
+            integers = array.astype(spec.dtype)
+        if not np.array_equal(integers, array):
             raise InputError(
-                f"input {spec.name!r}: expected whole numbers that fit {spec.dtype}, "
-                f"got {array.dtype}."
+                f"input {spec.name!r}: expected integers that fit {spec.dtype}, got {array.dtype}."
             )
-        return np.ascontiguousarray(whole)
+        return np.ascontiguousarray(integers)
     return np.ascontiguousarray(array)
 
 
@@ -88,14 +87,14 @@ def random_inputs(
     Args:
         inputs: what the model takes.
         ranges: by input name, the least and the greatest value; 0 to 1 where there is none.
-        raw: integers where the file has them.
+        raw: give integers where the file takes them.
     """
     random = np.random.default_rng(0)
     made = {}
     for spec in inputs:
         shape = [n or 1 for n in spec.shape]
         if spec.scale is None and np.dtype(spec.dtype).kind in "iub":
-            made[spec.name] = np.zeros(shape, spec.dtype)  # the one token that every vocabulary has
+            made[spec.name] = np.zeros(shape, spec.dtype)  # a token that every vocabulary has
         else:
             low, high = ranges.get(spec.name, (0.0, 1.0))
             real = random.uniform(low, high, shape).astype(np.float32)

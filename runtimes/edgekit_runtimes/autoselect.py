@@ -1,4 +1,4 @@
-"""``device="auto"``: the fastest device and thread count that gives right answers, and its memory."""
+"""``device="auto"``: the fastest device and thread count with right outputs, measured once."""
 
 import hashlib
 import json
@@ -26,17 +26,17 @@ from edgekit_runtimes.host import cpu_limit, processor_name
 from edgekit_runtimes.session import Session
 
 MANIFEST = "manifest.json"
-"""What ``edgekit convert`` says of the files in a folder."""
+"""The file in which ``edgekit convert`` lists a folder's files and their verdicts."""
 
 _BUDGET = 0.15  # seconds of measuring each runtime, after loading
 _BLOCK = 8e-3  # seconds of calls in a row
-_PAUSE = 2e-3  # seconds until the threads of whoever ran before have stopped spinning
-_HOPELESS = (2.0, 1.5, 1.15)  # times the fastest: who is out after the first rounds
+_PAUSE = 2e-3  # seconds until the threads of the previous session have stopped spinning
+_HOPELESS = (2.0, 1.5, 1.15)  # times the fastest: slower ones are out after the first rounds
 _FAR = 4.0  # times the fastest: whose other thread counts are not tried
 _TIE = (
     0.04  # where two are this close, the one that is listed first: fewer threads, the plain device
 )
-_RIGHT_DB = 20.0  # distance of the answers from those of the plain device, as a share of the signal
+_RIGHT_DB = 20.0  # SQNR of the outputs against those of the first device: below, they are wrong
 _AT_ONCE = 256 * 1024 * 1024  # bytes of files to have open at once
 
 
@@ -56,7 +56,7 @@ Open = Callable[[Path, Device, int], Session]
 def open_fastest(
     path: Path, find: Find, open_one: Open, threads: int | None = None, *, question: str = ""
 ) -> Session:
-    """Opens a file, or one of a folder's, in the fastest way that gives right answers.
+    """Opens a file, or one of a folder's, on the device and with the threads that are fastest.
 
     The choice is kept under ``$XDG_CACHE_HOME/edgekit`` (``~/.cache/edgekit``), by the content of
     the files, the processor and the versions of the runtimes.
@@ -66,13 +66,13 @@ def open_fastest(
         find: the devices that may take part, for a file.
         open_one: opens a file on a device with a number of threads.
         threads: the only number to try; else one, two, four, ... up to what this process may use.
-        question: what else was asked for; answers to different questions are kept apart.
+        question: what else was asked for; a choice is remembered for each question.
 
     Raises:
-        ModelError: nothing in the folder is proven, or no device opens the file.
+        ModelError: no file in the folder has the verdict "pass", or no device opens the file.
         DeviceUnavailable: no device that may take part is ready.
     """
-    files = _proven(path) if path.is_dir() else [path]
+    files = _passing(path) if path.is_dir() else [path]
     candidates = list(_candidates(files, find, threads))
     if len(candidates) == 1:
         return open_one(candidates[0].path, candidates[0].device, candidates[0].threads)
@@ -85,32 +85,33 @@ def open_fastest(
             except (DeviceUnavailable, ModelError):  # the machine has changed: measure again
                 break
     by_name = len({c.device.name for c in candidates}) == 1  # then it may be a simulator
-    session, candidate = _fastest(candidates, open_one, _ranges(path), emulated=by_name)
+    session, candidate = _fastest(candidates, open_one, _ranges(path), simulated=by_name)
     _remember(key, _name(candidate))
     return session
 
 
-def _proven(folder: Path) -> list[Path]:
-    """The files of a folder that its manifest says hold, the most faithful first."""
+def _passing(folder: Path) -> list[Path]:
+    """The files of a folder with the verdict "pass", in the order of its manifest."""
     try:
         listed = json.loads((folder / MANIFEST).read_text())["files"]
-        found = [folder / f["file"] for f in listed if f["verdict"] == "pass"]
+        passing = [folder / f["file"] for f in listed if f["verdict"] == "pass"]
         verdicts = ", ".join(f"{f['file']}: {f['verdict']}" for f in listed)
     except FileNotFoundError:
         raise ModelError(
-            f"{folder}: no {MANIFEST} in it. Give a model file, or a folder that edgekit convert made."
+            f"{folder}: there is no {MANIFEST} in it. Pass a model file, or a folder that edgekit convert "
+            "made."
         ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder / MANIFEST}: cannot be read: {error!r}") from error
-    for file in found:
+    for file in passing:
         if not file.is_file():
-            raise ModelError(f"{file}: {MANIFEST} names it, and it is not there.")
-    if not found:
+            raise ModelError(f"{file}: {MANIFEST} lists it, but there is no such file.")
+    if not passing:
         raise ModelError(
             f"{folder}: none of its files passes ({verdicts}). Convert with more samples, "
             "or name the file to open."
         )
-    return found
+    return passing
 
 
 def _candidates(files: Sequence[Path], find: Find, threads: int | None) -> Iterator[Candidate]:
@@ -140,11 +141,11 @@ def _fastest(
     open_one: Open,
     ranges: Mapping[str, tuple[float, float]],
     *,
-    emulated: bool,
+    simulated: bool,
 ) -> tuple[Session, Candidate]:
-    """Measures, and leaves only the winner open."""
+    """Measures all candidates, and leaves only the fastest open."""
     size = sum(c.path.stat().st_size for c in candidates)
-    # One runtime after the other: threads of one, even idle, can slow down another's for good.
+    # One runtime after the other: idle threads of one can slow down another's for good.
     groups = (
         [
             [c for c in candidates if c.device.runtime == r]
@@ -167,14 +168,14 @@ def _fastest(
             try:
                 fresh = open_one(candidate.path, candidate.device, candidate.threads)
                 x = random_inputs(fresh.inputs, ranges, raw=fresh.raw)
-                answer = _flat(fresh.run(x))
+                outputs = _flat(fresh.run(x))
             except (DeviceUnavailable, ModelError) as error:
                 reasons.append(error)
                 continue
-            reference = references.setdefault(candidate.path, answer)
-            if (fresh.emulated and not emulated) or not _right(answer, reference):
-                why = "is emulated" if fresh.emulated else "gives wrong answers"
-                reasons.append(DeviceUnavailable(f"{_name(candidate)} {why}"))
+            reference = references.setdefault(candidate.path, outputs)
+            if (fresh.simulated and not simulated) or not _right(outputs, reference):
+                reason = "is simulated" if fresh.simulated else "gives wrong outputs"
+                reasons.append(DeviceUnavailable(f"{_name(candidate)} {reason}"))
                 fresh.close()
                 continue
             opened[candidate] = fresh, x
@@ -201,16 +202,16 @@ def _fastest(
 def _joined(
     reasons: Sequence[DeviceUnavailable | ModelError],
 ) -> DeviceUnavailable | ModelError:
-    """One error for several: of their own kind, where they are of one; a refusal keeps its placement."""
+    """One error for several: of their class, if all have the same; a refusal keeps its placement."""
     for error in reasons:
         if isinstance(error, NotDelegated):
             return error
-    told = "; ".join(dict.fromkeys(map(str, reasons)))
+    message = "; ".join(dict.fromkeys(map(str, reasons)))
     if all(isinstance(error, RuntimeMissing) for error in reasons):
-        return RuntimeMissing(told)
+        return RuntimeMissing(message)
     if all(isinstance(error, ModelError) for error in reasons):
-        return ModelError(told)
-    return DeviceUnavailable(told)
+        return ModelError(message)
+    return DeviceUnavailable(message)
 
 
 def _times(
@@ -222,12 +223,12 @@ def _times(
     start = perf_counter()
     rounds = 0
     while left and (rounds <= len(_HOPELESS) or perf_counter() - start < _BUDGET):
-        # Backwards every other time, so that nobody always runs behind the same one.
+        # In reverse every other round, so that no session always runs behind the same one.
         for candidate in left if rounds % 2 else left[::-1]:
             session, x = opened[candidate]
             sleep(_PAUSE)
             blocks[candidate].append(_block(session, x))
-        # Out is who was never near; what else the machine does only adds to a time.
+        # By the least time: other load on the machine only adds to a time.
         least = {candidate: min(times) for candidate, times in blocks.items()}
         limit = _HOPELESS[min(rounds, len(_HOPELESS) - 1)] * min(least.values())
         left = [candidate for candidate in left if least[candidate] <= limit]
@@ -249,14 +250,14 @@ def _block(session: Session, x: Mapping[str, Array]) -> float:
     return median(times)
 
 
-def _flat(answers: Mapping[str, Array]) -> Array:
-    return np.concatenate([np.ravel(a).astype(np.float64) for a in answers.values()])
+def _flat(outputs: Mapping[str, Array]) -> Array:
+    return np.concatenate([np.ravel(a).astype(np.float64) for a in outputs.values()])
 
 
-def _right(answer: Array, reference: Array) -> bool:
-    if answer.shape != reference.shape or not np.isfinite(answer).all():
+def _right(outputs: Array, reference: Array) -> bool:
+    if outputs.shape != reference.shape or not np.isfinite(outputs).all():
         return False
-    noise, signal = float(np.sum((answer - reference) ** 2)), float(np.sum(reference**2))
+    noise, signal = float(np.sum((outputs - reference) ** 2)), float(np.sum(reference**2))
     return noise <= signal * 10 ** (-_RIGHT_DB / 10) + 1e-12
 
 
@@ -296,14 +297,14 @@ def _store() -> Path:
 
 def _remembered() -> dict[str, str]:
     try:
-        found = json.loads(_store().read_text())
+        choices = json.loads(_store().read_text())
     except (
         OSError,
         ValueError,
         RuntimeError,
-    ):  # no home, no file, or half a file of somebody else's
+    ):  # no home, no file, or a damaged one
         return {}
-    return found if isinstance(found, dict) else {}
+    return choices if isinstance(choices, dict) else {}
 
 
 def _remember(key: str, value: str) -> None:

@@ -1,14 +1,14 @@
-"""The types that every runtime speaks."""
+"""The types of every runtime: errors, tensors, and ``Engine``, which a runtime returns."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy.typing as npt
+import numpy as np
 
 from edgekit_runtimes.placement import Placement
 
-Array = npt.NDArray[Any]
+Array = np.ndarray[Any, np.dtype[Any]]  # numpy.typing takes a millisecond to import
 Kind = Literal["cpu", "gpu", "npu"]
 
 EXTRA = "pip install 'edgekit-toolkit[{}]'"
@@ -19,7 +19,7 @@ UNTESTED = "not tested on hardware"
 
 
 class RuntimesError(Exception):
-    """What a runtime cannot do: the root of this package's errors."""
+    """The root of this package's errors."""
 
 
 class DeviceUnavailable(RuntimesError):
@@ -31,7 +31,7 @@ class RuntimeMissing(DeviceUnavailable):
 
 
 Missing = DeviceUnavailable | None
-"""What a device lacks here, not raised yet; None where it is ready."""
+"""What a device lacks on this machine, not raised yet; None where it is ready."""
 
 
 class NotDelegated(DeviceUnavailable):
@@ -43,19 +43,19 @@ class NotDelegated(DeviceUnavailable):
 
 
 class ModelError(RuntimesError):
-    """A file that cannot be opened or run."""
+    """A model file that cannot be opened or run."""
 
 
 class InputError(RuntimesError, ValueError):
-    """Arrays that the model cannot take: what was expected, and what was given."""
+    """Arrays that do not fit the model: what was expected, and what was given."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
     """An input or an output of a model.
 
-    ``shape`` has the batch axis first; None is an open size. Where ``scale`` is set, the file holds
-    integers: real value = scale x (integer - zero_point).
+    ``shape`` has the batch axis first; None is a dynamic dimension. Where ``scale`` is set, the file
+    holds integers: float32 value = scale x (integer - zero_point).
     """
 
     name: str
@@ -70,29 +70,44 @@ class TensorSpec:
 
 
 Call = Callable[[Sequence[Array]], Sequence[Array]]
-"""Runs one batch of the file's own size and types, in whatever strides. Gives fresh arrays, not views
-of the runtime's.
+"""Runs one batch: arrays in the order of the inputs, in the file's shapes and dtypes, with any strides.
+Returns new arrays, not views of the runtime's memory.
 """
+
+
+def _unknown() -> Placement:
+    return Placement("unknown", "unknown", "", ())
 
 
 @dataclass(slots=True)
 class Engine:
-    """A file opened on one device: what a runtime's ``open_x(path, threads)`` returns."""
+    """A file opened on one device: what the function of a runtime, ``open_x(path, threads)``, returns.
+
+    This is all that a runtime has to offer; a ``Session`` does the rest (names, batches, quantization,
+    checks, streams). A test makes a session of any function, without a file:
+
+    >>> from edgekit_runtimes import Engine, Session, TensorSpec
+    >>> x, y = TensorSpec("x", (None, 3), "float32"), TensorSpec("y", (None, 3), "float32")
+    >>> double = Engine([x], [y], lambda arrays: [2 * arrays[0]])
+    >>> with Session("double", double, device="fake") as model:
+    ...     model.run({"x": [[1, 2, 3]]})
+    {'y': array([[2., 4., 6.]], dtype=float32)}
+    """
 
     inputs: Sequence[TensorSpec]
     outputs: Sequence[TensorSpec]
     call: Call
-    place: Callable[[], Placement]
-    """Which processor runs which operators; may open the file once more to find out."""
+    place: Callable[[], Placement] = _unknown
+    """Finds out which processor runs which operators; may open the file once more for it."""
 
     one: Callable[[Array], Array] | None = None
-    """The same as ``call`` for one input and one output, without the detour by lists."""
+    """The same as ``call`` for one input and one output, without lists: faster for small models."""
 
     concurrent: bool = False
     """Whether several threads may be in ``call`` at once."""
 
-    emulated: bool = False
-    """Whether the device is imitated in software: right answers, timing that says nothing."""
+    simulated: bool = False
+    """Whether the device is a simulator: right outputs, meaningless timing."""
 
     close: Callable[[], None] | None = None
-    """Lets go of what does not go by itself."""
+    """Releases what is not released by garbage collection."""

@@ -1,4 +1,4 @@
-"""What native libraries print, kept from the console and read."""
+"""Captures what native libraries print to the console."""
 
 import atexit
 import contextlib
@@ -14,10 +14,10 @@ _one_at_a_time = RLock()
 
 @contextlib.contextmanager
 def quiet() -> Iterator[Callable[[], str]]:
-    """Keeps what native code prints off the console.
+    """Captures what native code prints.
 
-    Runtimes print from C++, straight to the file descriptors. It is those of the whole process:
-    what another thread prints meanwhile is kept, too, so this stands only around the loading of models.
+    Runtimes print from C++, straight to the file descriptors of the whole process: what another
+    thread prints meanwhile is captured, too, so this is only used while models load.
 
     Yields:
         A function that returns what was printed so far.
@@ -39,7 +39,7 @@ def quiet() -> Iterator[Callable[[], str]]:
 
 
 def _scratch(stack: contextlib.ExitStack) -> tuple[int, str]:
-    """A file that is gone afterwards: its descriptor, and a name to read it by."""
+    """A temporary file: its descriptor, and a name to read it by."""
     if hasattr(os, "memfd_create"):
         kept = os.memfd_create("edgekit")
         stack.callback(os.close, kept)
@@ -54,7 +54,7 @@ def _scratch(stack: contextlib.ExitStack) -> tuple[int, str]:
 
 @functools.cache
 def quiet_at_exit() -> None:
-    """Keeps what native code prints while the process ends off the console; Python still prints."""
+    """Silences native code while the process exits; Python still prints."""
 
     def hush() -> None:
         with contextlib.suppress(OSError, ValueError):

@@ -116,5 +116,5 @@ def make_engine(path: Path, model: Any, specs: Ends, placement: Placement) -> En
                 f"{path}: {placement.device} opened it, but cannot run it: {error} {last_error(printed())}"
             ) from error
     return Engine(
-        inputs, outputs, call, lambda: placement, emulated=placement.emulated, close=close
+        inputs, outputs, call, lambda: placement, simulated=placement.simulated, close=close
     )

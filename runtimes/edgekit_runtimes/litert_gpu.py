@@ -87,7 +87,7 @@ def _gpu(path: Path, *, cpu: bool = False) -> Engine | None:
         ],
         partitions=max(1, len(splits)) if partial else 1,
         reasons=reasons,
-        emulated="CPU" in kind or "Software" in kind,
+        simulated="CPU" in kind or "Software" in kind,
         taken=min(splits[0][0], len(operators)) if partial and splits else None,
     )
     return make_engine(path, model, specs, placement)

@@ -77,14 +77,14 @@ def _open_npu_on_cpu(path: Path, threads: int) -> Engine:  # noqa: ARG001
 
 def _intel(path: Path, device: str, *, cpu: bool = False) -> Engine | None:
     """The file by the plug-in; None where that does not take all of it, and the CPU may not help."""
-    emulated = device == "npu-on-cpu"
-    if missing := plugin_missing() if emulated else intel_npu_missing():
+    simulated = device == "npu-on-cpu"
+    if missing := plugin_missing() if simulated else intel_npu_missing():
         raise missing
     specs, operators = read_file(path)
     from ai_edge_litert import compiled_model as lib
 
     backends = lib.IntelOpenVinoOptions.GRAPH_BACKEND
-    exact = lib.IntelOpenVinoOptions(graph_backend=backends.CPU if emulated else backends.NPU)
+    exact = lib.IntelOpenVinoOptions(graph_backend=backends.CPU if simulated else backends.NPU)
     hardware = lib.HardwareAccelerator.NPU
     if cpu:
         hardware |= lib.HardwareAccelerator.CPU
@@ -105,14 +105,14 @@ def _intel(path: Path, device: str, *, cpu: bool = False) -> Engine | None:
         raise DeviceUnavailable(f"{path}: {device} runs none of the model: {reason}")
     placement = Placement(
         device=device,
-        processor=f"{processor_name()} by OpenVINO" if emulated else "Intel NPU",
+        processor=f"{processor_name()} by OpenVINO" if simulated else "Intel NPU",
         accelerator="NPU",
         operators=[
             Operator(op.kind, "NPU" if taken == len(operators) else "?", "?", op.macs, op.name)
             for op in operators
         ],
         partitions=partitions,
-        emulated=emulated,
+        simulated=simulated,
         taken=taken,
     )
     return make_engine(path, model, specs, placement)

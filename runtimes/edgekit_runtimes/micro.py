@@ -1,6 +1,6 @@
 """TensorFlow Lite Micro: the kernels that microcontrollers run, on this processor.
 
-They end the whole process where they meet what they cannot do, so they run in one of their own.
+They end the whole process on an error, so they run in a child process.
 """
 
 from collections.abc import Sequence
@@ -23,18 +23,18 @@ def open_micro(path: Path, threads: int = 1) -> Engine:
 
     Raises:
         RuntimeMissing: tflite-micro is not installed.
-        ModelError: the file holds an operator that TensorFlow Lite Micro lacks, or no memory is
-            enough for it.
+        ModelError: the file has an operator that TensorFlow Lite Micro lacks, or needs too much
+            memory.
     """
     if missing := micro_missing():
         raise missing
     from edgekit_runtimes.subprocess_engine import open_in_child
 
-    return open_in_child(_open, path, threads, emulated=True)
+    return open_in_child(_open, path, threads, simulated=True)
 
 
 def micro_missing() -> Missing:
-    """What TensorFlow Lite Micro lacks here."""
+    """What TensorFlow Lite Micro lacks on this machine; None where it is ready."""
     return None if find_spec("tflite_micro") else RuntimeMissing("tflite-micro is not installed")
 
 
@@ -52,10 +52,10 @@ def _open(path: Path, threads: int) -> Engine:  # noqa: ARG001
         except RuntimeError as error:
             size *= 4
             if size > _MOST:
-                held = sorted({op.kind for op in _placement(graph).operators})
+                kinds = sorted({op.kind for op in _placement(graph).operators})
                 raise ModelError(
                     f"{path}: TensorFlow Lite Micro cannot open it: it lacks an operator, or the "
-                    f"types that one needs. The file holds {', '.join(held)}."
+                    f"types that one needs. The file has {', '.join(kinds)}."
                 ) from error
 
     def call(arrays: Sequence[Array]) -> Sequence[Array]:
@@ -85,7 +85,7 @@ def _placement(graph: Graph) -> Placement:
                 out.name,
             )
         )
-    return Placement("micro", processor_name(), "Micro", operators, emulated=True)
+    return Placement("micro", processor_name(), "Micro", operators, simulated=True)
 
 
 def _sizes(shape: Sequence[int | None]) -> list[int]:
@@ -99,5 +99,5 @@ def _refuse_tiny_softmax(path: Path, graph: Graph) -> None:
         if node.code == _SOFTMAX and given and given.scale and given.scale * 2**26 <= 1:
             raise ModelError(
                 f"{path}: TensorFlow Lite Micro cannot run a softmax of {given.name!r}, whose scale "
-                f"is {given.scale:.3g}: all its values are as good as equal. Is the model trained?"
+                f"is {given.scale:.3g}: all its values are practically equal. Is the model trained?"
             )

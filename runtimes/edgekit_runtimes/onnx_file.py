@@ -1,12 +1,11 @@
 """The graph in an ``.onnx`` file: its nodes, and the shapes of its constants.
 
-ONNX Runtime tells which node went where, but not what a node reads; and a device has no ``onnx``
+ONNX Runtime reports where each node runs, but not what it reads; and a device has no ``onnx``
 package. Protocol Buffers' wire format is simple enough to read the few fields that matter. Their
 numbers are those of ``onnx.proto``.
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from edgekit_runtimes.base import ModelError
+from edgekit_runtimes.protobuf import field, fields, varints
 
 QUANTIZATION_KEY = "edgekit.quantization"
-"""The metadata entry with the scales of integer inputs and outputs; ONNX has no place of its own."""
+"""The metadata entry with the scales of integer inputs and outputs; ONNX has no field for them."""
 
 _MODEL_GRAPH, _MODEL_METADATA = 7, 14
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
@@ -28,7 +28,6 @@ _INT32_DATA = 5
 _TENSOR_VALUES = (4, _INT32_DATA, 9)  # between float_data and raw_data
 _NAMES = {1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 10: "float16"}
 _TYPES = {1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4"}
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def read_graph(path: Path) -> Graph:
     """Reads the file's main graph; the graphs inside loops and branches are left out.
 
     Raises:
-        ModelError: the file is no ONNX file, or is cut short.
+        ModelError: the file is not ONNX, or is cut short.
     """
     try:
         return _graph(path)
@@ -82,10 +81,10 @@ def _graph(path: Path) -> Graph:
     nodes: list[Node] = []
     constants: dict[str, tuple[int, ...]] = {}
     ends: dict[int, list[str]] = {kind: [] for kind in _GRAPH_ENDS}
-    for number, graph in _fields(memoryview(path.read_bytes())):
+    for number, graph in fields(memoryview(path.read_bytes())):
         if number != _MODEL_GRAPH or isinstance(graph, int):
             continue
-        for kind, message in _fields(graph):
+        for kind, message in fields(graph):
             if isinstance(message, int):
                 continue
             if kind == _GRAPH_NODE:
@@ -96,7 +95,7 @@ def _graph(path: Path) -> Graph:
             elif kind in ends:
                 ends[kind] += [
                     bytes(v).decode()
-                    for k, v in _fields(message)
+                    for k, v in fields(message)
                     if k == 1 and not isinstance(v, int)
                 ]
     inputs, outputs = ends.values()
@@ -109,11 +108,11 @@ def read_types(path: Path) -> tuple[set[str], set[str]]:
     """The types that QuantizeLinear makes of computed tensors, and those of the constants.
 
     Raises:
-        ModelError: the file is no ONNX file, or is cut short.
+        ModelError: the file is not ONNX, or is cut short.
     """
     graph, scalars = read_graph(path), read_scalars(path)
     if not graph.nodes and not graph.outputs:
-        raise ModelError(f"{path}: this is no ONNX file.")
+        raise ModelError(f"{path}: this is not an ONNX file.")
     computed = {
         scalars[node.inputs[2]].dtype.name
         if len(node.inputs) > 2 and node.inputs[2] in scalars
@@ -124,56 +123,54 @@ def read_types(path: Path) -> tuple[set[str], set[str]]:
     if any(node.kind.startswith("QLinear") for node in graph.nodes):
         computed.add("uint8")
     constants = set()
-    for number, part in _fields(memoryview(path.read_bytes())):
+    for number, part in fields(memoryview(path.read_bytes())):
         if number == _MODEL_GRAPH and not isinstance(part, int):
-            for kind, message in _fields(part):
+            for kind, message in fields(part):
                 if kind == _GRAPH_INITIALIZER and not isinstance(message, int):
-                    held = next((v for n, v in _fields(message) if n == _TENSOR_TYPE), 0)
-                    constants.add(_NAMES.get(held if isinstance(held, int) else 0, "other"))
+                    code = next((v for n, v in fields(message) if n == _TENSOR_TYPE), 0)
+                    constants.add(_NAMES.get(code if isinstance(code, int) else 0, "other"))
     return computed, constants
 
 
 def read_scalars(path: Path) -> dict[str, Any]:
-    """The initializers of one element, as NumPy's scalars: scales and zero points are such."""
-    found = {}
-    for number, graph in _fields(memoryview(path.read_bytes())):
+    """The initializers of one element, as NumPy scalars; scales and zero points are among them."""
+    scalars = {}
+    for number, graph in fields(memoryview(path.read_bytes())):
         if number != _MODEL_GRAPH or isinstance(graph, int):
             continue
-        for kind, message in _fields(graph):
+        for kind, message in fields(graph):
             if kind != _GRAPH_INITIALIZER or isinstance(message, int):
                 continue
             name, dims = _tensor(message)
             if dims not in ((), (1,)):
                 continue
             if (value := _scalar(message)) is not None:
-                found[name] = value
-    return found
+                scalars[name] = value
+    return scalars
 
 
 def more_outputs(path: Path, tensors: Sequence[str]) -> bytes:
-    """What makes the file give further tensors, when it stands behind the file's own content."""
+    """The bytes that, appended to the file, make further tensors its outputs."""
     there = set(read_graph(path).outputs)
     ports = b"".join(
-        _message(_GRAPH_ENDS[1], _message(1, name.encode()))
-        for name in tensors
-        if name not in there
+        field(_GRAPH_ENDS[1], field(1, name.encode())) for name in tensors if name not in there
     )
-    return _message(_MODEL_GRAPH, ports)
+    return field(_MODEL_GRAPH, ports)
 
 
 def read_ends(path: Path) -> dict[str, tuple[float | None, int]]:
     """The names of the file's inputs and outputs, with scale and zero point where edgekit wrote them."""
     names: list[str] = []
     scales: dict[str, tuple[float, int]] = {}
-    for number, message in _fields(memoryview(path.read_bytes())):
+    for number, message in fields(memoryview(path.read_bytes())):
         if isinstance(message, int):
             continue
         if number == _MODEL_GRAPH:
-            for kind, port in _fields(message):
+            for kind, port in fields(message):
                 if kind in _GRAPH_ENDS and not isinstance(port, int):
-                    names += [bytes(v).decode() for k, v in _fields(port) if k == 1]
+                    names += [bytes(v).decode() for k, v in fields(port) if k == 1]
         elif number == _MODEL_METADATA:
-            texts = {k: bytes(v).decode() for k, v in _fields(message) if not isinstance(v, int)}
+            texts = {k: bytes(v).decode() for k, v in fields(message) if not isinstance(v, int)}
             if texts.get(_ENTRY_KEY) == QUANTIZATION_KEY:
                 scales = quantization(texts.get(_ENTRY_VALUE, "{}"))
     return {name: scales.get(name, (None, 0)) for name in names}
@@ -181,6 +178,8 @@ def read_ends(path: Path) -> dict[str, tuple[float | None, int]]:
 
 def quantization(entry: str) -> dict[str, tuple[float, int]]:
     """The content of the metadata entry ``QUANTIZATION_KEY``."""
+    import json  # a millisecond of the start of every script
+
     return {
         name: (float(q["scale"]), int(q["zero_point"])) for name, q in json.loads(entry).items()
     }
@@ -190,7 +189,7 @@ def _node(message: memoryview) -> Node:
     texts: dict[int, list[str]] = {
         n: [] for n in (_NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_KIND)
     }
-    for number, value in _fields(message):
+    for number, value in fields(message):
         if number in texts and not isinstance(value, int):
             texts[number].append(bytes(value).decode())
     return Node(
@@ -203,9 +202,9 @@ def _node(message: memoryview) -> Node:
 
 def _tensor(message: memoryview) -> tuple[str, tuple[int, ...]]:
     name, dims = "", list[int]()
-    for number, value in _fields(message):
+    for number, value in fields(message):
         if number == _TENSOR_DIMS:
-            dims += [value] if isinstance(value, int) else list(_varints(value))
+            dims += [value] if isinstance(value, int) else list(varints(value))
         elif number == _TENSOR_NAME and not isinstance(value, int):
             name = bytes(value).decode()
     return name, tuple(dims)
@@ -213,63 +212,15 @@ def _tensor(message: memoryview) -> tuple[str, tuple[int, ...]]:
 
 def _scalar(message: memoryview) -> Any:
     kind, content = 0, b""
-    for number, value in _fields(message):
+    for number, value in fields(message):
         if number == _TENSOR_TYPE and isinstance(value, int):
             kind = value
         elif number in _TENSOR_VALUES:
-            whole = value if isinstance(value, int) else None
+            integer = value if isinstance(value, int) else None
             if number == _INT32_DATA and not isinstance(value, int):
-                whole = next(_varints(value))  # packed
+                integer = next(varints(value))  # packed
             # Negative integers are written in 64 bits; the low bytes come first.
-            content = bytes(value) if whole is None else whole.to_bytes(10, "little")
+            content = bytes(value) if integer is None else integer.to_bytes(10, "little")
     if kind not in _TYPES or not content:
         return None
     return np.frombuffer(content[: np.dtype(_TYPES[kind]).itemsize], _TYPES[kind])[0]
-
-
-def _message(number: int, content: bytes) -> bytes:
-    """A field that holds a message or a text."""
-    head, size = b"", len(content)
-    for value in (number << 3 | _BYTES, size):
-        while value > 0x7F:
-            head, value = head + bytes([value & 0x7F | 0x80]), value >> 7
-        head += bytes([value])
-    return head + content
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """The fields of a message: number, and the integer or the bytes."""
-    at = 0
-    while at < len(message):
-        key, at = _varint(message, at)
-        number, wire = key >> 3, key & 7
-        if wire == _VARINT:
-            value, at = _varint(message, at)
-            yield number, value
-        elif wire == _BYTES:
-            size, at = _varint(message, at)
-            if at + size > len(message):
-                raise ValueError("the message is cut short")
-            yield number, message[at : at + size]
-            at += size
-        elif wire in (_FIXED64, _FIXED32):
-            at += 8 if wire == _FIXED64 else 4
-        else:
-            raise ValueError(f"wire type {wire}: this is no Protocol Buffers message")
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[at]
-        value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return value, at
-
-
-def _varints(message: memoryview) -> Iterator[int]:
-    at = 0
-    while at < len(message):
-        value, at = _varint(message, at)
-        yield value

@@ -1,4 +1,4 @@
-"""``open_model``: from a path and a word for a device to an open session."""
+"""``open_model``: from the path of a model file and the name of a device to an open session."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -37,29 +37,38 @@ def open_model(
 
     Args:
         path: ``.tflite``, ``.onnx``, ``.keras`` or ``.h5``; or such a folder, of whose files those
-            take part that are proven to hold.
+            take part whose verdict is "pass".
         device: ``cpu``, ``gpu`` or ``npu``: the first of that kind that is ready; a device by its
-            exact name (``edgekit devices`` lists them); the path of a LiteRT delegate's library; or
-            ``auto``: the fastest of this machine's devices and thread counts that gives right
-            answers, measured once and remembered.
+            exact name (``DEVICES`` lists them); the path of a LiteRT delegate's library; or
+            ``auto``: the fastest of this machine's devices and thread counts whose outputs are
+            right, measured once and remembered.
         threads: how many processors one call may use. Without it, one, or what ``auto`` finds best.
-        strict: refuse unless the device itself runs every operator. (Whatever runs on the processor
-            runs on ``cpu``; ``xnnpack`` is stricter.)
-        min_delegated: refuse unless it runs this part of them, 0 to 1.
-        raw: take and give the integers of a file that has them at its ends, unchanged.
+        strict: refuse unless the device itself runs every operator. ``cpu`` always does; with
+            ``xnnpack``, operators of LiteRT's own kernels count as not delegated.
+        min_delegated: refuse unless it runs this fraction of them, 0 to 1.
+        raw: pass the integers of a file with integer inputs and outputs unchanged, not as float32.
 
     Raises:
         ModelError: there is no such file, or its runtime cannot open it.
-        ValueError: ``threads`` or ``min_delegated`` is no such number.
-        RuntimeMissing: what opens such files is not installed; the message has the line that does.
-        DeviceUnavailable: the device is not there, or runs nothing of the model.
+        ValueError: ``threads`` is below 1, or ``min_delegated`` not from 0 to 1.
+        RuntimeMissing: no runtime for such files is installed; the message has the pip line.
+        DeviceUnavailable: the device is not there, or runs no operator of the model.
         NotDelegated: the device would run less of the model than was asked for.
+
+    >>> import numpy as np
+    >>> import onnx.parser
+    >>> text = '''<ir_version: 9, opset_import: ["": 17]>
+    ... double (float[N, 3] x) => (float[N, 3] y) { y = Add(x, x) }'''
+    >>> onnx.save(onnx.parser.parse_model(text), "double.onnx")
+    >>> with open_model("double.onnx") as model:
+    ...     model.run(np.array([[1, 2, 3]], np.float32))
+    array([[2., 4., 6.]], dtype=float32)
     """
     path = Path(path)
     if threads is not None and threads < 1:
-        raise ValueError(f"threads={threads}: at least 1.")
+        raise ValueError(f"threads={threads}: it must be at least 1.")
     if min_delegated is not None and not 0 <= min_delegated <= 1:
-        raise ValueError(f"min_delegated={min_delegated}: a share of 0 to 1.")
+        raise ValueError(f"min_delegated={min_delegated}: it must be from 0 to 1.")
     least = 1.0 if strict else min_delegated
     open_one = partial(_open, least=least, by_name=device not in (*_KINDS, "auto"), raw=raw)
     if not path.exists():
@@ -110,8 +119,8 @@ def _open(
 ) -> Session:
     """A session on one device, refused where that runs less than ``least`` of the model.
 
-    Whoever asks for the processor as such has nothing to fall back to: what XNNPACK leaves to
-    LiteRT's own kernels counts only where XNNPACK was asked for by name.
+    For the word ``cpu`` there is nothing to fall back to: operators that XNNPACK leaves to LiteRT's
+    own kernels count only where ``xnnpack`` was asked for by name.
     """
     opened = _identity(path)
 
@@ -129,7 +138,7 @@ def _open(
         unchanged=unchanged,
     )
     matters = by_name or device.kind != "cpu"
-    if least is not None and matters and session.placement.delegated_share < least:
+    if least is not None and matters and session.placement.delegated_fraction < least:
         placement = session.placement
         session.close()
         raise NotDelegated(
@@ -140,16 +149,16 @@ def _open(
 
 
 def _identity(path: Path) -> tuple[int, ...] | None:
-    """What tells a file from another that has taken its place."""
+    """A key that changes when another file replaces this one."""
     try:
-        told = path.stat()
+        stat = path.stat()
     except OSError:
         return None
-    return told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _candidates(device: str, path: Path) -> Sequence[Device]:
-    """The devices that a word means for a file, best first.
+    """The devices that a name stands for, best first.
 
     Raises:
         ModelError: no device opens such files.

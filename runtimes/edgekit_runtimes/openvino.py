@@ -34,7 +34,7 @@ def open_openvino(path: Path, threads: int = 1, processor: str = "CPU") -> Engin
     Args:
         path: the file.
         threads: of the CPU.
-        processor: OpenVINO's own name of the device: ``CPU``, ``GPU``, ``NPU``.
+        processor: OpenVINO's name of the device: ``CPU``, ``GPU``, ``NPU``.
 
     Raises:
         RuntimeMissing: openvino is not installed.
@@ -92,21 +92,20 @@ def open_openvino(path: Path, threads: int = 1, processor: str = "CPU") -> Engin
 
 
 def openvino_missing(processor: str = "CPU") -> Missing:
-    """What OpenVINO lacks here."""
+    """What OpenVINO lacks on this machine; None where it is ready."""
     if find_spec("openvino") is None:
         return RuntimeMissing("openvino is not installed")
     if processor == "CPU":
         return None
     import openvino
 
-    found = openvino.Core().available_devices
-    if any(name.startswith(processor) for name in found):
+    if any(name.startswith(processor) for name in openvino.Core().available_devices):
         return None
     return DeviceUnavailable(f"OpenVINO finds no Intel {processor} here")
 
 
 def _batch_of_one(shape: Any) -> Any:
-    """An open batch size stands at 1, as with LiteRT; batches are run in turn."""
+    """A dynamic batch size becomes 1, as with LiteRT; samples run in turn."""
     if len(shape) and shape[0].is_dynamic:
         shape[0] = 1
     return shape
@@ -116,11 +115,11 @@ def _operators(compiled: Any, processor: str) -> list[Operator]:
     """The compiled graph: OpenVINO names the kernel of each operator, and its precision with it."""
     listed = []
     for op in compiled.get_runtime_model().get_ordered_ops():
-        told = op.get_rt_info()
-        kind = told["layerType"].astype(str)
+        info = op.get_rt_info()
+        kind = info["layerType"].astype(str)
         if kind in _NOT_OPERATORS:
             continue
-        kernel = told["primitiveType"].astype(str)
+        kernel = info["primitiveType"].astype(str)
         precision = kernel.rsplit("_", 1)[-1].lower()
         listed.append(
             Operator(

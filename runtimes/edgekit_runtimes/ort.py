@@ -137,7 +137,7 @@ def make_engine(
     place: Callable[[], Placement],
     *,
     concurrent: bool,
-    emulated: bool = False,
+    simulated: bool = False,
 ) -> Engine:
     """An engine on an ``InferenceSession``."""
     scales = quantization(session.get_modelmeta().custom_metadata_map.get(QUANTIZATION_KEY, "{}"))
@@ -161,7 +161,7 @@ def make_engine(
         except Exception as error:  # its exceptions share no base but Exception
             raise ModelError(f"{path}: ONNX Runtime cannot run it: {error}") from error
 
-    return Engine(inputs, outputs, call, place, one=one, concurrent=concurrent, emulated=emulated)
+    return Engine(inputs, outputs, call, place, one=one, concurrent=concurrent, simulated=simulated)
 
 
 def input_specs(session: Any) -> list[TensorSpec]:

@@ -60,7 +60,7 @@ def provider_placement(
     provider: str,
     integers: bool,
     processor: str,
-    emulated: bool,
+    simulated: bool,
 ) -> Placement:
     """The nodes that a provider took in ``session``, and those that it left to the CPU.
 
@@ -71,7 +71,7 @@ def provider_placement(
         device: its name in ``open_model``.
         provider: the provider's own name.
         integers: whether the provider computes quantized operators in integers.
-        processor, emulated: see ``Placement``.
+        processor, simulated: see ``Placement``.
     """
     graph = read_graph(path)
     shapes = dict(_profile(runtime, path, optimized=False))
@@ -96,7 +96,7 @@ def provider_placement(
         provider,
         operators,
         _pieces([(part.ep_name == provider, len(part.get_nodes())) for part in parts]),
-        emulated=emulated,
+        simulated=simulated,
     )
 
 

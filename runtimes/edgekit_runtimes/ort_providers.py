@@ -156,14 +156,14 @@ def open_provider(provider: Provider, path: Path, threads: int = 1) -> Engine:
         raise missing
     recorded = {"session.record_ep_graph_assignment_info": "1"}
     options = session_options(runtime, threads, recorded, logged=True)
-    emulated, processor = False, provider.name.removesuffix("ExecutionProvider")
+    simulated, processor = False, provider.name.removesuffix("ExecutionProvider")
     providers: list[Any] | None = None
     with quiet() as printed:
         if provider.plugin:
             devices = _devices(runtime, provider)
             # A provider for GPUs or NPUs that names a CPU has an emulator behind it.
             kinds = {d.device.type.name for d in devices}
-            emulated = kinds == {"CPU"}
+            simulated = kinds == {"CPU"}
             processor = f"{devices[0].device.vendor} {' '.join(sorted(kinds))}"
             options.add_provider_for_devices(devices, dict(provider.options()))
         else:
@@ -196,10 +196,10 @@ def open_provider(provider: Provider, path: Path, threads: int = 1) -> Engine:
             provider=provider.name,
             integers=provider.integers,
             processor=processor,
-            emulated=emulated,
+            simulated=simulated,
         )
 
-    return make_engine(path, session, place, concurrent=False, emulated=emulated)
+    return make_engine(path, session, place, concurrent=False, simulated=simulated)
 
 
 def provider_missing(provider: Provider) -> Missing:

@@ -1,4 +1,4 @@
-"""Placement: which processor runs which operators of a model, and why the rest fell back."""
+"""Operator placement: which processor runs which operators of a model, and why the rest fell back."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,52 +8,59 @@ from math import prod
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """One operator of a model, as its runtime really runs it."""
+    """One operator of a model, as its runtime runs it."""
 
     kind: str
-    """``CONV_2D``, ``QLinearConv``, ...: the runtime's own word."""
+    """``CONV_2D``, ``QLinearConv``, ...: the runtime's name."""
 
     processor: str
     """``XNNPACK``, ``CPU``, ``QNNExecutionProvider``, ..."""
 
     precision: str
-    """What it computes in: ``int8``, ``float32``, ...; ``?`` where the runtime does not tell."""
+    """The type it computes in: ``int8``, ``float32``, ...; ``?`` where the runtime does not report it."""
 
     macs: int = 0
-    """Multiply-accumulate operations in one call; 0 where there are none, or it is not known."""
+    """Multiply-accumulate operations in one call; 0 where there are none, or the number is not known."""
 
     name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a model runs.
+    """Where a model runs: as a sentence by ``str()``, as a table in a notebook.
 
-    What is counted are operators as the runtime sees them: a provider that fuses the whole model
-    into one node still tells of the nodes that it took.
+    Operators are counted as the runtime sees them: a provider that fuses the whole model into one node
+    still reports the nodes that it took.
+
+    >>> operators = [Operator("CONV_2D", "GPU", "float32", macs=100), Operator("TOPK", "CPU", "int32")]
+    >>> placement = Placement("webgpu", "Mali-G78", "GPU", operators, reasons={"TOPK": "no kernel"})
+    >>> print(placement)
+    webgpu on Mali-G78: GPU runs 1 of 2 operators in 1 partition; the rest on the CPU: 1 TOPK (no kernel)
+    >>> placement.delegated_fraction
+    0.5
     """
 
     device: str
     """The exact name of the device, as in ``edgekit devices``."""
 
     processor: str
-    """The processor in words: ``AMD EPYC``, ``SwiftShader Device (Subzero)``, ..."""
+    """The processor's name: ``AMD EPYC``, ``SwiftShader Device (Subzero)``, ..."""
 
     accelerator: str
-    """The ``Operator.processor`` that was asked for."""
+    """The ``Operator.processor`` that the device stands for."""
 
     operators: Sequence[Operator]
     partitions: int = 1
-    """How many pieces the accelerator runs; each one more is a hand-over."""
+    """How many contiguous parts the accelerator runs; each further one copies tensors to and fro."""
 
     reasons: Mapping[str, str] = field(default_factory=dict)
-    """By operator kind: why the accelerator did not take it, where the runtime tells."""
+    """By operator kind: why the accelerator did not take it, where the runtime reports it."""
 
-    emulated: bool = False
-    """Whether the processor is imitated in software: right answers, timing that says nothing."""
+    simulated: bool = False
+    """Whether the processor is a simulator: right outputs, meaningless timing."""
 
     taken: int | None = None
-    """How many operators the accelerator runs, where the runtime tells the number but not which."""
+    """How many operators the accelerator runs, where the runtime reports only their number."""
 
     @property
     def delegated(self) -> int:
@@ -63,20 +70,20 @@ class Placement:
         return sum(op.processor == self.accelerator for op in self.operators)
 
     @property
-    def delegated_share(self) -> float:
-        """The part of the operators that the accelerator runs; 0 to 1."""
+    def delegated_fraction(self) -> float:
+        """The fraction of the operators that the accelerator runs; 0 to 1."""
         return self.delegated / len(self.operators) if self.operators else 0.0
 
     @property
     def int8_operators(self) -> float:
-        """The part of the operators that compute in 8-bit integers; 0 to 1."""
+        """The fraction of the operators that compute in 8-bit integers; 0 to 1."""
         if not self.operators:
             return 0.0
         return sum(op.precision == "int8" for op in self.operators) / len(self.operators)
 
     @property
     def int8_macs(self) -> float | None:
-        """The part of the multiply-accumulate operations that are 8-bit; None where none are known."""
+        """The fraction of the multiply-accumulate operations that are 8-bit; None where none are known."""
         total = self.macs
         if not total:
             return None
@@ -96,21 +103,42 @@ class Placement:
         return {key: (number, macs[key]) for key, number in numbers.items()}
 
     def __str__(self) -> str:
-        emulated = " (emulated)" if self.emulated else ""
-        said = (
-            f"{self.device} on {self.processor}{emulated}: {self.accelerator} runs {self.delegated} of "
-            f"{len(self.operators)} operators in {self.partitions} "
-            f"partition{'' if self.partitions == 1 else 's'}"
+        where = f"{self.device} on {self.processor}{' (simulated)' if self.simulated else ''}"
+        if not self.operators:
+            return f"{where}: no operator is known"
+        head = (
+            f"{where}: {self.accelerator} runs {self.delegated} of {len(self.operators)} operators in "
+            f"{self.partitions} partition{'' if self.partitions == 1 else 's'}"
         )
         rest = Counter(op.kind for op in self.operators if op.processor != self.accelerator)
-        if self.taken is not None:  # which ones stayed behind is not told
+        if self.taken is not None:  # which ones fell back is not reported
             rest = Counter(dict.fromkeys(self.reasons, 0))
-        why = [
+        fallback = [
             f"{f'{number} ' if number else ''}{kind}"
             + (f" ({self.reasons[kind]})" if kind in self.reasons else "")
             for kind, number in rest.items()
         ]
-        return said + (f"; the rest on the CPU: {', '.join(why)}" if why else "")
+        return head + (f"; the rest on the CPU: {', '.join(fallback)}" if fallback else "")
+
+    def _repr_html_(self) -> str:
+        """The table that a notebook shows: operators by processor, and why some fell back."""
+        from html import escape
+
+        total = self.macs
+        rows = [
+            (processor, kind, precision, str(number), f"{macs / total:.1%}" if macs else "")
+            for (processor, kind, precision), (number, macs) in self.counts().items()
+        ]
+        head = "".join(
+            f"<th>{title}</th>" for title in ("runs on", "operator", "precision", "count", "MACs")
+        )
+        body = "".join(
+            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
+        )
+        return (
+            f"<table><caption>{escape(str(self))}</caption>"
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )
 
 
 def macs(out: Sequence[int], weights: Sequence[int], channels: int) -> int:

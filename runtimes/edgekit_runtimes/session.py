@@ -1,4 +1,4 @@
-"""An open model: real numbers in, real numbers out, on whatever device it was opened for."""
+"""An open model: float32 arrays in, float32 arrays out, whatever its file and device."""
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any, Self, overload
 
 import numpy as np
 
-from edgekit_runtimes.arrays import batches, dequantize, taken
+from edgekit_runtimes.arrays import as_input, batches, dequantize
 from edgekit_runtimes.base import Array, Engine, InputError, ModelError, TensorSpec
 from edgekit_runtimes.host import cpu_limit
 from edgekit_runtimes.placement import Placement
@@ -18,9 +18,9 @@ _NOTHING: tuple[int, ...] = (-1,)  # no array has this shape
 
 
 class Session:
-    """An open model: real numbers in, real numbers out, in batches of any size.
+    """An open model: float32 arrays in, float32 arrays out, in batches of any size.
 
-    May be shared by threads. Where its runtime does one call at a time, so does the session.
+    Threads may share it. Where its runtime does one call at a time, so does the session.
     """
 
     def __init__(
@@ -34,23 +34,23 @@ class Session:
         another: Callable[[], Engine] | None = None,
         unchanged: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Takes over an open engine; ``open_model`` is how to get one.
+        """A session on an open engine. ``open_model`` makes one of a file.
 
         Args:
-            path: what errors call the model.
+            path: the model's name in errors.
             engine: the open file.
             device: the exact name of its device.
-            threads: how many it uses for one call.
-            raw: integers go in and out as the file has them.
-            another: opens the file once more, for ``map``; None where that gains nothing.
-            unchanged: whether what stands under ``path`` is still the file that was opened.
+            threads: how many the engine uses for one call.
+            raw: pass integers in and out as the file has them.
+            another: opens the file once more, for ``map``; None where that is no faster.
+            unchanged: whether ``path`` is still the file that was opened.
         """
         self.path = path
         self.device = device
         self.threads = threads
         self.inputs: tuple[TensorSpec, ...] = tuple(engine.inputs)
         self.outputs: tuple[TensorSpec, ...] = tuple(engine.outputs)
-        self.emulated = engine.emulated
+        self.simulated = engine.simulated
         self.raw = raw
         self._engine: Engine | None = engine
         self._call = engine.call
@@ -59,9 +59,9 @@ class Session:
         self._unchanged = unchanged
         self._spares: list[Session] = []
         self._placement: Placement | None = None
-        # Also when it is forgotten, and at the end of the process: some devices must be let go of.
+        # Also on garbage collection and at exit: some devices must be released.
         self._finish = weakref.finalize(self, engine.close) if engine.close else None
-        # An array that is just what the file takes, and gives just what it says, skips every check.
+        # An array of the file's exact shape and dtype skips every check.
         call = engine.call
         self._one: Callable[[Array], Array] = engine.one or (lambda array: call((array,))[0])
         plain = len(self.inputs) == 1 == len(self.outputs) and (
@@ -75,18 +75,28 @@ class Session:
     @overload
     def run(self, x: Array) -> Array: ...
     def run(self, x: Array | Mapping[str, Array]) -> Array | dict[str, Array]:
-        """The model's answers to a batch of any size.
+        """Runs the model on a batch of any size.
 
         Args:
-            x: an array by the name of each input, batch axis first; or, for a model with one
-                input, the bare array.
+            x: arrays by input name, batch axis first; or, for a model with one input and one output,
+                the bare array. Other dtypes are converted; a quantized file takes and gives float32.
 
         Returns:
-            Arrays by the name of each output; for a bare array in and one output, the bare array.
+            Arrays by output name for arrays by name; the bare output for a bare array.
 
         Raises:
-            InputError: a name, a shape or a type is not what the model takes.
+            InputError: a name, a shape or a dtype does not fit the model, or a bare array is given to
+                a model with several inputs or outputs.
             ModelError: the session is closed, or the runtime failed.
+
+        >>> import numpy as np
+        >>> from edgekit_runtimes import Engine, TensorSpec
+        >>> x, y = TensorSpec("x", (None, 3), "float32"), TensorSpec("y", (None,), "float32")
+        >>> model = Session("sum", Engine([x], [y], lambda a: [a[0].sum(axis=1)]), device="fake")
+        >>> model.run(np.array([[1, 2, 3], [4, 5, 6]]))
+        array([ 6., 15.], dtype=float32)
+        >>> model.run({"x": np.zeros((1, 3))})
+        {'y': array([0.], dtype=float32)}
         """
         if x.__class__ is np.ndarray and x.shape == self._shape and x.dtype == self._dtype:
             if (lock := self._lock) is None:
@@ -95,13 +105,13 @@ class Session:
                 return self._one(x)
         if isinstance(x, Mapping):
             return self._run(x)
-        if len(self.inputs) != 1:
+        if not len(self.inputs) == 1 == len(self.outputs):
             names = {s.name: "..." for s in self.inputs}
             raise InputError(
-                f"{self.path} has {len(self.inputs)} inputs: pass arrays by name, as in run({names})."
+                f"{self.path} has {_count(self.inputs, 'input')} and {_count(self.outputs, 'output')}: "
+                f"pass arrays by name, {names}, to get a dictionary of outputs."
             )
-        answers = self._run({self.inputs[0].name: x})
-        return answers[self.outputs[0].name] if len(self.outputs) == 1 else answers
+        return self._run({self.inputs[0].name: x})[self.outputs[0].name]
 
     @overload
     def map(self, samples: Iterable[Mapping[str, Array]]) -> Iterator[dict[str, Array]]: ...
@@ -110,41 +120,54 @@ class Session:
     def map(
         self, samples: Iterable[Array] | Iterable[Mapping[str, Array]]
     ) -> Iterator[Array] | Iterator[dict[str, Array]]:
-        """The answers to a stream of samples, in its order, on all processors at once.
+        """Runs the model on a stream of samples, on all processors, and yields outputs in order.
 
-        An answer is there as soon as it is computed; however long the stream, a few dozen are
-        in memory.
+        An output is yielded as soon as it is computed; however long the stream, a few dozen samples
+        are in memory.
 
         Args:
-            samples: single samples, *without* the batch axis, as ``run`` takes batches: arrays, or
-                arrays by input name. It is read by other threads, one at a time.
+            samples: single samples, *without* the batch axis, otherwise as ``run`` takes them: arrays
+                by input name, or bare arrays. Other threads iterate over it, one at a time.
 
         Returns:
-            Answers without the batch axis, as ``run`` gives them.
+            Outputs without the batch axis, as ``run`` returns them.
 
         Raises:
-            InputError, ModelError: as ``run``, when the turn comes to that sample.
+            InputError, ModelError: as ``run``, in place of that sample's output.
+
+        >>> import numpy as np
+        >>> from edgekit_runtimes import Engine, TensorSpec
+        >>> x, y = TensorSpec("x", (1, 2), "float32"), TensorSpec("y", (1, 2), "float32")
+        >>> model = Session("half", Engine([x], [y], lambda a: [a[0] / 2]), device="fake")
+        >>> for output in model.map(np.array([i, 1.0]) for i in range(3)):
+        ...     print(output)
+        [0.  0.5]
+        [0.5 0.5]
+        [1.  0.5]
         """
         size = self.inputs[0].shape[0] or 1
-        return in_order(samples, [s._answers for s in self._workers()], size)
+        return in_order(samples, [s._outputs_of for s in self._workers()], size)
 
     @property
     def placement(self) -> Placement:
         """Which processor runs which operators, and why the rest fell back.
 
-        Found out when first asked for, which may take as long as opening the file again.
+        Determined on first access, which may take as long as opening the file again.
+
+        Raises:
+            ModelError: the session is closed, or the file has been replaced.
         """
         if self._placement is None:
             engine = self._opened()
             if not self._unchanged():
                 raise ModelError(
-                    f"{self.path} is another file by now: open it to learn of that one."
+                    f"{self.path} has been replaced since it was opened: open it again."
                 )
             self._placement = engine.place()
         return self._placement
 
     def close(self) -> None:
-        """Lets the runtime go, and the memory it holds."""
+        """Releases the runtime and its memory; the session cannot run any more."""
         self._engine, self._shape = None, _NOTHING
         self._call = self._closed
         self._one = lambda _: self._closed(())[0]
@@ -184,27 +207,27 @@ class Session:
         else:
             with self._lock:
                 results = [self._call(part) for part in parts]
-        answers = {}
+        outputs = {}
         for i, spec in enumerate(self.outputs):
-            whole = results[0][i] if len(parts) == 1 else np.concatenate([r[i] for r in results])
+            array = results[0][i] if len(parts) == 1 else np.concatenate([r[i] for r in results])
             if fixed is not None:
-                whole = whole[:count]
-            answers[spec.name] = (
-                whole if spec.scale is None or self.raw else dequantize(whole, spec)
+                array = array[:count]
+            outputs[spec.name] = (
+                array if spec.scale is None or self.raw else dequantize(array, spec)
             )
-        return answers
+        return outputs
 
     def _checked(self, arrays: Mapping[str, Array]) -> tuple[list[Array], int]:
         if unknown := sorted(set(arrays) - {s.name for s in self.inputs}):
             raise InputError(
-                f"{self.path} has no input {', '.join(unknown)}; it takes "
+                f"{self.path} has no input {', '.join(unknown)}; its inputs are "
                 f"{'; '.join(map(str, self.inputs))}."
             )
         given = []
         for spec in self.inputs:
             if spec.name not in arrays:
                 raise InputError(f"{self.path} also needs the input {spec}.")
-            given.append(taken(np.asarray(arrays[spec.name]), spec, raw=self.raw))
+            given.append(as_input(np.asarray(arrays[spec.name]), spec, raw=self.raw))
         counts = {len(array) for array in given}
         if len(counts) != 1:
             raise InputError(
@@ -228,15 +251,19 @@ class Session:
             )
         return [self, *self._spares[: wanted - 1]]
 
-    def _answers(self, samples: list[Any]) -> list[Any]:
-        """The answers to samples without their batch axis."""
+    def _outputs_of(self, samples: list[Any]) -> list[Any]:
+        """The outputs for samples without their batch axis."""
         if isinstance(samples[0], Mapping):
             x: Any = {name: np.stack([s[name] for s in samples]) for name in samples[0]}
         elif self.inputs[0].shape[0] == 1 and len(self.outputs) == 1:
             return [self.run(np.asarray(sample)[np.newaxis])[0] for sample in samples]
         else:
             x = np.stack(samples)
-        answers = self.run(x)
-        if isinstance(answers, Mapping):
-            return [{name: y[i] for name, y in answers.items()} for i in range(len(samples))]
-        return list(answers)
+        outputs = self.run(x)
+        if isinstance(outputs, Mapping):
+            return [{name: y[i] for name, y in outputs.items()} for i in range(len(samples))]
+        return list(outputs)
+
+
+def _count(specs: Sequence[TensorSpec], noun: str) -> str:
+    return f"{len(specs)} {noun}{'' if len(specs) == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""A stream of work done by several threads, and handed on in its order."""
+"""Work on a stream of items by several threads, with results in order."""
 
 import itertools
 from collections import deque
@@ -15,15 +15,15 @@ _AHEAD = 2  # pieces that each worker may be ahead of the reader
 
 Worker = Callable[[list[Any]], list[Any]]
 Done = tuple[list[Any], BaseException | None]
-"""The results of a piece, and what ended it before its end."""
+"""The results of a piece, and the exception that ended it early."""
 
 
 def in_order(items: Iterable[Any], workers: Sequence[Worker], size: int = 1) -> Iterator[Any]:
-    """The results of all items, in their order, each as soon as it is there.
+    """Yields the results of all items in order, each as soon as it is there.
 
-    Where an item is too little work to be worth a thread, the caller's own does it. Else a thread
-    reads the items, and each worker takes as many of those that are there as make a piece of a few
-    milliseconds. None is further ahead of the reader than a few pieces.
+    Where an item is too little work to be worth a thread, the caller's thread does it. Else one thread
+    reads the items, and each worker takes as many of them as make a few milliseconds of work. No
+    worker is further ahead of the reader than a few such pieces.
 
     Args:
         items: read by one thread.
@@ -57,7 +57,7 @@ def in_order(items: Iterable[Any], workers: Sequence[Worker], size: int = 1) -> 
 
 
 def _run(worker: Worker, piece: list[Any]) -> Done:
-    """A piece's results; where one of its items fails, those before it, and why."""
+    """A piece's results; where one of its items fails, those before it, and the exception."""
     try:
         return worker(piece), None
     except Exception as error:
@@ -67,8 +67,8 @@ def _run(worker: Worker, piece: list[Any]) -> Done:
         return [], error
     results: list[Any] = []
     for item in piece:
-        found, ended = _run(worker, [item])
-        results += found
+        part, ended = _run(worker, [item])
+        results += part
         if ended:
             return results, ended
     return results, None
@@ -96,7 +96,7 @@ class _Stream:
         self._learn(seconds)
 
     def read(self) -> None:
-        """What one thread does: brings items in while there is room."""
+        """Reads items while there is room; run by one thread."""
         try:
             for item in self._items:
                 with self._space:
@@ -115,7 +115,7 @@ class _Stream:
             self._result.notify()
 
     def work(self, worker: Worker) -> None:
-        """What each worker's thread does until the items are at their end."""
+        """Works on pieces until the items end; run by each worker's thread."""
         while True:
             with self._work:
                 while not (self._waiting or self._ended or self._stopped):
@@ -138,7 +138,7 @@ class _Stream:
                     self._result.notify()
 
     def results(self) -> Iterator[Any]:
-        """Every result in order."""
+        """Yields every result in order."""
         while True:
             with self._result:
                 while self._given not in self._done and not self._at_end():
@@ -158,7 +158,7 @@ class _Stream:
                     self._space.notify()
 
     def stop(self) -> None:
-        """Nobody reads any further; returns when no worker is at work.
+        """Ends the stream early; returns when no worker is at work.
 
         The thread that reads may still be waiting for an item that never comes.
         """

@@ -1,7 +1,7 @@
-"""A process of its own for a model: what crashes there is an error message here.
+"""A child process for a model: a crash there is an exception here.
 
-For runtimes that end the whole process where they should raise, and for figures that are to be
-one model's alone. Each call costs a trip through two pipes.
+For runtimes that end the whole process where they should raise, and for measurements of one model
+alone. Each call costs a round trip through two pipes.
 """
 
 import contextlib
@@ -17,14 +17,14 @@ from typing import Any, BinaryIO
 from edgekit_runtimes.base import Array, Engine, ModelError
 
 State = dict[str, Any]
-"""What the functions that a child runs leave for each other."""
+"""What the functions that a child runs keep for each other."""
 
 
 class Child:
-    """A Python process that runs functions, one at a time, and keeps what they leave."""
+    """A Python process that runs functions, one at a time, on a state that it keeps."""
 
     def __init__(self, subject: str) -> None:
-        """Starts the process; ``subject`` is what an error says has crashed."""
+        """Starts the process; ``subject`` is the name of what runs in it, for errors."""
         self._subject = subject
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed in end)
         self._process = subprocess.Popen(
@@ -36,10 +36,10 @@ class Child:
         )
 
     def ask(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What ``function(state, *arguments)`` returns in the child; it stands at the top of a module.
+        """What ``function(state, *arguments)`` returns in the child; it must be at the top level of a module.
 
         Raises:
-            ModelError: the process ended without an answer.
+            ModelError: the process ended without a result.
             Exception: whatever the function raised.
         """
         stdin, stdout = self._process.stdin, self._process.stdout
@@ -47,15 +47,15 @@ class Child:
         try:
             pickle.dump((function, arguments), stdin)
             stdin.flush()
-            answer = pickle.load(stdout)
+            result = pickle.load(stdout)
         except (EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
-            raise ModelError(f"{self._subject}: {self._end_of_it()}") from error
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+            raise ModelError(f"{self._subject}: {self._crash()}") from error
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     def end(self) -> None:
-        """Lets the process go."""
+        """Ends the process."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
                 with contextlib.suppress(OSError):
@@ -63,23 +63,23 @@ class Child:
         self._process.wait()
         self._log.close()
 
-    def _end_of_it(self) -> str:
+    def _crash(self) -> str:
         status = self._process.wait()
         if self._log.closed:
             return "the process has ended."
         self._log.seek(0)
-        said = self._log.read().decode(errors="replace").strip().splitlines()
+        printed = self._log.read().decode(errors="replace").strip().splitlines()
         how = f"signal {-status}" if status < 0 else f"status {status}"
-        return f"the runtime crashed ({how}){f': {said[-1]}' if said else ', without a word.'}"
+        return f"the runtime crashed ({how}){f': {printed[-1]}' if printed else ' and printed nothing.'}"
 
 
 def open_in_child(
-    opener: Callable[[Path, int], Engine], path: Path, threads: int = 1, *, emulated: bool = False
+    opener: Callable[[Path, int], Engine], path: Path, threads: int = 1, *, simulated: bool = False
 ) -> Engine:
     """Opens a file with ``opener`` in a child process.
 
     Raises:
-        ModelError: the child ended without a word.
+        ModelError: the child crashed.
         Exception: whatever ``opener`` raises.
     """
     child = Child(str(path))
@@ -93,7 +93,7 @@ def open_in_child(
         outputs,
         lambda arrays: child.ask(_run, list(arrays)),
         lambda: child.ask(_place),
-        emulated=emulated,
+        simulated=simulated,
         close=child.end,
     )
 
@@ -111,28 +111,28 @@ def _place(state: State) -> Any:
     return state["engine"].place()
 
 
-def _serve(questions: BinaryIO, answers: BinaryIO) -> None:
+def _serve(requests: BinaryIO, results: BinaryIO) -> None:
     state: State = {}
     while True:
         try:
-            function, arguments = pickle.load(questions)
+            function, arguments = pickle.load(requests)
         except EOFError:
             return
         try:
-            answer = function(state, *arguments)
-        except Exception as error:  # raised again where the question came from
-            answer = error
+            result = function(state, *arguments)
+        except Exception as error:  # raised again in the parent
+            result = error
         try:
-            packed = pickle.dumps(answer)
+            packed = pickle.dumps(result)
         except Exception as error:  # an error or a result that cannot travel
-            packed = pickle.dumps(RuntimeError(f"{type(answer).__name__}: {answer} ({error})"))
-        answers.write(packed)
-        answers.flush()
+            packed = pickle.dumps(RuntimeError(f"{type(result).__name__}: {result} ({error})"))
+        results.write(packed)
+        results.flush()
 
 
 if __name__ == "__main__":
-    # Native code prints where it likes; the answers go through a descriptor that it does not know.
+    # Native code prints to descriptors 1 and 2; results go through another, which it does not know.
     kept = os.dup(1)
     os.dup2(2, 1)
-    with open(kept, "wb") as answers:
-        _serve(sys.stdin.buffer, answers)
+    with open(kept, "wb") as results:
+        _serve(sys.stdin.buffer, results)

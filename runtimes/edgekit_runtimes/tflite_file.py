@@ -1,6 +1,6 @@
-"""The main graph of a ``.tflite`` file, for runtimes that do not tell of it.
+"""The main graph of a ``.tflite`` file, for runtimes that do not show it.
 
-Read straight from the FlatBuffer, since a device with such a runtime has no other reader. Field and
+Read from the FlatBuffer without its library, which a device does not have. Field and
 type numbers are those of ``schema.fbs`` in the LiteRT sources.
 """
 
@@ -54,11 +54,11 @@ def read_graph(path: Path) -> Graph:
     """Reads the file's main graph.
 
     Raises:
-        ModelError: the file is no TFLite file, or is cut short.
+        ModelError: the file is not TFLite, or is cut short.
     """
     content = path.read_bytes()
     if content[4:8] != b"TFL3":
-        raise ModelError(f"{path}: this is no TFLite file.")
+        raise ModelError(f"{path}: this is not a TFLite file.")
     try:
         model = _follow(content, 0)
         codes = [
@@ -101,11 +101,11 @@ def read_types(path: Path) -> tuple[set[str], set[str]]:
     Of all graphs, those inside loops too.
 
     Raises:
-        ModelError: the file is no TFLite file, or is cut short.
+        ModelError: the file is not TFLite, or is cut short.
     """
     content = path.read_bytes()
     if content[4:8] != b"TFL3":
-        raise ModelError(f"{path}: this is no TFLite file.")
+        raise ModelError(f"{path}: this is not a TFLite file.")
     computed, others = set[str](), set[str]()
     try:
         for graph in _tables(content, _follow(content, 0), _MODEL_SUBGRAPHS):
@@ -143,7 +143,7 @@ def node_macs(kind: str, inputs: Sequence[Sequence[int]], out: Sequence[int]) ->
 
 
 def node_precision(kind: str, inputs: Sequence[str], out: str) -> str:
-    """What an operator computes in, by the types of what it reads and writes."""
+    """The type that an operator computes in, by the dtypes of what it reads and writes."""
     if kind == "DEQUANTIZE" and inputs:
         return inputs[0]
     if (

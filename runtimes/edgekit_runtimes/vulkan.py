@@ -1,4 +1,4 @@
-"""The graphics adapters that Vulkan finds, asked without opening a model.
+"""The graphics adapters that Vulkan finds, without opening a model.
 
 The few calls and offsets are those of ``vulkan_core.h``.
 """
@@ -38,12 +38,12 @@ def adapters() -> tuple[str, ...]:
         vulkan.vkEnumeratePhysicalDevices(instance, ctypes.byref(count), None)
         devices = (ctypes.c_void_p * count.value)()
         vulkan.vkEnumeratePhysicalDevices(instance, ctypes.byref(count), devices)
-        found = []
+        names = []
         for device in devices:
-            told = ctypes.create_string_buffer(4096)  # the structure has some 830 bytes
-            vulkan.vkGetPhysicalDeviceProperties(ctypes.c_void_p(device), told)
-            name = told.raw[_NAME_AT : _NAME_AT + _NAME_SIZE]
-            found.append(name.split(b"\0", 1)[0].decode())
-        return tuple(found)
+            properties = ctypes.create_string_buffer(4096)  # the structure has some 830 bytes
+            vulkan.vkGetPhysicalDeviceProperties(ctypes.c_void_p(device), properties)
+            name = properties.raw[_NAME_AT : _NAME_AT + _NAME_SIZE]
+            names.append(name.split(b"\0", 1)[0].decode())
+        return tuple(names)
     finally:
         vulkan.vkDestroyInstance(instance, None)

@@ -64,7 +64,7 @@ def rows(models: dict[str, tuple[Path, np.ndarray]]) -> Iterator[str]:
 
 def cells(found: Comparison, precision: str) -> str:
     placed = found.placement
-    emulated = " (emulated)" if placed.emulated else ""
+    simulated = " (simulated)" if placed.simulated else ""
     difference = (
         f"{found.largest / QUANTUM:.0f} quanta" if precision == "int8" else f"{found.largest:.1g}"
     )
@@ -72,7 +72,7 @@ def cells(found: Comparison, precision: str) -> str:
         f"{placed.delegated} of {len(placed.operators)} operators, {placed.partitions} partition"
     )
     where += "" if placed.partitions == 1 else "s"
-    return f"| {placed.processor}{emulated} | {where} | {difference} | {found.same:.1%} |"
+    return f"| {placed.processor}{simulated} | {where} | {difference} | {found.same:.1%} |"
 
 
 def main(page: Path) -> None:

@@ -25,7 +25,7 @@ def whole(placement: Placement) -> None:
 def test_litert_on_a_gpu(software_gpu: None, digits: Path, converted: Path, precision: str) -> None:
     found = compare(converted / f"model_{precision}.tflite", "webgpu", images(digits))
     whole(found.placement)
-    assert found.placement.emulated
+    assert found.placement.simulated
     assert "SwiftShader" in found.placement.processor
     assert found.same >= 0.98
     assert found.largest <= (5e-5 if precision == "float32" else 6 * QUANTUM)
@@ -35,7 +35,7 @@ def test_litert_on_a_gpu(software_gpu: None, digits: Path, converted: Path, prec
 def test_litert_by_its_path_to_an_npu(digits: Path, converted: Path, precision: str) -> None:
     found = compare(converted / f"model_{precision}.tflite", "npu-on-cpu", images(digits))
     whole(found.placement)
-    assert found.placement.emulated
+    assert found.placement.simulated
     assert found.same >= 0.98
     assert found.largest <= (5e-5 if precision == "float32" else 6 * QUANTUM)
 
@@ -45,7 +45,7 @@ def test_onnx_runtime_on_a_gpu(
     software_gpu: None, digits: Path, converted: Path, precision: str
 ) -> None:
     found = compare(converted / f"model_{precision}.onnx", "webgpu", images(digits)[:10])
-    assert found.placement.emulated
+    assert found.placement.simulated
     assert found.same == 1.0
     assert found.largest <= (5e-5 if precision == "float32" else 6 * QUANTUM)
     if precision == "float32":
@@ -61,7 +61,7 @@ def test_onnx_runtime_on_the_hexagon_emulator(
 ) -> None:
     found = compare(converted / f"model_{precision}.onnx", "qnn", images(digits))
     whole(found.placement)
-    assert found.placement.emulated
+    assert found.placement.simulated
     assert found.placement.int8_macs == (1.0 if precision == "int8" else 0.0)
     assert found.same >= 0.98
     assert found.largest <= (5e-3 if precision == "float32" else 6 * QUANTUM)
@@ -78,7 +78,7 @@ def test_other_kernels_of_the_cpu(
     assert found.largest <= (5e-5 if precision == "float32" else 3 * QUANTUM)
 
 
-def test_an_emulated_device_is_never_chosen_by_itself(
+def test_a_simulator_is_never_chosen_by_itself(
     software_gpu: None,
     hexagon: None,
     converted: Path,
@@ -88,7 +88,7 @@ def test_an_emulated_device_is_never_chosen_by_itself(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for name in ("model_int8.tflite", "model_int8.onnx"):
         with open_model(converted / name, device="auto") as model:
-            assert not model.emulated
+            assert not model.simulated
             assert model.device in ("xnnpack", "mlas", "openvino")
 
 
@@ -98,9 +98,9 @@ def test_strict_refuses_a_model_with_an_operator_that_the_device_lacks(
     path = converted / "model_int8.onnx"
     with pytest.raises(NotDelegated, match=r"QuantizeLinear") as refusal:
         open_model(path, device="webgpu", strict=True)
-    assert 0.5 < refusal.value.placement.delegated_share < 1
+    assert 0.5 < refusal.value.placement.delegated_fraction < 1
     with open_model(path, device="webgpu", min_delegated=0.5) as model:
-        assert model.placement.delegated_share >= 0.5
+        assert model.placement.delegated_fraction >= 0.5
 
 
 def test_what_a_gpu_leaves_behind_has_a_reason(software_gpu: None, recurrent: Path) -> None:

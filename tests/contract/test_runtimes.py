@@ -104,7 +104,7 @@ def test_wrong_input_is_told_with_what_was_expected(opener: Opener) -> None:
             InputError, match=r"'image': expected \(batch, 8, 8, 1\), got \(8, 8, 1\)"
         ):
             model.run(images(1)[0])
-        with pytest.raises(InputError, match="no input picture; it takes image"):
+        with pytest.raises(InputError, match="no input picture; its inputs are image"):
             model.run({"picture": images(1)})
         with pytest.raises(InputError, match="needs the input image"):
             model.run({})

@@ -146,7 +146,7 @@ def test_whole_numbers_are_taken_in_any_type_and_fractions_are_not(
             answer = model.run(given | {"word": given["word"].astype(kind)})["guess"]
             np.testing.assert_array_equal(answer, expected)
         for wrong in (0.5, float("inf"), 2**31, 2**32 + 3, 1e12):
-            with pytest.raises(InputError, match="'word': expected whole numbers that fit int32"):
+            with pytest.raises(InputError, match="'word': expected integers that fit int32"):
                 model.run(given | {"word": np.full((5, 1), wrong)})
         with pytest.raises(InputError, match="expected numbers"):
             model.run(given | {"word": given["word"] * 1j})
@@ -204,7 +204,7 @@ def test_raw_values_that_do_not_fit_are_refused(
 ) -> None:
     with (
         open_model(integers / name, device=device, raw=True) as model,
-        pytest.raises(InputError, match=r"'image': expected whole numbers that fit u?int8"),
+        pytest.raises(InputError, match=r"'image': expected integers that fit u?int8"),
     ):
         model.run(np.full((1, 8, 8, 1), wrong))
 

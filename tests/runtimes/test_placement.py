@@ -91,8 +91,8 @@ def test_xnnpack_takes_all_of_a_float_file(converted: Path) -> None:
     assert kinds(placement, "CPU") == []
     assert kinds(placement, "XNNPACK").count("CONV_2D") == 2
     assert kinds(placement, "XNNPACK").count("FULLY_CONNECTED") == 2
-    assert (placement.partitions, placement.delegated_share) == (1, 1.0)
-    assert not placement.emulated
+    assert (placement.partitions, placement.delegated_fraction) == (1, 1.0)
+    assert not placement.simulated
 
 
 def test_xnnpack_leaves_the_8_bit_softmax_to_the_cpu(converted: Path) -> None:
@@ -108,7 +108,7 @@ def test_xnnpack_leaves_the_8_bit_softmax_to_the_cpu(converted: Path) -> None:
 
 def test_xnnpack_takes_nothing_of_16_bit_activations(converted: Path) -> None:
     placement = placed(converted / "model_int16x8.tflite", "xnnpack")
-    assert (placement.delegated, placement.partitions, placement.delegated_share) == (0, 0, 0.0)
+    assert (placement.delegated, placement.partitions, placement.delegated_fraction) == (0, 0, 0.0)
 
 
 def test_onnx_runtime_tells_its_fused_kernels(converted: Path) -> None:
@@ -129,15 +129,15 @@ def test_openvino_tells_the_kernel_of_each_operator(converted: Path, suffix: str
     assert {op.processor for op in placement.operators} == {"OpenVINO CPU"}
 
 
-def test_microcontroller_kernels_are_told_to_be_emulated(converted: Path) -> None:
+def test_microcontroller_kernels_are_a_simulator(converted: Path) -> None:
     with open_model(converted / "model_int8.tflite", device="micro") as model:
-        assert model.emulated
+        assert model.simulated
         placement = model.placement
-    assert placement.emulated
-    assert "(emulated)" in str(placement)
+    assert placement.simulated
+    assert "(simulated)" in str(placement)
     on_cpu = placed(converted / "model_int8.tflite", "xnnpack")
     assert kinds(placement, "Micro") == [op.kind for op in on_cpu.operators]
-    assert placement.delegated_share == 1.0
+    assert placement.delegated_fraction == 1.0
 
 
 def test_keras_lists_its_layers(digits: Path) -> None:
@@ -168,12 +168,12 @@ def test_reasons_are_told_where_a_runtime_gives_them() -> None:
     )
     counted = Placement("webgpu", "Mali", "GPU", operators, reasons=reasons, taken=1)
     assert str(counted).endswith("the rest on the CPU: TOPK (not supported)")
-    assert (counted.delegated, counted.delegated_share) == (1, 0.5)
+    assert (counted.delegated, counted.delegated_fraction) == (1, 0.5)
 
 
 def test_a_placement_of_nothing_divides_by_nothing() -> None:
     empty = Placement("mlas", "Arm", "CPU", [])
-    assert (empty.delegated_share, empty.int8_operators, empty.int8_macs) == (0.0, 0.0, None)
+    assert (empty.delegated_fraction, empty.int8_operators, empty.int8_macs) == (0.0, 0.0, None)
 
 
 def test_strict_names_what_would_run_elsewhere(converted: Path) -> None:
@@ -187,7 +187,7 @@ def test_strict_names_what_would_run_elsewhere(converted: Path) -> None:
 def test_a_smaller_part_can_be_asked_for(converted: Path) -> None:
     path = converted / "model_int8.tflite"
     with open_model(path, device="xnnpack", min_delegated=0.5) as model:
-        assert model.placement.delegated_share == pytest.approx(8 / 9)
+        assert model.placement.delegated_fraction == pytest.approx(8 / 9)
     with pytest.raises(NotDelegated, match=r"asked for 90%"):
         open_model(path, device="xnnpack", min_delegated=0.9)
     with pytest.raises(NotDelegated, match="runs 0 of"):
@@ -200,7 +200,7 @@ def test_a_smaller_part_can_be_asked_for(converted: Path) -> None:
 @pytest.mark.parametrize("name", ["model_float32.tflite", "model_float32.onnx", "model_int8.onnx"])
 def test_strict_lets_pass_what_runs_whole(converted: Path, name: str) -> None:
     with open_model(converted / name, strict=True) as model:
-        assert model.placement.delegated_share == 1.0
+        assert model.placement.delegated_fraction == 1.0
 
 
 def test_a_closed_model_has_no_placement_unless_it_was_asked(converted: Path) -> None:

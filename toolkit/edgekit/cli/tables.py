@@ -88,10 +88,10 @@ def placement_json(
         "outputs": [asdict(spec) for spec in outputs],
         "device": placement.device,
         "processor": placement.processor,
-        "emulated": placement.emulated,
+        "simulated": placement.simulated,
         "accelerator": placement.accelerator,
         "delegated": placement.delegated,
-        "delegated_share": placement.delegated_share,
+        "delegated_fraction": placement.delegated_fraction,
         "partitions": placement.partitions,
         "macs": placement.macs,
         "int8_operators": placement.int8_operators,
@@ -163,12 +163,12 @@ def timing_table(timings: Sequence[Timing]) -> RenderableType:
 
 
 def _summary(placement: Placement) -> Iterator[str]:
-    emulated = ", emulated: timing says nothing" if placement.emulated else ""
+    simulated = ", simulated: timing says nothing" if placement.simulated else ""
     pieces = f"{placement.partitions} partition{'' if placement.partitions == 1 else 's'}"
-    yield f"device: {placement.device}, {placement.processor}{emulated}"
+    yield f"device: {placement.device}, {placement.processor}{simulated}"
     yield (
         f"{placement.accelerator} runs {placement.delegated} of {len(placement.operators)} operators "
-        f"({placement.delegated_share:.0%}) in {pieces}"
+        f"({placement.delegated_fraction:.0%}) in {pieces}"
     )
     eighth = f"{placement.int8_operators:.0%} of the operators"
     if placement.int8_macs is not None:

@@ -159,7 +159,7 @@ def _open(
     loaded = perf_counter()
     x = dict(inputs) if inputs else random_inputs(session.inputs, {})
     # A single input without its name, as a script passes it.
-    state["x"] = next(iter(x.values())) if len(x) == 1 else x
+    state["x"] = next(iter(x.values())) if len(x) == 1 == len(session.outputs) else x
     state["session"] = session
     before = perf_counter()
     session.run(state["x"])
@@ -167,7 +167,7 @@ def _open(
         "file": session.path,
         "device": session.device,
         "threads": session.threads,
-        "simulated": session.emulated,
+        "simulated": session.simulated,
         "batch": len(next(iter(x.values()))),
         "load_ms": 1000 * (loaded - start),
         "first_call_ms": 1000 * (perf_counter() - before),

@@ -9,6 +9,8 @@ from edgekit.accuracy.metrics import find_metric
 from edgekit.accuracy.results import MetricValue, OutputResult
 from edgekit.report.file_result import FileResult, short_titles
 
+Unit = Literal["µs", "ms"]
+
 _MICROSECONDS_UP_TO = 10.0  # ms; slower files are shown in milliseconds
 
 
@@ -43,8 +45,7 @@ def summary_columns(
     task_metrics = [m for f in files if (m := task_metric(f.worst_result))]
     metric_names = list(dict.fromkeys(m.metric for m in task_metrics))
     one_metric = len(metric_names) == 1
-    latencies = [f.latency_ms for f in files if f.latency_ms is not None]
-    in_ms = max(latencies, default=0.0) > _MICROSECONDS_UP_TO
+    unit = latency_unit(files)
 
     def task_value(file: FileResult) -> str:
         metric = task_metric(file.worst_result)
@@ -52,11 +53,6 @@ def summary_columns(
             return ""
         text = value(metric.value, metric.metric)
         return text if one_metric else f"{label(metric.metric)} {text}"
-
-    def latency(file: FileResult) -> str:
-        if file.latency_ms is None:
-            return ""
-        return f"{file.latency_ms:.1f}" if in_ms else f"{1000 * file.latency_ms:.3g}"
 
     columns = [
         Column("file", lambda f: titles[f.title], "original", justify="left"),
@@ -84,7 +80,11 @@ def summary_columns(
         ),
         Column("SQNR dB", lambda f: decibel(f.worst_result.sqnr_db)),
         Column("max error", lambda f: f"{f.worst_result.max_error:.2g}", shown=not has_predictions),
-        Column("latency ms" if in_ms else "latency µs", latency, shown=bool(latencies)),
+        Column(
+            f"latency {unit}",
+            lambda f: latency(f, unit),
+            shown=any(f.latency_ms is not None for f in files),
+        ),
         Column(
             "vs float",
             lambda f: times(f.latency_ratio),
@@ -113,6 +113,19 @@ def confidence_interval(metric: MetricValue) -> str:
     entry = find_metric(name)
     change = "drop" if entry.higher_is_better else "rise"
     return f"{change} [{low}, {high}]{entry.unit.difference_symbol}"
+
+
+def latency_unit(files: Sequence[FileResult]) -> Unit:
+    """Choose one unit for all: microseconds unless a file takes more than 10 ms."""
+    slowest = max((f.latency_ms for f in files if f.latency_ms is not None), default=0.0)
+    return "ms" if slowest > _MICROSECONDS_UP_TO else "µs"
+
+
+def latency(file: FileResult, unit: Unit) -> str:
+    """Format a file's latency without its unit; empty where it was not measured."""
+    if file.latency_ms is None:
+        return ""
+    return f"{file.latency_ms:.1f}" if unit == "ms" else f"{1000 * file.latency_ms:.3g}"
 
 
 def size(count: int) -> str:

@@ -17,7 +17,7 @@ from edgekit.bundle.atomic import replacing
 from edgekit.diagnosis.changed_samples import ChangedSample, OutputDifferences
 from edgekit.diagnosis.layers import worst_layers
 from edgekit.report import charts
-from edgekit.report.columns import confidence_interval, size
+from edgekit.report.columns import confidence_interval, latency, latency_unit, size
 from edgekit.report.file_result import FileResult
 from edgekit.report.result import Report
 from edgekit_runtimes import RuntimeMissing
@@ -132,6 +132,7 @@ def _page(report: Report) -> str:
         "limit_value": formatting.observed,
         "axis_title": formatting.axis_title,
         "label": formatting.label,
+        "latency": latency,
         "percent": formatting.percent,
         "place": lambda percent: f"{percent:.2f}".rstrip("0").rstrip("."),
         "range": lambda ends: "" if ends is None else "..".join(f"{end:.3g}" for end in ends),
@@ -142,6 +143,7 @@ def _page(report: Report) -> str:
     return environment.get_template("page.html.j2").render(
         report=report,
         titles=report.titles,
+        latency_unit=latency_unit(report.files),
         floats={f.format: f.bytes for f in report.files if f.precision == "float32"},
         largest=max([report.model_bytes, *(f.bytes for f in report.files)]),
         problems=_merged([p for s in sections for p in s.problems]) if report.shippable else [],

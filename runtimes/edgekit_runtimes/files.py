@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgekit_runtimes import onnx_file, tflite_file
 from edgekit_runtimes.base import ModelError
-from edgekit_runtimes.layers import Layers
-from edgekit_runtimes.layers_onnx import onnx_layers
-from edgekit_runtimes.layers_tflite import tflite_layers
+
+if TYPE_CHECKING:  # a script that only runs models starts without the modules of layers
+    from edgekit_runtimes.layers import Layers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class FileReader:
     ends: Callable[[Path], Mapping[str, tuple[float | None, int]]]
     """Scale and zero point of each input and output by its name; no scale where it is float32."""
 
-    layers: Callable[[Path, bool], Layers]
+    layers: "Callable[[Path, bool], Layers]"
     """Opens the file with every layer in sight; the arguments are those of ``open_layers``."""
 
     channels_first: bool = False
@@ -40,16 +41,28 @@ class FileReader:
     """Whether its CPU runtime saturates on signed 8-bit weights where the processor lacks VNNI."""
 
 
+def _tflite_layers(path: Path, fused: bool) -> "Layers":
+    from edgekit_runtimes.layers_tflite import tflite_layers
+
+    return tflite_layers(path, fused)
+
+
+def _onnx_layers(path: Path, fused: bool) -> "Layers":
+    from edgekit_runtimes.layers_onnx import onnx_layers
+
+    return onnx_layers(path, fused)
+
+
 FILES: dict[str, FileReader] = {
     ".tflite": FileReader(
         types=tflite_file.read_types,
         ends=tflite_file.read_ends,
-        layers=tflite_layers,
+        layers=_tflite_layers,
     ),
     ".onnx": FileReader(
         types=onnx_file.read_types,
         ends=onnx_file.read_ends,
-        layers=onnx_layers,
+        layers=_onnx_layers,
         channels_first=True,
         fuses=True,
         signed_weights_saturate=True,
@@ -71,7 +84,7 @@ def reader_of(path: Path) -> FileReader:
     return FILES[path.suffix]
 
 
-def open_layers(path: Path, *, fused: bool = True) -> Layers:
+def open_layers(path: Path, *, fused: bool = True) -> "Layers":
     """Open a file of ``FILES`` with every layer in sight: slower than a session.
 
     >>> opened = open_layers(Path("out/model_float32.tflite"))

@@ -15,9 +15,10 @@ from edgekit_runtimes.litert_compiled import (
 )
 from edgekit_runtimes.placement import Operator, Placement
 
-_ADAPTER = re.compile(r"Selected adapter: ([^,\n]+).*?adapterType=([^\n]+)")
-_SPLIT = re.compile(r"(\d+) operations will run on the GPU, and the remaining (\d+)")
-_REFUSED = re.compile(r"^(?!INFO|WARNING|ERROR)([A-Z][A-Z0-9_]+): (.+?)\s*$", re.MULTILINE)
+# Compiled on first use, not on import.
+_ADAPTER = r"Selected adapter: ([^,\n]+).*?adapterType=([^\n]+)"
+_SPLIT = r"(\d+) operations will run on the GPU, and the remaining (\d+)"
+_REFUSED = r"(?m)^(?!INFO|WARNING|ERROR)([A-Z][A-Z0-9_]+): (.+?)\s*$"
 _NO_ADAPTER = "No adapters found"
 
 
@@ -61,7 +62,7 @@ def _gpu(path: Path, *, cpu: bool = False) -> Engine | None:
         hardware |= lib.HardwareAccelerator.CPU
     exact = lib.GpuOptions(enforce_f32=True)
     model, log = compile_model(path, lib.Options(hardware, gpu_options=exact))
-    selected = _ADAPTER.search(log)
+    selected = re.search(_ADAPTER, log)
     if model is None:
         if selected is None or _NO_ADAPTER in log:
             raise DeviceUnavailable(
@@ -72,9 +73,9 @@ def _gpu(path: Path, *, cpu: bool = False) -> Engine | None:
             return None
         raise DeviceUnavailable(f"{path}: webgpu: {last_error(log)}")
     adapter, kind = selected.groups() if selected else ("GPU", "")
-    splits = [tuple(map(int, pair)) for pair in _SPLIT.findall(log)]
+    splits = [tuple(map(int, pair)) for pair in re.findall(_SPLIT, log)]
     partial = not model.is_fully_accelerated()
-    reasons = dict(_REFUSED.findall(log)) if partial else {}
+    reasons = dict(re.findall(_REFUSED, log)) if partial else {}
     placement = Placement(
         device="webgpu",
         processor=adapter,

@@ -18,7 +18,7 @@ from edgekit_runtimes.litert_compiled import (
 )
 from edgekit_runtimes.placement import Operator, Placement
 
-_PARTITIONED = re.compile(
+_PARTITIONED = (
     r"Partitioned subgraph<\d+>, selected (\d+) ops, from a total of (\d+) ops\. resulted in (\d+)"
 )
 
@@ -93,7 +93,7 @@ def _intel(path: Path, device: str, *, cpu: bool = False) -> Engine | None:
         return None
     if model is None:
         raise DeviceUnavailable(f"{path}: {device}: {last_error(log)}")
-    parts = [tuple(map(int, numbers)) for numbers in _PARTITIONED.findall(log)]
+    parts = [tuple(map(int, numbers)) for numbers in re.findall(_PARTITIONED, log)]
     taken, _, partitions = parts[0] if parts else (0, 0, 0)
     if not taken:  # LiteRT has put the whole model on the CPU, and calls it a success
         reason = (

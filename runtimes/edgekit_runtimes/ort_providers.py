@@ -31,7 +31,7 @@ from edgekit_runtimes.ort import (
 from edgekit_runtimes.placement import Placement
 
 _registered: set[str] = set()  # of this process: a library can be registered once
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_COLOUR = r"\x1b\[[0-9;]*m"
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,5 +242,5 @@ def _last_error(log: str) -> str:
     lines = [line for line in log.splitlines() if "[E:" in line or "rror" in line]
     if not lines:
         return ""
-    text = _COLOUR.sub("", lines[-1].split("] ", 1)[-1])
+    text = re.sub(_COLOUR, "", lines[-1].split("] ", 1)[-1])
     return text.rsplit(" FAIL : ", 1)[-1].strip()

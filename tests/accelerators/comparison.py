@@ -1,4 +1,4 @@
-"""A file on a device, held against the same file on the plain CPU; writes the table of docs/devices.md.
+"""A file on a device, compared with the same file on the plain CPU; writes the table of docs/devices.md.
 
 python tests/accelerators/comparison.py docs/devices.md
 """
@@ -25,14 +25,14 @@ DEVICES = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came of one file on one device."""
+    """The result of one file on one device."""
 
     placement: Placement
     largest: float
     """The largest difference of an output value from the CPU's."""
 
     same: float
-    """The part of the samples with the same answer."""
+    """The fraction of the samples with the same prediction."""
 
 
 def compare(path: Path, device: str, samples: np.ndarray) -> Comparison:
@@ -47,7 +47,7 @@ def compare(path: Path, device: str, samples: np.ndarray) -> Comparison:
 
 
 def rows(models: dict[str, tuple[Path, np.ndarray]]) -> Iterator[str]:
-    yield "| model | file | device | processor | placement | largest difference | same answer |"
+    yield "| model | file | device | processor | placement | largest difference | same prediction |"
     yield "|---|---|---|---|---|---|---|"
     for name, (folder, samples) in models.items():
         for suffix, devices in DEVICES.items():
@@ -58,8 +58,8 @@ def rows(models: dict[str, tuple[Path, np.ndarray]]) -> Iterator[str]:
                     try:
                         yield head + cells(compare(path, device, samples), precision)
                     except (DeviceUnavailable, ModelError) as error:
-                        told = str(error).replace(f"{path}: ", "").removeprefix(f"{device}: ")
-                        yield f"{head}| refused: {told} | | | |"
+                        reason = str(error).replace(f"{path}: ", "").removeprefix(f"{device}: ")
+                        yield f"{head}| refused: {reason} | | | |"
 
 
 def cells(found: Comparison, precision: str) -> str:

@@ -136,7 +136,7 @@ def test_run_prints_predictions(
         (["cnn.keras", "--data", "few.npz"], 2, ["few.npz", "2 usable samples"]),
         (["cnn.keras", "--data", "calib.npz", "--precision", "int4"], 2, ["int4", "int16x8"]),
         (["cnn.keras", "--data", "calib.npz", "--to", "coreml"], 2, ["coreml", "tflite, onnx"]),
-        (["cnn.keras", "--data", "calib.npz", "--max-drop", "x"], 2, ["max_drop='x'", "as 1%"]),
+        (["cnn.keras", "--data", "calib.npz", "--max-drop", "x"], 2, ["--max-drop 'x'", "as 1%"]),
         (["cnn.keras", "--data", "calib.npz", "-o", "model.txt"], 2, ["model.txt", "is a file"]),
     ],
 )  # fmt: skip

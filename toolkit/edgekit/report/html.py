@@ -100,7 +100,7 @@ def write_page(report: Report, path: Path) -> None:
 
     Args:
         report: of ``validate`` or ``convert``.
-        path: the file, put in place when it is whole.
+        path: the file, put in place when it is complete.
 
     Raises:
         RuntimeMissing: jinja2 is not installed.

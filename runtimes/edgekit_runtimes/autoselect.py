@@ -1,14 +1,10 @@
 """``device="auto"``: the fastest device and thread count with right outputs, measured once."""
 
-import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
-from statistics import median
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -21,17 +17,15 @@ from edgekit_runtimes.base import (
     NotDelegated,
     RuntimeMissing,
 )
+from edgekit_runtimes.call_times import call_times
+from edgekit_runtimes.choice_cache import choice_key, read_choices, write_choice
 from edgekit_runtimes.devices import Device
-from edgekit_runtimes.host import cpu_limit, processor_name
+from edgekit_runtimes.host import cpu_limit
 from edgekit_runtimes.session import Session
 
 MANIFEST = "manifest.json"
 """The file in which ``edgekit convert`` lists a folder's files and their verdicts."""
 
-_BUDGET = 0.15  # seconds of measuring each runtime, after loading
-_BLOCK = 8e-3  # seconds of calls in a row
-_PAUSE = 2e-3  # seconds until the threads of the previous session have stopped spinning
-_HOPELESS = (2.0, 1.5, 1.15)  # times the fastest: slower ones are out after the first rounds
 _FAR = 4.0  # times the fastest: whose other thread counts are not tried
 _TIE = (
     0.04  # where two are this close, the one that is listed first: fewer threads, the plain device
@@ -76,8 +70,12 @@ def open_fastest(
     candidates = list(_candidates(files, find, threads))
     if len(candidates) == 1:
         return open_one(candidates[0].path, candidates[0].device, candidates[0].threads)
-    key = _key(candidates, question)
-    known = _remembered().get(key)
+    key = choice_key(
+        f"{question} {' '.join(map(_name, candidates))}",
+        dict.fromkeys(c.path for c in candidates),
+        ("edgekit-toolkit", *dict.fromkeys(p for c in candidates for p in c.device.packages)),
+    )
+    known = read_choices().get(key)
     for candidate in candidates:
         if known == _name(candidate):
             try:
@@ -86,7 +84,7 @@ def open_fastest(
                 break
     by_name = len({c.device.name for c in candidates}) == 1  # then it may be a simulator
     session, candidate = _fastest(candidates, open_one, _ranges(path), simulated=by_name)
-    _remember(key, _name(candidate))
+    write_choice(key, _name(candidate))
     return session
 
 
@@ -182,7 +180,7 @@ def _fastest(
             start = perf_counter()
             fresh.run(x)
             alone.setdefault(kind, perf_counter() - start)
-        times = _times(opened)
+        times = call_times(opened)
         best = winner
         for candidate in opened:
             if best is None or times[candidate] < best[0] * (1 - _TIE):
@@ -214,42 +212,6 @@ def _joined(
     return DeviceUnavailable(message)
 
 
-def _times(
-    opened: Mapping[Candidate, tuple[Session, Mapping[str, Array]]],
-) -> dict[Candidate, float]:
-    """The median seconds of one call of each, in blocks that take turns."""
-    blocks: dict[Candidate, list[float]] = {candidate: [] for candidate in opened}
-    left = list(opened)
-    start = perf_counter()
-    rounds = 0
-    while left and (rounds <= len(_HOPELESS) or perf_counter() - start < _BUDGET):
-        # In reverse every other round, so that no session always runs behind the same one.
-        for candidate in left if rounds % 2 else left[::-1]:
-            session, x = opened[candidate]
-            sleep(_PAUSE)
-            blocks[candidate].append(_block(session, x))
-        # By the least time: other load on the machine only adds to a time.
-        least = {candidate: min(times) for candidate, times in blocks.items()}
-        limit = _HOPELESS[min(rounds, len(_HOPELESS) - 1)] * min(least.values())
-        left = [candidate for candidate in left if least[candidate] <= limit]
-        rounds += 1
-        if len(left) == 1 and rounds > len(_HOPELESS):
-            break
-    return {c: median(times) if c in left else float("inf") for c, times in blocks.items()}
-
-
-def _block(session: Session, x: Mapping[str, Array]) -> float:
-    times = []
-    session.run(x)  # brings caches and threads back
-    start = last = perf_counter()
-    while last - start < _BLOCK:
-        session.run(x)
-        now = perf_counter()
-        times.append(now - last)
-        last = now
-    return median(times)
-
-
 def _flat(outputs: Mapping[str, Array]) -> Array:
     return np.concatenate([np.ravel(a).astype(np.float64) for a in outputs.values()])
 
@@ -272,47 +234,3 @@ def _ranges(path: Path) -> dict[str, tuple[float, float]]:
 
 def _name(candidate: Candidate) -> str:
     return f"{candidate.path.name} {candidate.device.name} {candidate.threads}"
-
-
-def _key(candidates: Sequence[Candidate], question: str) -> str:
-    digest = hashlib.sha256(question.encode())
-    for path in dict.fromkeys(c.path for c in candidates):
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    digest.update(" ".join(map(_name, candidates)).encode())
-    digest.update(f"{processor_name()} {cpu_limit()}".encode())
-    packages = dict.fromkeys(name for c in candidates for name in c.device.packages)
-    for package in ("edgekit-toolkit", *packages):
-        try:
-            digest.update(f"{package} {metadata.version(package)}".encode())
-        except metadata.PackageNotFoundError:
-            continue
-    return digest.hexdigest()
-
-
-def _store() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "edgekit" / "auto.json"
-
-
-def _remembered() -> dict[str, str]:
-    try:
-        choices = json.loads(_store().read_text())
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-    ):  # no home, no file, or a damaged one
-        return {}
-    return choices if isinstance(choices, dict) else {}
-
-
-def _remember(key: str, value: str) -> None:
-    try:
-        store = _store()
-        store.parent.mkdir(parents=True, exist_ok=True)
-        fresh = store.with_suffix(f".{os.getpid()}")
-        fresh.write_text(json.dumps({**_remembered(), key: value}, indent=1))
-        fresh.replace(store)
-    except (OSError, RuntimeError):  # a read-only device measures each time
-        return

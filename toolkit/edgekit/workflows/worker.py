@@ -87,7 +87,7 @@ def run_in_worker(
         child.wait()
         if timed_out.is_set():
             raise WorkerError(
-                f"{step}: not done after {timeout:g} seconds, and stopped. A longer timeout= gives it more time."
+                f"{step}: not done after {timeout:g} seconds, and stopped. More time: timeout={10 * timeout:g}."
             )
         raise WorkerError(f"{step}: {_cause(child.returncode)}.")
     finally:

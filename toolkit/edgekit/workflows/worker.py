@@ -85,7 +85,7 @@ def run_in_worker(
             else:
                 raise content
         child.wait()
-        if timed_out.is_set():
+        if timeout is not None and timed_out.is_set():
             raise WorkerError(
                 f"{step}: not done after {timeout:g} seconds, and stopped. More time: timeout={10 * timeout:g}."
             )

@@ -167,7 +167,7 @@ def test_a_changed_verdict_asks_again(folder: Path) -> None:
     assert chosen(open_model(folder, device="auto"))[0] != first[0]
 
 
-def test_what_imitates_is_never_chosen(converted: Path, memory: Path) -> None:
+def test_a_simulator_is_never_chosen(converted: Path, memory: Path) -> None:
     chosen(open_model(converted / "model_int8.tflite", device="auto"))
     remember(memory, "model_int8.tflite micro 1")
     assert chosen(open_model(converted / "model_int8.tflite", device="auto"))[1] != "micro"

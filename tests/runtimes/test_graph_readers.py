@@ -61,9 +61,9 @@ def test_a_tflite_file_cut_short_anywhere_is_an_error(
 
 
 @pytest.mark.parametrize("content", [b"", b"TFL3", b"\0" * 200, b"PK\3\4" + b"x" * 100])
-def test_what_is_no_tflite_file_is_told(tmp_path: Path, content: bytes) -> None:
+def test_what_is_not_a_tflite_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.tflite").write_bytes(content)
-    with pytest.raises(ModelError, match="no TFLite file"):
+    with pytest.raises(ModelError, match="not a TFLite file"):
         tflite_file.read_graph(tmp_path / "x.tflite")
 
 

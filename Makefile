@@ -1,5 +1,6 @@
 # Everything that CI runs, a person runs here.
 PYTHON ?= python3
+export KERNELS
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 comma := ,
@@ -35,10 +36,10 @@ demo: setup ## train, convert and check a small model, from nothing
 	$(BIN)/edgekit demo
 
 test: setup ## the tests that take seconds; KERNELS=plain: without XNNPACK and without optimized graphs
-	$(BIN)/pytest -m 'not slow and not benchmark and not accelerator and not page' -n 2
+	$(BIN)/pytest -m 'not slow and not benchmark and not accelerator and not page' -n 2 --dist worksteal
 
 test-slow: setup ## all tests, each conversion in a Python of its own
-	WORKERS=fresh $(BIN)/pytest -m 'not benchmark and not accelerator and not page' -n 2
+	WORKERS=fresh $(BIN)/pytest -m 'not benchmark and not accelerator and not page' -n 2 --dist worksteal
 
 test-accelerators: setup ## a GPU in software, emulated NPUs: installs them into .venv (280 MB), then tests
 	$(INSTALL) $(if $(LATEST),--editable '.[all$(comma)accelerators]',--require-hashes --requirement tests/accelerators/requirements.lock)

@@ -26,7 +26,7 @@ def command(*arguments: str | Path) -> Result:
     [
         (["none.keras", "int8.onnx", "--data", "eval.npz"], 2, ["none.keras", "no such file"]),
         (["none.tflite", "int8.onnx", "--data", "eval.npz"], 3, ["none.tflite", "no such file"]),
-        (["float.onnx", "none.onnx", "--data", "eval.npz"], 2, ["none.onnx"]),
+        (["float.onnx", "none.onnx", "--data", "eval.npz"], 3, ["none.onnx", "no such file"]),
         (["float.onnx", "int8.onnx", "--data", "none.npz"], 2, ["none.npz", "no such file"]),
         (["float.onnx", "int8.onnx"], 2, ["--data is missing"]),
         (["float.onnx"], 2, ["CANDIDATE is missing"]),
@@ -44,7 +44,7 @@ def command(*arguments: str | Path) -> Result:
          ["rmse is for outputs that are values"]),
         (["float.onnx", "int8.onnx", "--data", "eval.npz", "--max-drop", "f1@x=1%"], 2,
          ["no output 'x'"]),
-        (["float.onnx", "int8.onnx", "--data", "eval.npz", "--min", "0.9"], 2, ["min='0.9'"]),
+        (["float.onnx", "int8.onnx", "--data", "eval.npz", "--min", "0.9"], 2, ["'0.9'", "METRIC=VALUE"]),
         (["float.onnx", "int8.onnx", "--data", "eval.npz", "--save", "kept.txt"], 2,
          ["kept.txt", ".npz or .json"]),
         (["float.onnx", "int8.onnx", "--data", "eval.npz", "--devices", "abacus"], 4, ["abacus"]),

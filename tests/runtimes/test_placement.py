@@ -197,9 +197,16 @@ def test_a_smaller_part_can_be_asked_for(converted: Path) -> None:
         assert model.placement.delegated == 0
 
 
-@pytest.mark.parametrize("name", ["model_float32.tflite", "model_float32.onnx", "model_int8.onnx"])
-def test_strict_lets_pass_what_runs_whole(converted: Path, name: str) -> None:
-    with open_model(converted / name, strict=True) as model:
+@pytest.mark.parametrize(
+    ("name", "device"),
+    [
+        ("model_float32.tflite", "xnnpack"),
+        ("model_float32.onnx", "cpu"),
+        ("model_int8.onnx", "cpu"),
+    ],
+)
+def test_strict_lets_pass_what_runs_whole(converted: Path, name: str, device: str) -> None:
+    with open_model(converted / name, device=device, strict=True) as model:
         assert model.placement.delegated_fraction == 1.0
 
 

@@ -1,7 +1,7 @@
 """``KERNELS=plain``: a whole run as on a processor for which nobody wrote fast kernels.
 
-LiteRT runs without XNNPACK, and ONNX Runtime without optimizing graphs, wherever a test does not ask
-for a device by its name. What a test expects must not come from one processor's kernels.
+LiteRT runs without XNNPACK where a test does not ask for ``xnnpack`` by its name, and ONNX Runtime
+does not optimize graphs. What a test expects must not come from one processor's kernels.
 """
 
 import importlib
@@ -18,16 +18,16 @@ def use_plain_kernels() -> None:
     )  # not the function of that name
     litert = importlib.import_module("edgekit_runtimes.litert")
     ort = importlib.import_module("edgekit_runtimes.ort")
-    open_device, options = opening._open, ort._options
+    open_device, session_options = opening._open, ort.session_options
 
     def open_plain(path: Path, device: Any, threads: int, *, by_name: bool, **more: Any) -> Any:
         if device.name == "xnnpack" and not by_name:
             device = replace(device, open=partial(litert.open_litert, plain=True))
         return open_device(path, device, threads, by_name=by_name, **more)
 
-    def without_optimizing(runtime: Any, threads: int, **more: Any) -> Any:
-        made = options(runtime, threads, **more)
+    def without_optimizing(runtime: Any, *more: Any, **named: Any) -> Any:
+        made = session_options(runtime, *more, **named)
         made.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
         return made
 
-    opening._open, ort._options = open_plain, without_optimizing  # type: ignore[attr-defined]
+    opening._open, ort.session_options = open_plain, without_optimizing

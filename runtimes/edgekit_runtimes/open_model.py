@@ -54,15 +54,6 @@ def open_model(
         RuntimeMissing: no runtime for such files is installed; the message has the pip line.
         DeviceUnavailable: the device is not there, or runs no operator of the model.
         NotDelegated: the device would run less of the model than was asked for.
-
-    >>> import numpy as np
-    >>> import onnx.parser
-    >>> text = '''<ir_version: 9, opset_import: ["": 17]>
-    ... double (float[N, 3] x) => (float[N, 3] y) { y = Add(x, x) }'''
-    >>> onnx.save(onnx.parser.parse_model(text), "double.onnx")
-    >>> with open_model("double.onnx") as model:
-    ...     model.run(np.array([[1, 2, 3]], np.float32))
-    array([[2., 4., 6.]], dtype=float32)
     """
     path = Path(path)
     if threads is not None and threads < 1:

@@ -1,7 +1,6 @@
 """Several inputs and outputs, whole numbers as inputs, and files that take and give integers."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -76,7 +75,9 @@ def held_out(digits: Path) -> np.ndarray:
 def test_a_bare_array_for_several_inputs_is_refused_with_their_names(ends: Path, name: str) -> None:
     with (
         open_model(ends / name) as model,
-        pytest.raises(InputError, match=r"2 inputs: pass arrays by name.*areas.*word"),
+        pytest.raises(
+            InputError, match=r"2 inputs and 2 outputs: pass arrays by name.*areas.*word"
+        ),
     ):
         model.run(samples()["areas"])
 
@@ -118,7 +119,7 @@ def test_one_input_for_several_is_told_and_so_are_uneven_batches(ends: Path, nam
 
 
 @pytest.mark.parametrize("device", ["mlas", "openvino"])
-def test_a_bare_array_for_one_input_gives_several_outputs_by_name(
+def test_several_outputs_of_one_input_come_by_name_and_never_for_a_bare_array(
     tmp_path: Path, device: str
 ) -> None:
     ends = {n: helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 3]) for n in "xyz"}
@@ -128,8 +129,11 @@ def test_a_bare_array_for_one_input_gives_several_outputs_by_name(
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), tmp_path / "two.onnx")
     x = np.array([[-1, 0, 2], [3, -4, 5]], np.float32)
     with open_model(tmp_path / "two.onnx", device=device) as model:
-        answers: Any = model.run(x)
-        streamed: list[Any] = list(model.map(x))
+        answers = model.run({"x": x})
+        streamed = list(model.map({"x": sample} for sample in x))
+        for use in (model.run, lambda bare: list(model.map(bare))):
+            with pytest.raises(InputError, match="1 input and 2 outputs: pass arrays by name"):
+                use(x)
     np.testing.assert_array_equal(answers["y"], np.maximum(x, 0))
     np.testing.assert_array_equal(answers["z"], -x)
     np.testing.assert_array_equal([s["z"] for s in streamed], -x)

@@ -33,8 +33,7 @@ from edgekit.workflows.original import name_of, source_of
 from edgekit.workflows.worker import WorkerError, run_in_worker
 from edgekit_converters import FORMATS, ConversionError, check_source, format_of, load_model
 from edgekit_converters import convert as convert_model
-from edgekit_runtimes import ModelError, TensorSpec, keras_session, open_model
-from edgekit_runtimes.precision import precision_of
+from edgekit_runtimes import ModelError, TensorSpec, keras_session, open_model, precision_of
 
 
 @dataclass(frozen=True, slots=True)

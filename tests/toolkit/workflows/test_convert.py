@@ -319,7 +319,7 @@ def test_a_broken_limit_makes_the_report_false(digits: Path, tmp_path: Path) -> 
     )
     assert not report
     assert report.files[0].verdict == "fail"
-    assert "agreement" in report.files[0].worst_result.reason
+    assert "predictions changed" in report.files[0].worst_result.reason
 
 
 def test_an_interrupted_run_leaves_what_was_there(digits: Path, tmp_path: Path) -> None:

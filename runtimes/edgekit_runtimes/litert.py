@@ -1,6 +1,7 @@
 """LiteRT: runs ``.tflite`` files on the CPU by XNNPACK, or by a delegate's library."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,8 @@ def open_litert(
 
     def place() -> Placement:
         listed, partitions = operators(interpreter, accelerator)
+        if plain:  # all of them: there is nothing else
+            listed, partitions = [replace(op, processor=accelerator) for op in listed], 1
         return Placement(device, processor_name(), accelerator, listed, partitions)
 
     # A model with state starts clean at each call. Variables that are tensors (of a fused LSTM) are

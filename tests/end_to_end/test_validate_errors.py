@@ -11,8 +11,9 @@ from click.testing import CliRunner, Result
 import edgekit
 from edgekit.cli.main import main
 from edgekit.data.samples import DataError
+from edgekit.errors import OptionError
 from edgekit_converters import SourceError
-from edgekit_runtimes import DeviceUnavailable, ModelError
+from edgekit_runtimes import DeviceUnavailable
 
 FORMATS = ("tflite", "onnx")
 
@@ -25,8 +26,8 @@ def command(*arguments: str | Path) -> Result:
     ("arguments", "status", "words"),
     [
         (["none.keras", "int8.onnx", "--data", "eval.npz"], 2, ["none.keras", "no such file"]),
-        (["none.tflite", "int8.onnx", "--data", "eval.npz"], 3, ["none.tflite", "no such file"]),
-        (["float.onnx", "none.onnx", "--data", "eval.npz"], 3, ["none.onnx", "no such file"]),
+        (["none.tflite", "int8.onnx", "--data", "eval.npz"], 2, ["none.tflite", "no such file"]),
+        (["float.onnx", "none.onnx", "--data", "eval.npz"], 2, ["none.onnx", "no such file"]),
         (["float.onnx", "int8.onnx", "--data", "none.npz"], 2, ["none.npz", "no such file"]),
         (["float.onnx", "int8.onnx"], 2, ["--data is missing"]),
         (["float.onnx"], 2, ["CANDIDATE is missing"]),
@@ -99,7 +100,7 @@ def test_too_few_samples_fail_where_that_is_asked_for(digits: Path, converted: P
     ("original", "candidate", "options", "error"),
     [
         ("none.keras", "model_int8.onnx", {}, SourceError),
-        ("model_float32.onnx", "none.onnx", {}, ModelError),
+        ("model_float32.onnx", "none.onnx", {}, OptionError),
         ("model_float32.onnx", "model_int8.onnx", {"devices": ["abacus"]}, DeviceUnavailable),
         ("model_float32.onnx", "model_int8.onnx", {"metrics": ["f11"]}, DataError),
     ],

@@ -43,6 +43,13 @@ def test_the_work_is_the_same_wherever_it_is_done(converted: Path, name: str, de
     assert placement.processor
 
 
+@pytest.mark.parametrize("name", ["model_int8.tflite", "model_int8.onnx"])
+def test_the_reference_kernels_run_all_of_a_file(converted: Path, name: str) -> None:
+    with open_model(converted / name, device="reference", strict=True) as model:
+        assert model.placement.delegated_fraction == 1
+        assert model.placement.partitions == 1
+
+
 def test_products_with_weights_in_blocks_are_counted(tmp_path: Path) -> None:
     """ONNX Runtime makes them of a MatMul with dequantized weights, on some processors only."""
     from onnx import TensorProto, helper, numpy_helper, save

@@ -14,6 +14,7 @@ from edgekit.bundle.manifest import MANIFEST, Manifest, read_manifest
 from edgekit.data.images import Images
 from edgekit.data.open import check_data, open_samples
 from edgekit.data.split import SampleSplit, set_aside
+from edgekit.errors import OptionError
 from edgekit.options import SavedOptions, ValidateOptions, resolve, with_options
 from edgekit.progress import Progress, silent
 from edgekit.report.result import Report
@@ -172,7 +173,7 @@ def _check_original(path: Path) -> None:
     if format_of(path) is None:
         check_source(str(path))
     elif not path.is_file():
-        raise ModelError(f"{path}: there is no such file.")
+        raise OptionError(f"{path}: there is no such file.")
 
 
 def _expand(paths: Iterable[Path]) -> tuple[Path, ...]:
@@ -190,7 +191,7 @@ def _expand(paths: Iterable[Path]) -> tuple[Path, ...]:
             files.append(path)
     for path in files:
         if not path.is_file():
-            raise ModelError(f"{path}: there is no such file.")
+            raise OptionError(f"{path}: there is no such file.")
     return tuple(dict.fromkeys(files))
 
 

@@ -231,10 +231,10 @@ _SHARED: tuple[type, ...] = (SavedOptions, LimitOptions, RunOptions)
 
 def options_in(declared: type) -> dict[str, Option]:
     """The options of one of the types above, by name; those that several types share come last."""
-    found = {name: hint.__metadata__[0] for name, hint in declared.__annotations__.items()}
-    shared = [name for base in _SHARED for name in base.__annotations__ if name in found]
-    return {name: found[name] for name in found if name not in shared} | {
-        name: found[name] for name in shared
+    options = {name: hint.__metadata__[0] for name, hint in declared.__annotations__.items()}
+    shared = [name for base in _SHARED for name in base.__annotations__ if name in options]
+    return {name: options[name] for name in options if name not in shared} | {
+        name: options[name] for name in shared
     }
 
 

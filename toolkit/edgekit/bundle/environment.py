@@ -29,14 +29,14 @@ _TELLING = (
 
 
 def versions() -> dict[str, str]:
-    """The version of each library that had a part, where it is installed."""
-    found = {}
+    """Return the version of each library that had a part, where it is installed."""
+    installed = {}
     for name in (*_PACKAGES, *runtime_packages()):
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return {"python": platform.python_version(), **found}
+    return {"python": platform.python_version(), **installed}
 
 
 def processor() -> dict[str, str | list[str]]:

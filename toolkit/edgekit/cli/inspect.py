@@ -47,12 +47,12 @@ def inspect(
             model, device=device, threads=threads, strict=strict, min_delegated=min_delegated
         ) as session:
             placement = session.placement
-            told = session.path, session.inputs, session.outputs
+            session_facts = session.path, session.inputs, session.outputs
     if as_json:
         from edgekit.cli.tables import placement_json
 
-        click.echo(json.dumps(placement_json(*told, placement), indent=2))
+        click.echo(json.dumps(placement_json(*session_facts, placement), indent=2))
     else:
         from edgekit.cli.tables import placement_table
 
-        draw(placement_table(*told, placement))
+        draw(placement_table(*session_facts, placement))

@@ -26,17 +26,17 @@ def pictures(samples: StoredArrays, rows: Iterable[int]) -> dict[int, str]:
         from PIL import Image
     except ImportError:  # the page does without
         return {}
-    found = {}
+    uris = {}
     for row, sample in enumerate(samples):
         if row in wanted:
             image = Image.fromarray(_pixels(sample[images[0]]))
             image.thumbnail((_MOST, _MOST))
             buffer = io.BytesIO()
             image.save(buffer, "PNG", optimize=True)
-            found[row] = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-        if len(found) == len(wanted):
+            uris[row] = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+        if len(uris) == len(wanted):
             break
-    return found
+    return uris
 
 
 def _is_image(shape: tuple[int, ...]) -> bool:

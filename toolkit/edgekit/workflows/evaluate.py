@@ -207,8 +207,10 @@ def evaluate(
         else ()
         for candidate, result in zip(candidates, report.files, strict=True)
     ]
-    files = [replace(f, layers=found) for f, found in zip(files, layers, strict=True)]
-    results = [replace(r, layers=found) for r, found in zip(report.files, layers, strict=True)]
+    files = [replace(f, layers=compared) for f, compared in zip(files, layers, strict=True)]
+    results = [
+        replace(r, layers=compared) for r, compared in zip(report.files, layers, strict=True)
+    ]
     return Evaluation(
         recording=replace(recording, files=tuple(files)),
         report=replace(report, files=tuple(results)),
@@ -282,10 +284,10 @@ def counterparts(files: Mapping[Path, str], others: Mapping[Path, str]) -> dict[
         others: further files that may serve, with their precision.
     """
     float32 = [path for path, precision in {**files, **others}.items() if precision == FLOAT]
-    found = {}
+    float32_of = {}
     for path in files:
         fitting = [p for p in float32 if p.suffix == path.suffix]
         near = sorted(fitting, key=lambda p: (p != path, p.parent != path.parent))
         if near:
-            found[path] = near[0]
-    return found
+            float32_of[path] = near[0]
+    return float32_of

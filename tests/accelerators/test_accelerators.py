@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from comparison import QUANTUM, compare
 
-from edgekit_runtimes import DeviceUnavailable, NotDelegated, Placement, open_model
+from edgekit_runtimes import DeviceUnavailable, NotDelegated, Placement, open_layers, open_model
+from edgekit_runtimes.host import instruction_sets
 
 pytestmark = pytest.mark.accelerator
 
@@ -14,6 +15,23 @@ pytestmark = pytest.mark.accelerator
 def images(digits: Path) -> np.ndarray:
     held_out: np.ndarray = np.load(digits / "eval.npz")["image"][:50]
     return held_out
+
+
+def int8_rounding(folder: Path) -> float:
+    """How far two int8 kernels may differ that both round rightly, here in one and there in another way.
+
+    Two logits may be a quantum off, one up and one down. The softmax passes on at most a quarter of
+    each, and rounds to a quantum of its own.
+    """
+    layers = open_layers(folder / "model_int8.tflite").layers
+    (logits,) = layers[-1].reads
+    scale = layers[logits].scale
+    assert layers[-1].kind == "SOFTMAX" and scale is not None
+    return scale / 2 + 2 * QUANTUM
+
+
+def allowed(folder: Path, precision: str, *, float32: float = 5e-5) -> float:
+    return float32 if precision == "float32" else int8_rounding(folder)
 
 
 def whole(placement: Placement) -> None:
@@ -28,7 +46,7 @@ def test_litert_on_a_gpu(software_gpu: None, digits: Path, converted: Path, prec
     assert found.placement.simulated
     assert "SwiftShader" in found.placement.processor
     assert found.same >= 0.98
-    assert found.largest <= (5e-5 if precision == "float32" else 6 * QUANTUM)
+    assert found.largest <= allowed(converted, precision)
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
@@ -37,7 +55,10 @@ def test_litert_by_its_path_to_an_npu(digits: Path, converted: Path, precision: 
     whole(found.placement)
     assert found.placement.simulated
     assert found.same >= 0.98
-    assert found.largest <= (5e-5 if precision == "float32" else 6 * QUANTUM)
+    # OpenVINO computes float32 in bfloat16, of 8 bits, on processors that have it; LiteRT's plug-in
+    # has no option against that.
+    short = {"amx_bf16", "avx512_bf16"} & instruction_sets()
+    assert found.largest <= allowed(converted, precision, float32=2e-2 if short else 5e-5)
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
@@ -47,7 +68,7 @@ def test_onnx_runtime_on_a_gpu(
     found = compare(converted / f"model_{precision}.onnx", "webgpu", images(digits)[:10])
     assert found.placement.simulated
     assert found.same == 1.0
-    assert found.largest <= (5e-5 if precision == "float32" else 6 * QUANTUM)
+    assert found.largest <= allowed(converted, precision)
     if precision == "float32":
         whole(found.placement)
     else:  # this provider has no QuantizeLinear: real numbers go back and forth
@@ -64,7 +85,7 @@ def test_onnx_runtime_on_the_hexagon_emulator(
     assert found.placement.simulated
     assert found.placement.int8_macs == (1.0 if precision == "int8" else 0.0)
     assert found.same >= 0.98
-    assert found.largest <= (5e-3 if precision == "float32" else 6 * QUANTUM)
+    assert found.largest <= allowed(converted, precision, float32=5e-3)
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
@@ -75,7 +96,7 @@ def test_other_kernels_of_the_cpu(
     found = compare(converted / f"model_{precision}.tflite", device, images(digits))
     whole(found.placement)
     assert found.same >= 0.98
-    assert found.largest <= (5e-5 if precision == "float32" else 3 * QUANTUM)
+    assert found.largest <= allowed(converted, precision)
 
 
 def test_a_simulator_is_never_chosen_by_itself(

@@ -13,6 +13,7 @@ from typing import Any
 
 from edgekit_converters.base import ConversionError, SourceError
 from edgekit_converters.functional import as_functional
+from edgekit_converters.saved_optimizer import accept_stored_optimizers
 
 _SUFFIXES = (".keras", ".h5", ".hdf5")
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -159,6 +160,7 @@ def _saved_model(folder: str) -> Any:
     import keras
     import tensorflow as tf
 
+    accept_stored_optimizers()
     loaded = tf.saved_model.load(folder)
     if not loaded.signatures:
         raise ConversionError(

@@ -221,6 +221,23 @@ def text() -> Any:
     return keras.Model(words, layers.Dense(1)(layers.Flatten()(numbers)))
 
 
+def padded_max_pool() -> Any:
+    """As in ResNet50V2: zeros around negative values, which ONNX Runtime must not take for nothing."""
+    from keras import initializers, layers
+
+    return _sequential(
+        (16, 16, 3),
+        layers.Conv2D(8, 3, bias_initializer=initializers.Constant(-2)),
+        layers.ZeroPadding2D(1),
+        layers.MaxPooling2D(3, 2),
+        layers.Conv2D(8, 3, padding="same", bias_initializer=initializers.Constant(-2)),
+        layers.ZeroPadding2D(((0, 1), (2, 0))),
+        layers.MaxPooling2D(2, padding="same"),
+        layers.Flatten(),
+        layers.Dense(4),
+    )
+
+
 def channels_first() -> Any:
     from keras import layers
 
@@ -275,6 +292,7 @@ SMALL: dict[str, Callable[[], Any]] = {
     "nested model": nested,
     "open image size": open_size,
     "mixed_float16": mixed_float16,
+    "zero padding before max pooling": padded_max_pool,
 }
 REFUSED: dict[str, Callable[[], Any]] = {
     "StringLookup": text,

@@ -12,6 +12,7 @@ from typing import Any
 from edgekit_converters.base import Array, ConversionError
 from edgekit_converters.onnx.edit import rename_values
 from edgekit_converters.onnx.lifting import lift_weights
+from edgekit_converters.onnx.pads import keep_zeros_before_max_pools
 from edgekit_converters.onnx.recurrent import write_cells
 from edgekit_converters.onnx.recurrent_match import Cells, find_cells
 from edgekit_converters.onnx.rewrites import (
@@ -79,6 +80,8 @@ def to_onnx(
     merge_gemm(model.graph, weights, shapes)
     weights.update(write_cells(model.graph, cells))
     _tidy_loops(model.graph, graph, weights)
+    for part in (model.graph, *loop_bodies(model.graph)):
+        keep_zeros_before_max_pools(part)
     if [o.name for o in model.graph.output] != ends:
         raise ConversionError(f"tf2onnx renamed the outputs {ends}.")
     model.producer_name = PRODUCER

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.data.samples import Array
+from support.vit import vision_transformer
 
 
 def _sequential(shape: tuple[int | None, ...], *layers: Any, dtype: str = "float32") -> Any:
@@ -269,6 +270,7 @@ SMALL: dict[str, Callable[[], Any]] = {
     "ConvLSTM2D": conv_lstm,
     "transformer block, exact GELU": transformer,
     "transformer block, tanh GELU": transformer_tanh,
+    "vision transformer": vision_transformer,
     "recommender": recommender,
     "subclassed": subclassed,
     "shared layer": shared_layer,
@@ -276,6 +278,11 @@ SMALL: dict[str, Callable[[], Any]] = {
     "open image size": open_size,
     "mixed_float16": mixed_float16,
 }
+OWN_CLASSES = {
+    "subclassed": "support.zoo:subclassed",
+    "vision transformer": "support.vit:vision_transformer",
+}
+"""Models with classes of their own, which load by the function that makes them."""
 REFUSED: dict[str, Callable[[], Any]] = {
     "StringLookup": text,
     "channels_first": channels_first,

@@ -72,8 +72,9 @@ def write_tflite(
 
     made = quantizer.Quantizer(str(graph))
     made.load_quantization_recipe(_recipe(graph, precision, interface))
+    # Scalars: the scale of an array of one would not fit a constant that shares it (CONCATENATION).
     statistics = {
-        name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
+        name: {"min": np.array(low, np.float32), "max": np.array(high, np.float32)}
         for name, (low, high) in (ranges or {}).items()
     }
     try:

@@ -24,6 +24,13 @@ def model_of(outputs: Callable[[Any, Callable[..., Any]], Any]) -> Any:
     return keras.Model(x, outputs(x, keras.layers.Dense))
 
 
+def series_of(x: Any) -> Any:
+    """The six numbers as a series of two, on which a dense layer is a Gemm between two reshapes."""
+    import keras
+
+    return keras.layers.Reshape((2, 3))(x)
+
+
 def faces() -> Any:
     """A model whose layers are called otherwise than its outputs: one as the other's key."""
     import keras
@@ -106,6 +113,15 @@ NAMES: dict[str, tuple[Callable[[Any, Any], Any], list[str]]] = {
     "an output that is read on": (
         lambda x, d: (lambda y: {"a": y, "b": d(3)(y)})(d(2)(x)),
         ["a", "b"],
+    ),
+    "names that values inside are given": (
+        lambda x, d: (
+            lambda s: {
+                name: d(2, activation="relu")(s)
+                for name in ("b", "b_linear", "b_in", "b_out", "b_rows", "b_shape", "b_unquantized")
+            }
+        )(series_of(x)),
+        ["b", "b_in", "b_linear", "b_out", "b_rows", "b_shape", "b_unquantized"],
     ),
     "the input": (lambda x, d: {"a": d(1)(x), "same": x}, ["a", "same"]),
     "no dict": (lambda x, d: [d(1, name="a")(x), [d(2, name="b")(x)]], ["a", "b"]),

@@ -1,16 +1,16 @@
 """``edgekit.validate`` from end to end: broken files fail, and the report names the cause."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from support.broken import onnx_quantized, onnx_scales, perturbed, tflite_scales
 
 import edgekit
+from edgekit.cli.main import main
 from edgekit.report.file_result import FileResult
 from edgekit.report.result import Report
 from edgekit_runtimes.host import exact_int8
@@ -154,15 +154,15 @@ def test_files_that_fail_are_compared_layer_by_layer_also_without_their_float_fi
 def test_the_command_prints_the_cause_and_exits_with_1(
     digits: Path, converted: Path, broken: Path, tmp_path: Path
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "edgekit", "validate", str(digits / "cnn.keras"),
-         str(converted / "model_int8.tflite"), str(broken / "narrow.tflite"),
-         str(broken / "bytes.onnx"), "--data", str(digits / "eval.npz"), "--max-drop", "2%",
-         "--worst", "3", "--junit", str(tmp_path / "junit.xml")],
-        capture_output=True, text=True, check=False,
+    done = CliRunner().invoke(
+        main,
+        ["validate", str(digits / "cnn.keras"), str(converted / "model_int8.tflite"),
+         str(broken / "narrow.tflite"), str(broken / "bytes.onnx"), "--data",
+         str(digits / "eval.npz"), "--max-drop", "2%", "--worst", "3",
+         "--junit", str(tmp_path / "junit.xml")],
     )  # fmt: skip
 
-    assert done.returncode == 1, done.stderr
+    assert done.exit_code == 1, done.stderr
     assert done.stderr.strip() == ""
     said = " ".join(done.stdout.split())
     assert "range too narrow: representable 0..0.0" in said

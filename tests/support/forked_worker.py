@@ -47,7 +47,10 @@ class ForkedWorkers:
                 number = theirs.fileno()
                 line = f"from support.forked_worker import listen; listen({number})"
                 process = subprocess.Popen(
-                    [sys.executable, "-c", line], env=dict(env), pass_fds=[number]
+                    [sys.executable, "-c", line],
+                    env=dict(env),
+                    pass_fds=[number],
+                    stderr=subprocess.DEVNULL,  # TensorFlow greets there; a fork prints to its log
                 )
             self._server = process, ours
         stdin, stdout = os.pipe(), os.pipe()

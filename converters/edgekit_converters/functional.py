@@ -1,5 +1,7 @@
 """A Keras model of any kind as a functional model in float32, on flat lists of inputs and outputs."""
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from edgekit_converters.base import ConversionError
@@ -10,12 +12,15 @@ _SUPPORTED = {"float32", "float64", "int32", "int64", "int8", "uint8", "bool", "
 def as_functional(model: Any, source: str) -> Any:
     """Return a model with the same weights, called with a list of arrays in the order of its inputs.
 
+    Outputs that the model returns in a dict are named by its keys, others by the layers that make them.
+
     Args:
         model: a Keras model: functional, sequential, or subclassed and built.
         source: its name in error messages.
 
     Raises:
-        ConversionError: it has no fixed inputs, takes text, or has channels first.
+        ConversionError: it has no fixed inputs, takes text, or has channels first; or the keys of its
+            outputs are no distinct names.
     """
     functional = _flat(_in_float32(model), source)
     _refuse_text_and_channels_first(functional, source)
@@ -75,22 +80,74 @@ def _flat(model: Any, source: str) -> Any:
 
     inputs = getattr(model, "inputs", None)
     if inputs:
-        inputs, outputs = list(inputs), keras.tree.flatten(model.outputs)
+        inputs, structure = list(inputs), getattr(model, "_outputs_struct", model.outputs)
         names = [str(n) for n in getattr(model, "output_names", None) or [model.layers[-1].name]]
     else:  # a subclassed model knows only the shapes that it was built with
         inputs = [
             keras.Input(shape[1:], batch_size=shape[0], name=f"input_{i}" if i else "input")
             for i, shape in enumerate(_built_shapes(model, source))
         ]
-        outputs = keras.tree.flatten(model(inputs if len(inputs) > 1 else inputs[0]))
+        structure = model(inputs if len(inputs) > 1 else inputs[0])
         names = ["output"]
+    outputs = keras.tree.flatten(structure)
+    distinct = keras.Model(inputs, outputs)
+    paths = [path for path, _ in keras.tree.flatten_with_path(structure)]
+    if any(isinstance(key, str) for path in paths for key in path):
+        # Not as names of layers: those inside may have them already.
+        distinct.output_names = _names_by_key(paths, [t.name for t in inputs], source)
+        return distinct
     if len(names) != len(outputs) or len(set(names)) != len(names):
         names = [f"output_{i}" for i in range(len(outputs))]
-    distinct = keras.Model(inputs, outputs)
     if distinct.output_names != names:
         outputs = [keras.layers.Identity(name=n)(y) for n, y in zip(names, outputs, strict=True)]
         distinct = keras.Model(inputs, outputs)
     return distinct
+
+
+def _names_by_key(
+    paths: Sequence[tuple[str | int, ...]], inputs: Sequence[str], source: str
+) -> list[str]:
+    """Name outputs by their keys in a dict, as ``edgekit_runtimes`` names those of a ``.keras`` file.
+
+    Args:
+        paths: the keys and indices that lead to each output.
+        inputs: the names of the inputs.
+        source: the model's name in error messages.
+
+    Raises:
+        ConversionError: two outputs would have one name, or an output that of an input.
+    """
+    names = [_joined(path) for path in paths]
+    whole = [_joined(("output", *path)) for path in paths]
+    if len(set(names)) < len(names) == len(set(whole)):  # [{"age": ...}, {"age": ...}]
+        names = whole
+    remedy = (
+        "Give it other keys: keras.Model(model.inputs, {'another_key': model.output[...], ...})."
+    )
+    for name, path in zip(names, paths, strict=True):
+        where = "".join(f"[{key!r}]" for key in path)
+        if not any(c.isalnum() for c in name):
+            raise ConversionError(f"{source}: output{where} has no name: {name!r}. {remedy}")
+        if names.count(name) > 1:
+            raise ConversionError(
+                f"{source}: two outputs would be called {name!r}, one of them output{where}. {remedy}"
+            )
+        if name in inputs:
+            raise ConversionError(
+                f"{source}: output{where} would have the name of the input {name!r}, and the tensors "
+                f"of a file have one name each. {remedy}"
+            )
+    return names
+
+
+def _joined(path: Sequence[str | int]) -> str:
+    """Return the name for a path, from its first key on: ``boxes_0`` for ``["boxes"][0]``.
+
+    A character that could not be in the name of a file, an option or a variable becomes ``_``.
+    """
+    first = next((at for at, key in enumerate(path) if isinstance(key, str)), None)
+    keys = ("output", *path) if first is None else path[first:]
+    return re.sub(r"[^\w.-]", "_", "_".join(map(str, keys)))
 
 
 def _built_shapes(model: Any, source: str) -> list[tuple[int | None, ...]]:

@@ -1,5 +1,6 @@
 """Keras: runs the float32 original that every other file is compared with. Needs TensorFlow."""
 
+import re
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
@@ -38,6 +39,7 @@ def keras_engine(model: Any) -> Engine:
     """An engine on a Keras model that is already in memory."""
     import keras
 
+    names = _output_names(model)
     model = keras.Model(keras.tree.flatten(model.inputs), keras.tree.flatten(model.outputs))
 
     def run(arrays: Sequence[Array]) -> list[Array]:
@@ -62,8 +64,34 @@ def keras_engine(model: Any) -> Engine:
         [TensorSpec(t.name, tuple(t.shape), str(t.dtype)) for t in model.inputs],
         [
             TensorSpec(n, tuple(t.shape), str(t.dtype))
-            for n, t in zip(model.output_names, model.outputs, strict=True)
+            for n, t in zip(names, model.outputs, strict=True)
         ],
         call,
         place,
     )
+
+
+def _output_names(model: Any) -> list[str]:
+    """Return the names of a model's outputs: their keys in a dict, or those of their layers.
+
+    As ``edgekit_converters`` names the outputs of the files that it makes of the model.
+    """
+    import keras
+
+    structure = getattr(model, "_outputs_struct", model.outputs)
+    paths = [path for path, _ in keras.tree.flatten_with_path(structure)]
+    if any(isinstance(key, str) for path in paths for key in path):
+        names = [_joined(path) for path in paths]
+        if len(set(names)) < len(names):
+            names = [_joined(("output", *path)) for path in paths]
+    else:
+        names = list(getattr(model, "output_names", None) or [model.layers[-1].name])
+    if len(names) != len(paths) or len(set(names)) < len(names):
+        names = [f"output_{i}" for i in range(len(paths))]
+    return names
+
+
+def _joined(path: Sequence[str | int]) -> str:
+    first = next((at for at, key in enumerate(path) if isinstance(key, str)), None)
+    keys = ("output", *path) if first is None else path[first:]
+    return re.sub(r"[^\w.-]", "_", "_".join(map(str, keys)))

@@ -17,7 +17,7 @@ def test_a_kind_of_model_converts_in_both_formats(name: str, tmp_path: Path) -> 
 
     keras.utils.set_random_seed(0)
     model = zoo.SMALL[name]()
-    source: Any = "support.zoo:subclassed" if name == "subclassed" else model
+    source: Any = zoo.OWN_CLASSES.get(name, model)
     report = edgekit.convert(
         source, zoo.samples(model), tmp_path, precision=["float32", "dynamic", "int8"]
     )

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from support.zoo import LARGE, RECURRENT, REFUSED, SMALL, TRAINED, digit_rows, samples
+from support.zoo import LARGE, OWN_CLASSES, RECURRENT, REFUSED, SMALL, TRAINED, digit_rows, samples
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
 FORMATS = ("tflite", "onnx")
@@ -36,9 +36,7 @@ def row(name: str) -> dict[str, Any]:
     else:
         data = samples(model, FEW.get(name, 400 if name in RECURRENT else 120))
     with tempfile.TemporaryDirectory() as folder:
-        source: Any = model
-        if name == "subclassed":  # a class of one's own is loaded by a function of one's own
-            source = "support.zoo:subclassed"
+        source: Any = OWN_CLASSES.get(name, model)
         start = time.perf_counter()
         with PeakMemory() as peak:
             try:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.data.samples import Array
+from support.vit import vision_transformer
 
 
 def _sequential(shape: tuple[int | None, ...], *layers: Any, dtype: str = "float32") -> Any:
@@ -286,6 +287,7 @@ SMALL: dict[str, Callable[[], Any]] = {
     "ConvLSTM2D": conv_lstm,
     "transformer block, exact GELU": transformer,
     "transformer block, tanh GELU": transformer_tanh,
+    "vision transformer": vision_transformer,
     "recommender": recommender,
     "subclassed": subclassed,
     "shared layer": shared_layer,
@@ -294,6 +296,11 @@ SMALL: dict[str, Callable[[], Any]] = {
     "mixed_float16": mixed_float16,
     "zero padding before max pooling": padded_max_pool,
 }
+OWN_CLASSES = {
+    "subclassed": "support.zoo:subclassed",
+    "vision transformer": "support.vit:vision_transformer",
+}
+"""Models with classes of their own, which load by the function that makes them."""
 REFUSED: dict[str, Callable[[], Any]] = {
     "StringLookup": text,
     "channels_first": channels_first,

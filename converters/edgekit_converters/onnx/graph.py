@@ -75,7 +75,7 @@ def to_onnx(
         bare.unlink(missing_ok=True)
     forget_scalar_shapes(model.graph)
     expand_gelu(model.graph)
-    name_linear_values(model.graph)
+    name_linear_values(model.graph, shapes)
     weights, values = put_back(model.graph, lifted, outside or {})
     merge_gemm(model.graph, weights, shapes)
     weights.update(write_cells(model.graph, cells))
@@ -130,7 +130,8 @@ def _tidy_loops(graph: Any, source: Path, weights: dict[str, Weight]) -> None:
                 continue
             body.name = name
             rename_values(body, {port: port.removeprefix(prefix) for port in ports})
-            name_linear_values(body)
+            shapes = {flatbuffer.name(t): flatbuffer.shape(t) for t in inside.tensors}
+            name_linear_values(body, shapes)
             copy_unchanged_outputs(body)
             constants = {
                 flatbuffer.name(tensor): value
@@ -139,5 +140,4 @@ def _tidy_loops(graph: Any, source: Path, weights: dict[str, Weight]) -> None:
             }
             inner = find_weights(body, constants)
             weights.update(inner)
-            shapes = {flatbuffer.name(t): flatbuffer.shape(t) for t in inside.tensors}
             merge_gemm(body, inner, shapes)

@@ -86,8 +86,6 @@ def _flatten_dense_inputs(model: Any) -> None:
 
     tf2onnx inserts it too, and loses the bias.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
     main = model.subgraphs[0]
     operators = []
     for operator in main.operators:
@@ -96,33 +94,10 @@ def _flatten_dense_inputs(model: Any) -> None:
             depth = flatbuffer.shape(main.tensors[operator.inputs[1]])[1]
             options = operator.builtinOptions
             if len(flatbuffer.shape(source)) != 2 and not options.keepNumDims:
-                flat = np.array([np.prod(flatbuffer.shape(source)) // depth, depth], np.int32)
-                made = schema.TensorT()
-                made.name = flatbuffer.name(source).encode() + b"_flat_%d" % len(main.tensors)
-                made.shape, made.type, made.buffer = flat, source.type, 0
-                reshape = schema.OperatorT()
-                reshape.opcodeIndex = _opcode_index(model, flatbuffer.RESHAPE)
-                reshape.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions
-                reshape.builtinOptions = schema.ReshapeOptionsT()
-                reshape.builtinOptions.newShape = flat
-                size = schema.TensorT()
-                size.name = made.name + b"_shape"
-                size.shape, size.type, size.buffer = [2], 2, len(model.buffers)
-                buffer = schema.BufferT()
-                buffer.data = flat.view(np.uint8)
-                model.buffers.append(buffer)
-                main.tensors += [made, size]
-                reshape.inputs = [operator.inputs[0], len(main.tensors) - 1]
-                reshape.outputs = [len(main.tensors) - 2]
-                operator.inputs = [len(main.tensors) - 2, *operator.inputs[1:]]
+                flat = (int(np.prod(flatbuffer.shape(source))) // depth, depth)
+                name = f"{flatbuffer.name(source)}_flat_{len(main.tensors)}"
+                reshape = flatbuffer.add_reshape(model, operator.inputs[0], name, flat)
+                operator.inputs = [reshape.outputs[0], *operator.inputs[1:]]
                 operators.append(reshape)
         operators.append(operator)
     main.operators = operators
-
-
-def _opcode_index(model: Any, builtin: int) -> int:
-    for index, code in enumerate(model.operatorCodes):
-        if max(code.builtinCode, code.deprecatedBuiltinCode) == builtin:
-            return index
-    flatbuffer.add_operator_code(model, builtin)
-    return len(model.operatorCodes) - 1

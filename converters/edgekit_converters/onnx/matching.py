@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgekit_converters.onnx.edit import GraphEditor
+from edgekit_converters.onnx.rewrites import linear_name
 from edgekit_converters.onnx.weights import LAYOUT
 from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.quantized_operators import Operation, Scale
@@ -26,6 +27,7 @@ class Matching:
 
     def __init__(self, graph: GraphEditor, operations: Sequence[Operation]) -> None:
         self.graph = graph
+        self.tensors = {name for operation in operations for name in operation.outputs}
         self.values: dict[str, str] = {name: name for name in graph.inputs}
         for operation in operations:
             for name in operation.outputs:
@@ -39,7 +41,7 @@ class Matching:
         """Return the ONNX node that computes a TFLite operator."""
         producer = self.graph.producer
         name = operation.outputs[0]
-        node = producer.get(f"{name}_linear") or producer.get(name)
+        node = producer.get(linear_name(name, self.tensors)) or producer.get(name)
         while node is not None and node.op_type in LAYOUT | _ACTIVATIONS:
             above = producer.get(node.input[0])
             if above is None or above.op_type not in LAYOUT | _WITH_WEIGHTS:

@@ -43,6 +43,8 @@ class QuantizationWriter:
     def end(self, output: Any, scale: Scale) -> None:
         """Quantize an output of the graph, which keeps its name."""
         name, inner = output.name, f"{output.name}_unquantized"
+        if inner in self.graph.outputs:
+            inner = f"{name}/unquantized"
         self.graph.rename(name, inner)
         numbers, kind = self._numbers(scale), _zero_point(scale).dtype
         if self.interface == "int8":

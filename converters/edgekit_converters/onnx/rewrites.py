@@ -1,7 +1,7 @@
 """Rewriting what tf2onnx makes of a graph: names as in the TFLite file, operators that runtimes know."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import pi, sqrt
 from typing import Any
 
@@ -107,7 +107,8 @@ def merge_gemm(
             continue
         add, name, weight = following[0], node.output[0], node.input[1]
         bias = add.input[1] if add.input[0] == name else add.input[0]
-        shape = shapes.get(name.removesuffix("_linear"))
+        tensor = name if name in shapes else re.sub("[_/]linear$", "", name)
+        shape = shapes.get(tensor)
         if shape is None or bias not in weights or bias in depth:
             continue
         merged.add(id(add))
@@ -118,11 +119,14 @@ def merge_gemm(
         node.op_type, node.name = "Gemm", f"{name}/Gemm"
         del node.attribute[:]
         if len(shape) != 2:
-            for made, value in ((f"{name}_rows", [-1, depth[weight]]), (f"{name}_shape", shape)):
+            around = [f"{name}_{of}" for of in ("rows", "shape", "in", "out")]
+            if not shapes.keys().isdisjoint(around):  # outputs may be called so
+                around = [f"{name}/{of}" for of in ("rows", "shape", "in", "out")]
+            rows, full, source, result = around
+            for made, value in ((rows, [-1, depth[weight]]), (full, shape)):
                 graph.initializer.append(numpy_helper.from_array(np.array(value, np.int64), made))
-            source, result = f"{name}_in", f"{name}_out"
-            nodes.insert(-1, helper.make_node("Reshape", [node.input[0], f"{name}_rows"], [source]))
-            nodes.append(helper.make_node("Reshape", [result, f"{name}_shape"], [name]))
+            nodes.insert(-1, helper.make_node("Reshape", [node.input[0], rows], [source]))
+            nodes.append(helper.make_node("Reshape", [result, full], [name]))
         del node.input[:], node.output[:]
         node.input.extend([source, weight, bias])
         node.output.append(result)
@@ -133,14 +137,25 @@ def merge_gemm(
     graph.node.extend(nodes)
 
 
-def name_linear_values(graph: Any) -> None:
-    """Rename values before a fused bias and activation: ``y_raw_output___12:0`` to ``y_linear``."""
+def name_linear_values(graph: Any, tensors: Collection[str]) -> None:
+    """Rename values before a fused bias and activation: ``y_raw_output___12:0`` to ``y_linear``.
+
+    Args:
+        graph: the ONNX graph.
+        tensors: the names of the TFLite tensors.
+    """
     rename_values(
         graph,
         {
-            port: f"{match[1]}_linear"
+            port: linear_name(match[1], tensors)
             for node in graph.node
             for port in node.output
             if (match := re.fullmatch(r"(.*)_raw_output___\d+:0", port))
         },
     )
+
+
+def linear_name(tensor: str, tensors: Collection[str]) -> str:
+    """Return the name of a tensor's value before its activation; an output may have the first one."""
+    name = f"{tensor}_linear"
+    return f"{tensor}/linear" if name in tensors else name

@@ -133,6 +133,32 @@ def add_operator_code(model: Any, builtin: int) -> Any:
     return code
 
 
+def add_reshape(model: Any, source: int, named: str, shape: Sequence[int]) -> Any:
+    """Return a RESHAPE of a tensor of the main graph, into a new tensor; the caller places it."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    main, new = model.subgraphs[0], np.array(shape, np.int32)
+    made, size, buffer = schema.TensorT(), schema.TensorT(), schema.BufferT()
+    made.name, made.shape, made.buffer = named.encode(), new, 0
+    made.type = main.tensors[source].type
+    size.name, size.shape, size.type = f"{named}_shape".encode(), [len(new)], 2
+    size.buffer, buffer.data = len(model.buffers), new.view(np.uint8)
+    model.buffers.append(buffer)
+    main.tensors += [made, size]
+    reshape = schema.OperatorT()
+    codes = [max(c.builtinCode, c.deprecatedBuiltinCode) for c in model.operatorCodes]
+    if RESHAPE not in codes:
+        add_operator_code(model, RESHAPE)
+        codes.append(RESHAPE)
+    reshape.opcodeIndex = codes.index(RESHAPE)
+    reshape.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions
+    reshape.builtinOptions = schema.ReshapeOptionsT()
+    reshape.builtinOptions.newShape = new
+    reshape.inputs = [source, len(main.tensors) - 1]
+    reshape.outputs = [len(main.tensors) - 2]
+    return reshape
+
+
 def order_ends(model: Any) -> None:
     """Put the graph's inputs and outputs into the alphabetical order of its signature's names.
 
@@ -144,6 +170,28 @@ def order_ends(model: Any) -> None:
     for ends in ("inputs", "outputs"):
         ports = sorted(getattr(signature, ends), key=lambda port: bytes(port.name))
         setattr(graph, ends, [port.tensorIndex for port in ports])
+
+
+def separate_ends(model: Any) -> None:
+    """Give each output a tensor of its own, by a copy where it is an input or another output too.
+
+    A tensor has one name, and a file's inputs and outputs are told apart by theirs.
+    """
+    graph = model.subgraphs[0]
+    ends = [*graph.inputs, *graph.outputs]
+    if len(set(ends)) == len(ends):
+        return
+    taken, outputs = set(graph.inputs), []
+    for index in graph.outputs:
+        if index in taken:
+            made = add_reshape(
+                model, index, f"copy_{len(graph.tensors)}", graph.tensors[index].shape
+            )
+            graph.operators.append(made)
+            index = made.outputs[0]
+        taken.add(index)
+        outputs.append(index)
+    graph.outputs = outputs
 
 
 def rename_ends(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> None:

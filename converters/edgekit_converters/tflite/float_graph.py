@@ -103,6 +103,7 @@ def write_float_graph(
         shutil.rmtree(saved, ignore_errors=True)
     written = flatbuffer.read(target)
     flatbuffer.order_ends(written)
+    flatbuffer.separate_ends(written)
     flatbuffer.name_loops(written)
     inputs = [t.name for t in model.inputs] + [v.path for v in outside]
     flatbuffer.rename_ends(written, inputs, model.output_names)

@@ -72,8 +72,9 @@ def write_tflite(
 
     made = quantizer.Quantizer(str(graph))
     made.load_quantization_recipe(_recipe(graph, precision, interface))
+    # Scalars: the scale of an array of one would not fit a constant that shares it (CONCATENATION).
     statistics = {
-        name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
+        name: {"min": np.array(low, np.float32), "max": np.array(high, np.float32)}
         for name, (low, high) in (ranges or {}).items()
     }
     try:
@@ -135,10 +136,11 @@ def _scope(outputs: list[str]) -> str:
 
 
 def _repair(graph: Path, model: Any) -> None:
-    """Restore the names of inputs and outputs, and quantize the unused outputs of operators.
+    """Restore the names of inputs and outputs, and quantize what the quantizer left in float.
 
-    The quantizer calls a float output ``name_dequant``, and leaves an output that nothing reads (the
-    first forget gate of an unrolled LSTM) in float, which XNNPACK refuses to run.
+    It calls a float output ``name_dequant``; an operator that reads an output of the graph gets it in
+    float, and computes nonsense in integers; and an operator's output that nothing reads (the first
+    forget gate of an unrolled LSTM) stays in float, which XNNPACK refuses to run.
     """
     floats = flatbuffer.read(graph).subgraphs[0]
     names = [
@@ -146,6 +148,17 @@ def _repair(graph: Path, model: Any) -> None:
         for ends in (floats.inputs, floats.outputs)
     ]
     main = model.subgraphs[0]
+    integers = {
+        op.outputs[0]: op.inputs[0]
+        for op in main.operators
+        if flatbuffer.opcode(model, op) == flatbuffer.DEQUANTIZE and op.outputs[0] in main.outputs
+    }
+    for operator in main.operators:
+        result = main.tensors[operator.outputs[0]]
+        quantized = result.type != flatbuffer.FLOAT32 and result.quantization is not None
+        moved = any(index in integers for index in operator.inputs)
+        if moved and quantized and flatbuffer.opcode(model, operator) != flatbuffer.QUANTIZE:
+            operator.inputs = [integers.get(index, index) for index in operator.inputs]
     read = {i for op in main.operators for i in op.inputs} | set(main.outputs)
     for operator in main.operators:
         if flatbuffer.opcode(model, operator) == flatbuffer.WHILE:

@@ -55,7 +55,10 @@ class Job:
     """One conversion, as the writers of all formats see it."""
 
     graph: Path
-    """The float TFLite file that every file is made from."""
+    """The float TFLite file that every file is made from, calibrated ones aside."""
+    integer_graph: Path
+    """The float TFLite file of calibrated files: ``graph``, or one that computes the same by operators
+    with integer kernels."""
     scratch: Path
     """A folder for files in between."""
     interface: InterfaceType

@@ -19,6 +19,8 @@ from edgekit_converters.formats import FORMATS
 from edgekit_converters.onnx.graph import DEFAULT_OPSET
 from edgekit_converters.tflite.calibration import Ranges, ranges_over
 from edgekit_converters.tflite.float_graph import is_too_large, weight_bytes, write_float_graph
+from edgekit_converters.tflite.integer_forms import integer_graph
+from edgekit_converters.tflite.leftovers import float_operators
 from edgekit_converters.tflite.preprocessing import preprocessing
 from edgekit_converters.tflite.write import write_tflite
 
@@ -82,7 +84,9 @@ def convert(
     progress("building the float graph")
     graph = scratch / "graph.tflite"
     outside = write_float_graph(model, graph, batch=batch, shapes=shapes)
-    job = Job(graph, scratch, interface, opset, outside)
+    calibrated = [precision for precision in precisions if precision in CALIBRATED]
+    source = integer_graph(graph) if calibrated else graph
+    job = Job(graph, source, scratch, interface, opset, outside)
     writers: dict[str, Writer] = {}
     for name, form in FORMATS.items():
         if any(name == wanted for wanted, _ in targets):
@@ -98,22 +102,25 @@ def convert(
         if precision not in CALIBRATED:
             progress(f"writing {precision}")
             write(precision)
-    calibrated = [precision for precision in precisions if precision in CALIBRATED]
     if not calibrated or samples is None:
         return Conversion()
     progress(f"calibrating on {len(samples)} samples")
-    ranges = ranges_over(graph, samples)
+    ranges = ranges_over(source, samples)
+    in_float: dict[Precision, list[str]] = {}
+    meant = frozenset(preprocessing(source) if interface == "float" else ())
     for precision in calibrated:
         progress(f"writing {precision}")
         quantized = scratch / f"{precision}.tflite"
-        write_tflite(graph, quantized, precision, ranges, interface)
+        write_tflite(source, quantized, precision, ranges, interface)
         write(precision, quantized)
+        in_float[precision] = float_operators(quantized, meant)
     notes = [
         *_recurrent_notes(calibrated, writers),
-        *_preprocessing_notes(graph, calibrated, interface),
+        *_preprocessing_notes(source, calibrated, interface),
+        *_float_notes(in_float),
     ]
     alike = not any(writer.recurrent_operators for writer in writers.values())
-    return Conversion(ranges, graph, tuple(notes), alike)
+    return Conversion(ranges, source, tuple(notes), alike)
 
 
 def _check(model: Any, targets: Mapping[Target, Path], samples: Samples | None) -> None:
@@ -171,4 +178,20 @@ def _preprocessing_notes(
             if interface == "float"
             else "integer inputs have one scale for all features, before the model rescales or "
             "normalizes them: where their widths differ, do that outside, or take float inputs"
+        )
+
+
+def _float_notes(in_float: Mapping[Precision, list[str]]) -> Iterator[str]:
+    """Say which operators of calibrated files compute in float32; precisions with the same ones share a note.
+
+    ``in_float`` has the kind of each such operator.
+    """
+    for operators in dict.fromkeys(tuple(sorted(kinds)) for kinds in in_float.values() if kinds):
+        same = [p for p, kinds in in_float.items() if tuple(sorted(kinds)) == operators]
+        *others, last = dict.fromkeys(operators)
+        one = len(operators) == 1
+        yield (
+            f"{', '.join(others)}{' and ' if others else ''}{last} ({len(operators)} "
+            f"operator{'' if one else 's'}) stay{'s' if one else ''} in float32 in "
+            f"{' and '.join(same)}: the quantizer has no integer form"
         )

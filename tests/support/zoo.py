@@ -93,6 +93,21 @@ def preprocessing() -> Any:
     )
 
 
+def p_net() -> Any:
+    """The first stage of MTCNN (Zhang et al., 2016), a face detector: every activation is a PReLU."""
+    import keras
+    from keras import initializers, layers
+
+    def prelu(x: Any) -> Any:  # trained slopes differ by channel, and some are negative
+        return layers.PReLU(initializers.RandomUniform(-0.2, 0.6), shared_axes=[1, 2])(x)
+
+    x = layers.Input((24, 24, 3), name="x")
+    y = layers.MaxPooling2D(2, padding="same")(prelu(layers.Conv2D(10, 3)(x)))
+    y = prelu(layers.Conv2D(32, 3)(prelu(layers.Conv2D(16, 3)(y))))
+    face = layers.Conv2D(2, 1, activation="softmax", name="face")(y)
+    return keras.Model(x, [face, layers.Conv2D(4, 1, name="box")(y)])
+
+
 def embedding_lstm(words: int = 40, width: int = 8, units: int = 16, steps: int = 16) -> Any:
     from keras import layers
 
@@ -280,6 +295,7 @@ SMALL: dict[str, Callable[[], Any]] = {
     "U-Net": unet,
     "two inputs, two outputs": many_ends,
     "preprocessing layers inside": preprocessing,
+    "P-Net, of PReLU": p_net,
     "Embedding + LSTM": embedding_lstm,
     "GRU": gru,
     "Bidirectional LSTM": bidirectional,

@@ -3,6 +3,7 @@
 import copy
 import os
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from edgekit_converters.base import Array, ConversionError, Job, Precision, Writer
 from edgekit_converters.onnx.edit import GraphEditor
-from edgekit_converters.onnx.graph import loop_bodies, to_onnx
+from edgekit_converters.onnx.graph import OnnxGraph, loop_bodies, to_onnx
 from edgekit_converters.onnx.qdq import quantize_like
 from edgekit_converters.onnx.recurrent import integer_weight, recurrent_nodes
 from edgekit_converters.onnx.recurrent_match import GATES
@@ -21,13 +22,19 @@ _BLOCK = 64_000_000  # bytes of a weight that are made contiguous at a time
 
 
 def onnx_writer(job: Job) -> Writer:
-    """Return a writer of ONNX files, with the float graph translated once for all of them."""
+    """Return a writer of ONNX files, with each float graph translated once for all of them."""
     source = to_onnx(job.graph, job.scratch, job.opset, job.outside)
+
+    @cache
+    def integer_source() -> OnnxGraph:
+        if job.integer_graph == job.graph:
+            return source
+        return to_onnx(job.integer_graph, job.scratch, job.opset)
 
     def write(target: Path, precision: Precision, quantized: Path | None) -> None:
         if quantized is not None:
-            pairs = read_operators(job.graph, quantized)
-            _save(quantize_like(source, pairs, job.interface), target)
+            pairs = read_operators(job.integer_graph, quantized)
+            _save(quantize_like(integer_source(), pairs, job.interface), target)
         elif precision == "float32":
             _save(source.model, target, source.outside)
         elif precision == "float16":

@@ -23,12 +23,14 @@ _NUMPY_OF_TENSOR_TYPE: dict[int, str] = {
     9: "int8",
     10: "float64",
 }
-FLOAT32 = 0
+FLOAT32, INT8 = 0, 9
 _SHORT = 4096  # bytes of a vector up to which an equal one is shared
 
 # Values of BuiltinOperator that this package asks about.
 QUANTIZE, DEQUANTIZE, FULLY_CONNECTED, RESHAPE, CUSTOM, WHILE = 114, 6, 9, 22, 32, 119
-SQUARED_DIFFERENCE, RSQRT = 99, 76
+SQUARED_DIFFERENCE, RSQRT, CAST, SHAPE, IF = 99, 76, 53, 77, 118
+RELU, MUL, MAXIMUM, MINIMUM, REDUCE_MIN, REDUCE_MAX = 19, 18, 55, 57, 89, 82
+PRELU, LEAKY_RELU, ABS, NEG, SQUARE, TILE, CONCATENATION = 54, 98, 101, 59, 92, 69, 2
 
 
 def read(path: Path) -> Any:
@@ -122,6 +124,18 @@ def opcode(model: Any, operator: Any) -> int:
     return int(max(code.builtinCode, code.deprecatedBuiltinCode))
 
 
+def kind_name(model: Any, operator: Any) -> str:
+    """Return the name of the operator's kind, as ``PRELU``; a custom operator's own name."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    number = opcode(model, operator)
+    if number == CUSTOM:
+        custom = model.operatorCodes[operator.opcodeIndex].customCode or b"CUSTOM"
+        return str(custom.decode() if isinstance(custom, bytes) else custom)
+    kinds = vars(schema.BuiltinOperator).items()
+    return next((name for name, value in kinds if value == number), str(number))
+
+
 def add_operator_code(model: Any, builtin: int) -> Any:
     """Add an entry to the file's operator codes, as the last one, and return it."""
     from ai_edge_litert import schema_py_generated as schema
@@ -131,6 +145,41 @@ def add_operator_code(model: Any, builtin: int) -> Any:
     code.version = 1
     model.operatorCodes.append(code)
     return code
+
+
+def make_operator(model: Any, builtin: int, inputs: Sequence[int], outputs: Sequence[int]) -> Any:
+    """Return a new operator with default options, which is not in a graph yet."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    kinds = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
+    if builtin not in kinds:
+        add_operator_code(model, builtin)
+        kinds.append(builtin)
+    operator = schema.OperatorT()
+    operator.opcodeIndex = kinds.index(builtin)
+    operator.inputs, operator.outputs = list(inputs), list(outputs)
+    if builtin in (MUL, CONCATENATION):
+        kind = "Mul" if builtin == MUL else "Concatenation"
+        operator.builtinOptionsType = getattr(schema.BuiltinOptions, f"{kind}Options")
+        operator.builtinOptions = getattr(schema, f"{kind}OptionsT")()
+    return operator
+
+
+def add_tensor(model: Any, wanted: str, shape: Sequence[int], value: Array | None = None) -> int:
+    """Add a float32 tensor to the main graph, constant where it has a value; return its index."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    taken = {name(tensor) for graph in model.subgraphs for tensor in graph.tensors}
+    tensor = schema.TensorT()
+    tensor.name, tensor.shape = _free(wanted, taken).encode(), np.array(shape, np.int32)
+    tensor.type, tensor.buffer = FLOAT32, 0  # the empty buffer, by the format's rule
+    if value is not None:
+        tensor.buffer = len(model.buffers)
+        buffer = schema.BufferT()
+        buffer.data = np.frombuffer(value.tobytes(), np.uint8)
+        model.buffers.append(buffer)
+    model.subgraphs[0].tensors.append(tensor)
+    return len(model.subgraphs[0].tensors) - 1
 
 
 def add_reshape(model: Any, source: int, named: str, shape: Sequence[int]) -> Any:
@@ -145,17 +194,11 @@ def add_reshape(model: Any, source: int, named: str, shape: Sequence[int]) -> An
     size.buffer, buffer.data = len(model.buffers), new.view(np.uint8)
     model.buffers.append(buffer)
     main.tensors += [made, size]
-    reshape = schema.OperatorT()
-    codes = [max(c.builtinCode, c.deprecatedBuiltinCode) for c in model.operatorCodes]
-    if RESHAPE not in codes:
-        add_operator_code(model, RESHAPE)
-        codes.append(RESHAPE)
-    reshape.opcodeIndex = codes.index(RESHAPE)
+    last = len(main.tensors) - 1
+    reshape = make_operator(model, RESHAPE, [source, last], [last - 1])
     reshape.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions
     reshape.builtinOptions = schema.ReshapeOptionsT()
     reshape.builtinOptions.newShape = new
-    reshape.inputs = [source, len(main.tensors) - 1]
-    reshape.outputs = [len(main.tensors) - 2]
     return reshape
 
 

@@ -23,6 +23,7 @@ from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.calibration import Ranges
 from edgekit_converters.tflite.loops import find_loops, has_loop, weight_products
 from edgekit_converters.tflite.preprocessing import preprocessing
+from edgekit_converters.tflite.stand_ins import restore, with_stand_ins
 
 
 def tflite_writer(job: Job) -> Writer:
@@ -70,7 +71,8 @@ def write_tflite(
         raise ConversionError(f"{precision} needs the ranges of all tensors, from ranges_over.")
     from litert_quantizer import quantizer
 
-    made = quantizer.Quantizer(str(graph))
+    stand_ins = with_stand_ins(graph, _bits(precision)) if precision in CALIBRATED else None
+    made = quantizer.Quantizer(stand_ins or str(graph))
     made.load_quantization_recipe(_recipe(graph, precision, interface))
     # Scalars: the scale of an array of one would not fit a constant that shares it (CONCATENATION).
     statistics = {
@@ -89,6 +91,8 @@ def write_tflite(
     target.write_bytes(bytes(result.quantized_model))
     model = flatbuffer.read(target)
     flatbuffer.number_loops(model)
+    if stand_ins:
+        restore(graph, model)
     if precision in CALIBRATED:
         _repair(graph, model)
     flatbuffer.write(model, target)
@@ -112,7 +116,7 @@ def _recipe(graph: Path, precision: Precision, interface: InterfaceType) -> Any:
     elif precision == "dynamic":
         recipes.add_dynamic_config(".*", operation.ALL_SUPPORTED, 8)
     else:
-        bits = 16 if precision == "int16x8" else 8
+        bits = _bits(precision)
         recipes.add_static_config(".*", operation.ALL_SUPPORTED, bits, 8)
         if interface == "float":
             keep_float(".*", operation.INPUT)
@@ -128,6 +132,11 @@ def _recipe(graph: Path, precision: Precision, interface: InterfaceType) -> Any:
                 names = [flatbuffer.name(tensors[index]) for index in product.outputs]
                 recipes.add_static_config(_scope(names), operation.ALL_SUPPORTED, bits, 8)
     return recipes.get_quantization_recipe()
+
+
+def _bits(precision: Precision) -> int:
+    """Return the bits of activations in a calibrated precision."""
+    return 16 if precision == "int16x8" else 8
 
 
 def _scope(outputs: list[str]) -> str:
@@ -165,7 +174,9 @@ def _repair(graph: Path, model: Any) -> None:
             continue  # its outputs have nothing in common
         used = [main.tensors[i] for i in operator.outputs if i in read]
         for index in set(operator.outputs) - read:
-            if used:  # the type of the outputs beside it
+            if (
+                used and main.tensors[index].type == flatbuffer.FLOAT32
+            ):  # the type of those beside it
                 main.tensors[index].type = used[0].type
                 main.tensors[index].quantization = used[0].quantization
     flatbuffer.rename_ends(model, *names)

@@ -1,0 +1,132 @@
+"""Operators rewritten, before quantization, as others that have fast integer kernels.
+
+Each form computes the same numbers in float. Calibrated files are made from the rewritten graph; all
+others keep the operators as they are.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit_converters.base import Array
+from edgekit_converters.tflite import flatbuffer
+from edgekit_converters.tflite.flatbuffer import (
+    ABS,
+    CONCATENATION,
+    MAXIMUM,
+    MUL,
+    NEG,
+    PRELU,
+    SQUARE,
+    TILE,
+)
+from edgekit_converters.tflite.preprocessing import preprocessing
+
+_MOST_COPIES = 8  # of a tensor that are operands of one operator
+
+
+def integer_graph(graph: Path) -> Path:
+    """Write the graph that calibrated files are made from, beside the float graph; return its path.
+
+    It is the float graph itself where there is nothing to rewrite.
+    """
+    model = flatbuffer.read(graph)
+    main = model.subgraphs[0]
+    # A product with a constant would be more preprocessing, which stays in float.
+    given = {flatbuffer.name(main.tensors[index]) for index in main.inputs}
+    given.update(preprocessing(graph))
+    operators: list[Any] = []
+    rewritten = False
+    for operator in main.operators:
+        kind = flatbuffer.opcode(model, operator)
+        made = [operator]
+        if kind in _FORMS:
+            x = main.tensors[operator.inputs[0]]
+            if x.type == flatbuffer.FLOAT32 and flatbuffer.name(x) not in given:
+                made = _FORMS[kind](model, operator)
+        rewritten = rewritten or made[0] is not operator
+        operators += made
+    if not rewritten:
+        return graph
+    main.operators = operators
+    target = graph.with_name("integer_graph.tflite")
+    flatbuffer.write(model, target)
+    return target
+
+
+def _prelu(model: Any, operator: Any) -> list[Any]:
+    """Return max(x, slope x), where no slope is above 1.
+
+    As fast as a PReLU in float between a DEQUANTIZE and a QUANTIZE, and as exact, where LiteRT's plain
+    integer kernel of PRELU takes twice the time; relu(x) - slope relu(-x) takes that too, and rounds
+    more often.
+    """
+    main = model.subgraphs[0]
+    slope = flatbuffer.constant(model, main.tensors[operator.inputs[1]])
+    if slope is None or slope.max() > 1:
+        return [operator]
+    factor = operator.inputs[1]
+    if slope.size == 1:  # tf2onnx fails at a product with one value in an array of axes
+        factor = _constant(model, operator, slope.reshape(()))
+    return _maximum_with_product(model, operator, factor)
+
+
+def _absolute(model: Any, operator: Any) -> list[Any]:
+    """Return max(x, -x): LiteRT's plain integer kernel of ABS takes five times as long."""
+    minus = _constant(model, operator, np.array(-1, np.float32))
+    return _maximum_with_product(model, operator, minus)
+
+
+def _negation(model: Any, operator: Any) -> list[Any]:
+    """Return -1 x: TFLite negates no 8-bit integers. Layer normalization does it, of a mean."""
+    minus = _constant(model, operator, np.array(-1, np.float32))
+    return [flatbuffer.make_operator(model, MUL, [operator.inputs[0], minus], operator.outputs)]
+
+
+def _square(model: Any, operator: Any) -> list[Any]:
+    """Return x x: TFLite squares no 8-bit integers."""
+    inputs = [operator.inputs[0], operator.inputs[0]]
+    return [flatbuffer.make_operator(model, MUL, inputs, operator.outputs)]
+
+
+def _tile(model: Any, operator: Any) -> list[Any]:
+    """Return x joined to itself, once along each axis: upsampling tiles by 2 or so."""
+    main = model.subgraphs[0]
+    x, y = operator.inputs[0], main.tensors[operator.outputs[0]]
+    multiples = flatbuffer.constant(model, main.tensors[operator.inputs[1]])
+    if multiples is None or multiples.max() > _MOST_COPIES or multiples.max() == 1:
+        return [operator]
+    shape = list(flatbuffer.shape(main.tensors[x]))
+    made = []
+    axes = [int(axis) for axis in np.flatnonzero(multiples > 1)]
+    for axis in axes:
+        copies = int(multiples[axis])
+        shape[axis] *= copies
+        joined = operator.outputs[0]
+        if axis != axes[-1]:
+            joined = flatbuffer.add_tensor(model, f"{flatbuffer.name(y)}/axis_{axis}", shape)
+        made.append(flatbuffer.make_operator(model, CONCATENATION, [x] * copies, [joined]))
+        made[-1].builtinOptions.axis = axis
+        x = joined
+    return made
+
+
+def _maximum_with_product(model: Any, operator: Any, factor: int) -> list[Any]:
+    """Return max(x, factor x), where ``factor`` is a tensor's index and x the operator's operand."""
+    x, y = operator.inputs[0], model.subgraphs[0].tensors[operator.outputs[0]]
+    product = flatbuffer.add_tensor(model, f"{flatbuffer.name(y)}/product", flatbuffer.shape(y))
+    return [
+        flatbuffer.make_operator(model, MUL, [x, factor], [product]),
+        flatbuffer.make_operator(model, MAXIMUM, [x, product], operator.outputs),
+    ]
+
+
+def _constant(model: Any, operator: Any, value: Array) -> int:
+    """Add a constant named after the operator's output; return its index."""
+    y = model.subgraphs[0].tensors[operator.outputs[0]]
+    return flatbuffer.add_tensor(model, f"{flatbuffer.name(y)}/factor", value.shape, value)
+
+
+_FORMS = {ABS: _absolute, PRELU: _prelu, NEG: _negation, SQUARE: _square, TILE: _tile}
+"""By ``BuiltinOperator``. A form that does not apply returns the operator itself."""

@@ -33,14 +33,18 @@ def placed_fields(message: memoryview) -> Iterator[tuple[int, int | memoryview, 
     """The fields of a message: number, the integer or the bytes, and where in the message they begin."""
     at = 0
     while at < len(message):
-        key, at = varint(message, at)
+        key, at = message[at], at + 1
+        if key > 0x7F:
+            key, at = varint(message, at - 1)
         number, wire = key >> 3, key & 7
         if wire == _VARINT:
             start = at
             value, at = varint(message, at)
             yield number, value, start
         elif wire == _BYTES:
-            size, at = varint(message, at)
+            size, at = message[at], at + 1
+            if size > 0x7F:  # most are of one byte, and a call for each takes its time
+                size, at = varint(message, at - 1)
             if at + size > len(message):
                 raise ValueError("the message is cut short")
             yield number, message[at : at + size], at

@@ -33,7 +33,10 @@ _UINT8, _INT8 = 2, 3
 
 _DEQUANTIZE = "DequantizeLinear"
 _DOMAINS = ("", "ai.onnx", "com.microsoft")
-_MULTIPLY = ("Conv", "Gemm", "MatMul")  # with integer kernels; ConvTranspose has none
+# The operators with integer kernels (ConvTranspose has none), and the fewest weights with which signed
+# ones are no slower. The product of a single row with fewer is up to a tenth slower (measured with AMX,
+# which is set up for each); how many rows there are, the file need not say.
+_FEWEST = {"Conv": 1, "Gemm": 256 * 256, "MatMul": 256 * 256}
 _HIGHEST_BIT = np.uint8(128)
 _PRINTABLE = tuple(map(chr, range(33, 127)))  # many names are of one byte: edgekit writes numbers
 _MOST = 2_000_000_000  # bytes: a message ends at 2 GiB
@@ -53,8 +56,9 @@ def with_signed_weights(path: Path) -> SignedFile | None:
 
     Weights are the initializers of 8 bits that are read by a DequantizeLinear alone, and this by
     nothing but Conv, Gemm and MatMul as their second input, with dequantized unsigned activations as
-    their first: what ONNX Runtime computes in integers. Those of loops and branches stay as they are;
-    so do files with weights in a file beside them, which ONNX Runtime finds by the path alone.
+    their first: what ONNX Runtime computes in integers. Small ones of Gemm and MatMul, for which it is
+    no gain, and those of loops and branches stay as they are; so do files with weights in a file
+    beside them, which ONNX Runtime finds by the path alone.
     """
     try:
         with path.open("rb") as file:
@@ -67,14 +71,19 @@ def with_signed_weights(path: Path) -> SignedFile | None:
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """A node of the main graph; each input is a view of its name's place in the file."""
+    """A node; each input is a view of its name's place in the file."""
 
     kind: str
     inputs: list[memoryview]
     outputs: list[str]
+    attributes: list[memoryview]
 
     def input_name(self, position: int) -> str:
         return _text(self.inputs[position]) if len(self.inputs) > position else ""
+
+    def in_attributes(self, kinds: Sequence[int]) -> Iterator[memoryview]:
+        for attribute in self.attributes:
+            yield from (message for number, message in _messages(attribute) if number in kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +129,8 @@ def _signed(content: memoryview) -> SignedFile | None:
     if not any(_DEQUANTIZE.encode() in bytes(node) for node in written):
         return None  # soon seen, in large float files too
     stored = [message for number, message in parts if number == _GRAPH_INITIALIZER]
-    constants = [t for node in written for t in _in_attributes(node, _ATTRIBUTE_TENSORS)]
+    nodes = list(map(_node, written))
+    constants = [t for node in nodes for t in node.in_attributes(_ATTRIBUTE_TENSORS)]
     if any(
         number in _TENSOR_OUTSIDE
         for tensor in (*stored, *constants)
@@ -131,9 +141,9 @@ def _signed(content: memoryview) -> SignedFile | None:
         kind: {_port_name(message) for number, message in parts if number == kind}
         for kind in (_GRAPH_INPUT, _GRAPH_OUTPUT, _GRAPH_TYPE)
     }
-    inside = {name for node in written for name in _names_inside(node)}
+    inside = {name for node in nodes for name in _names_inside(node)}
     graph = _Graph(
-        [_node(message) for message in written],
+        nodes,
         [_tensor(message) for message in stored],
         read_elsewhere=inside | ports[_GRAPH_OUTPUT],
         typed=ports[_GRAPH_INPUT] | ports[_GRAPH_TYPE],
@@ -202,16 +212,20 @@ class _Graph:
         if tensor.name in self._read_elsewhere or tensor.name in self._typed:
             return []
         readers = self._readers[tensor.name]
-        if not all(at == 0 and self._gives_weights(node) for node, at in readers):
+        size = len(tensor.raw)
+        if not all(at == 0 and self._gives_weights(node, size) for node, at in readers):
             return []
         return [node for node, _ in readers]
 
-    def _gives_weights(self, node: _Node) -> bool:
+    def _gives_weights(self, node: _Node, size: int) -> bool:
         if not self._dequantizes_unsigned(node) or node.outputs[0] in self._read_elsewhere:
             return False
         readers = self._readers[node.outputs[0]]
         return bool(readers) and all(
-            at == 1 and reader.kind in _MULTIPLY and self._is_activation(reader.input_name(0))
+            at == 1
+            and reader.kind in _FEWEST
+            and size >= _FEWEST[reader.kind]
+            and self._is_activation(reader.input_name(0))
             for reader, at in readers
         )
 
@@ -241,7 +255,8 @@ def _node(message: memoryview) -> _Node:
         texts[number].append(value)
     kind, domain = ("".join(map(_text, texts[n])) for n in (_NODE_KIND, _NODE_DOMAIN))
     outputs = [_text(name) for name in texts[_NODE_OUTPUT]]
-    return _Node(kind if domain in _DOMAINS else "", texts[_NODE_INPUT], outputs)
+    kind = kind if domain in _DOMAINS else ""
+    return _Node(kind, texts[_NODE_INPUT], outputs, texts[_NODE_ATTRIBUTE])
 
 
 def _tensor(message: memoryview) -> _Tensor:
@@ -260,23 +275,19 @@ def _tensor(message: memoryview) -> _Tensor:
     return _Tensor(name, kind, dims, raw, integers)
 
 
-def _names_inside(node: memoryview) -> Iterator[str]:
+def _names_inside(node: _Node) -> Iterator[str]:
     """The tensors that appear in a node's loops and branches, at any depth."""
-    for graph in _in_attributes(node, _ATTRIBUTE_GRAPHS):
+    for graph in node.in_attributes(_ATTRIBUTE_GRAPHS):
         for number, message in _messages(graph):
             if number == _GRAPH_NODE:
-                yield from _names_inside(message)
-                for kind in (_NODE_INPUT, _NODE_OUTPUT):
-                    yield from map(_text, _messages_of(message, kind))
+                inner = _node(message)
+                yield from map(_text, inner.inputs)
+                yield from inner.outputs
+                yield from _names_inside(inner)
             elif number == _GRAPH_INITIALIZER:
-                yield from map(_text, _messages_of(message, _TENSOR_NAME))
+                yield _tensor(message).name
             elif number in (_GRAPH_INPUT, _GRAPH_OUTPUT, _GRAPH_TYPE):
                 yield _port_name(message)
-
-
-def _in_attributes(node: memoryview, kinds: Sequence[int]) -> Iterator[memoryview]:
-    for attribute in _messages_of(node, _NODE_ATTRIBUTE):
-        yield from (message for number, message in _messages(attribute) if number in kinds)
 
 
 def _port_name(message: memoryview) -> str:

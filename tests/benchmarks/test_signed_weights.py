@@ -63,10 +63,42 @@ def vgg() -> Any:
     return keras.Sequential([keras.Input((64, 64, 3)), *blocks, layers.Flatten(), layers.Dense(10)])
 
 
+def transformer() -> Any:
+    """One block, on 64 tokens of 256 numbers."""
+    import keras
+    from keras import layers
+
+    x = keras.Input((64, 256))
+    attended = layers.LayerNormalization()(x + layers.MultiHeadAttention(4, 64)(x, x))
+    hidden = layers.Dense(256)(layers.Dense(1024, activation="relu")(attended))
+    return keras.Model(x, layers.LayerNormalization()(attended + hidden))
+
+
+def autoencoder() -> Any:
+    """Dense layers of one row each, most of them too small for signed weights."""
+    import keras
+    from keras import layers
+
+    hidden = [layers.Dense(n, activation="relu") for n in (128,) * 4 + (8,) + (128,) * 4]
+    return keras.Sequential([keras.Input((640,)), *hidden, layers.Dense(640)])
+
+
+MODELS: dict[str, Callable[[], Any]] = {
+    "MobileNetV2 0.35": mobilenet_v2,
+    "DS-CNN": ds_cnn,
+    "VGG-like": vgg,
+    "transformer block": transformer,
+    "autoencoder": autoencoder,
+}
+
+
 @pytest.mark.parametrize(
     ("name", "least"),
-    [("digits cnn", 1.0), ("MobileNetV2 0.35", 1.3), ("DS-CNN", 1.3), ("VGG-like", 1.3)],
-)
+    [
+        ("digits cnn", 1.0), ("MobileNetV2 0.35", 1.3), ("DS-CNN", 1.3), ("VGG-like", 1.3),
+        ("transformer block", 1.3), ("autoencoder", 0.97),
+    ],
+)  # fmt: skip
 def test_signed_weights_are_faster_with_the_same_bits(
     name: str, least: float, digits: Path, tmp_path: Path, tell: Callable[[str], None]
 ) -> None:
@@ -80,8 +112,7 @@ def test_signed_weights_are_faster_with_the_same_bits(
         from support.zoo import with_statistics
 
         keras.utils.set_random_seed(0)
-        make = {"MobileNetV2 0.35": mobilenet_v2, "DS-CNN": ds_cnn, "VGG-like": vgg}
-        model = with_statistics(make[name]())
+        model = with_statistics(MODELS[name]())
         random = np.random.default_rng(0)
         images = random.random((60, *model.inputs[0].shape[1:]), np.float32)
         edgekit.convert(model, images, tmp_path, to="onnx")

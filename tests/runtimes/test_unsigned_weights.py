@@ -17,7 +17,7 @@ from edgekit_runtimes.signed_weights import with_signed_weights
 Change = Callable[[onnx.ModelProto], None]
 
 
-def dense(folder: Path, change: Change = lambda _: None, *, size: int = 8) -> Path:
+def dense(folder: Path, change: Change = lambda _: None, *, size: int = 256) -> Path:
     """A quantized MatMul whose one zero point of 128 serves activations and weights."""
     random = np.random.default_rng(0)
     tensors = [
@@ -54,7 +54,7 @@ def test_a_zero_point_that_activations_read_too_is_not_touched(tmp_path: Path) -
     assert [n.input[2] for n in model.graph.node if len(n.input) > 2] == [
         "zero", "zero", name, "zero", "zero",
     ]  # fmt: skip
-    x = {"x": np.random.default_rng(1).normal(size=(20, 8)).astype(np.float32)}
+    x = {"x": np.random.default_rng(1).normal(size=(20, 256)).astype(np.float32)}
     for as_written in (True, False) if has_vnni() else (True,):
         np.testing.assert_array_equal(
             outputs(path, x, as_written=as_written),
@@ -103,23 +103,23 @@ def dequantized_for_another(model: onnx.ModelProto) -> None:
 
 
 def an_output(model: onnx.ModelProto) -> None:
-    model.graph.output.append(helper.make_tensor_value_info("w", TensorProto.UINT8, [8, 8]))
+    model.graph.output.append(helper.make_tensor_value_info("w", TensorProto.UINT8, [256, 256]))
 
 
 def dequantized_as_an_output(model: onnx.ModelProto) -> None:
-    model.graph.output.append(helper.make_tensor_value_info("wd", TensorProto.FLOAT, [8, 8]))
+    model.graph.output.append(helper.make_tensor_value_info("wd", TensorProto.FLOAT, [256, 256]))
 
 
 def an_input_too(model: onnx.ModelProto) -> None:
-    model.graph.input.append(helper.make_tensor_value_info("w", TensorProto.UINT8, [8, 8]))
+    model.graph.input.append(helper.make_tensor_value_info("w", TensorProto.UINT8, [256, 256]))
 
 
 def typed_once_more(model: onnx.ModelProto) -> None:
-    model.graph.value_info.append(helper.make_tensor_value_info("w", TensorProto.UINT8, [8, 8]))
+    model.graph.value_info.append(helper.make_tensor_value_info("w", TensorProto.UINT8, [256, 256]))
 
 
 def read_in_a_branch(model: onnx.ModelProto) -> None:
-    result = helper.make_tensor_value_info("inner", TensorProto.FLOAT, [8, 8])
+    result = helper.make_tensor_value_info("inner", TensorProto.FLOAT, [256, 256])
     cast = helper.make_node("Cast", ["w"], ["inner"], to=TensorProto.FLOAT)
     branch = helper.make_graph([cast], "branch", [], [result])
     model.graph.initializer.append(numpy_helper.from_array(np.bool_(True), "yes"))
@@ -130,8 +130,8 @@ def read_in_a_branch(model: onnx.ModelProto) -> None:
 
 def multiplied_from_the_left(model: onnx.ModelProto) -> None:
     model.graph.node[3].input[:] = ["wd", "xd"]
-    model.graph.input[0].type.CopyFrom(helper.make_tensor_type_proto(TensorProto.FLOAT, [8, 1]))
-    model.graph.output[0].type.CopyFrom(helper.make_tensor_type_proto(TensorProto.FLOAT, [8, 1]))
+    model.graph.input[0].type.CopyFrom(helper.make_tensor_type_proto(TensorProto.FLOAT, [256, 1]))
+    model.graph.output[0].type.CopyFrom(helper.make_tensor_type_proto(TensorProto.FLOAT, [256, 1]))
 
 
 def of_float_activations(model: onnx.ModelProto) -> None:
@@ -160,7 +160,8 @@ def as_a_list_of_integers(model: onnx.ModelProto) -> None:
     [
         read_by_another, dequantized_for_another, an_output, dequantized_as_an_output, an_input_too,
         typed_once_more, read_in_a_branch, multiplied_from_the_left, of_float_activations,
-        of_signed_activations, without_a_zero_point, as_a_list_of_integers,
+        of_signed_activations, without_a_zero_point,
+        as_a_list_of_integers,
     ],
 )  # fmt: skip
 def test_weights_that_stay_unsigned(tmp_path: Path, change: Change) -> None:
@@ -170,6 +171,10 @@ def test_weights_that_stay_unsigned(tmp_path: Path, change: Change) -> None:
         assert model.placement.notes == []
 
 
+def test_few_weights_stay_as_they_are_for_signed_ones_are_no_faster(tmp_path: Path) -> None:
+    assert with_signed_weights(dense(tmp_path, size=255)) is None
+
+
 def test_weights_beside_the_file_stay_as_they_are(tmp_path: Path) -> None:
     path = dense(tmp_path)
     onnx.save(
@@ -177,7 +182,7 @@ def test_weights_beside_the_file_stay_as_they_are(tmp_path: Path) -> None:
     )
     assert with_signed_weights(path) is None
     with open_model(path) as model:
-        assert model.run(np.ones((1, 8), np.float32)).any()
+        assert model.run(np.ones((1, 256), np.float32)).any()
 
 
 def test_what_is_damaged_is_left_to_the_runtime(tmp_path: Path) -> None:
@@ -189,9 +194,10 @@ def test_what_is_damaged_is_left_to_the_runtime(tmp_path: Path) -> None:
     for length in lengths:
         path.write_bytes(content[:length])
         with_signed_weights(path)
+    around_the_weights = [*range(100), *range(len(content) - 400, len(content))]
     for _ in range(300):
         damaged = bytearray(content)
-        for at in random.integers(0, len(content), 10):
+        for at in random.choice(around_the_weights, 10):
             damaged[at] = random.integers(256)
         path.write_bytes(damaged)
         with_signed_weights(path)

@@ -47,7 +47,7 @@ def test_inspect_as_json_adds_up(converted: Path) -> None:
 
 
 def test_inspect_says_that_weights_are_read_as_signed(converted: Path) -> None:
-    note = "weights: 4 tensors read as signed (VNNI)"
+    note = "weights: 2 tensors read as signed (VNNI)"
     file = converted / "model_int8.onnx"
     assert json.loads(edgekit("inspect", file, "--json").stdout)["notes"] == [note] * has_vnni()
     assert (note in edgekit("inspect", file).output) == has_vnni()

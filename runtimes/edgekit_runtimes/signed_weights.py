@@ -65,7 +65,12 @@ def with_signed_weights(path: Path) -> SignedFile | None:
             # Pages are read when they are looked at, and copied when they are changed.
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         return _signed(memoryview(content)) if len(content) < _MOST else None
-    except (OSError, ValueError, IndexError):  # not there or damaged: ONNX Runtime says it better
+    except (
+        OSError,
+        ValueError,
+        IndexError,
+        OverflowError,
+    ):  # not there or damaged: ONNX Runtime says it better
         return None
 
 
@@ -130,22 +135,20 @@ def _signed(content: memoryview) -> SignedFile | None:
         return None  # soon seen, in large float files too
     stored = [message for number, message in parts if number == _GRAPH_INITIALIZER]
     nodes = list(map(_node, written))
-    constants = [t for node in nodes for t in node.in_attributes(_ATTRIBUTE_TENSORS)]
+    inside = [tensor for node in nodes for tensor in _tensors_inside(node)]
     if any(
-        number in _TENSOR_OUTSIDE
-        for tensor in (*stored, *constants)
-        for number, _ in fields(tensor)
+        number in _TENSOR_OUTSIDE for tensor in (*stored, *inside) for number, _ in fields(tensor)
     ):
         return None
     ports = {
         kind: {_port_name(message) for number, message in parts if number == kind}
         for kind in (_GRAPH_INPUT, _GRAPH_OUTPUT, _GRAPH_TYPE)
     }
-    inside = {name for node in nodes for name in _names_inside(node)}
     graph = _Graph(
         nodes,
         [_tensor(message) for message in stored],
-        read_elsewhere=inside | ports[_GRAPH_OUTPUT],
+        read_elsewhere={name for node in nodes for name in _names_inside(node)}
+        | ports[_GRAPH_OUTPUT],
         typed=ports[_GRAPH_INPUT] | ports[_GRAPH_TYPE],
     )
     count, added = graph.sign()
@@ -288,6 +291,17 @@ def _names_inside(node: _Node) -> Iterator[str]:
                 yield _tensor(message).name
             elif number in (_GRAPH_INPUT, _GRAPH_OUTPUT, _GRAPH_TYPE):
                 yield _port_name(message)
+
+
+def _tensors_inside(node: _Node) -> Iterator[memoryview]:
+    """The constants in a node's attributes, loops and branches, at any depth."""
+    yield from node.in_attributes(_ATTRIBUTE_TENSORS)
+    for graph in node.in_attributes(_ATTRIBUTE_GRAPHS):
+        for number, message in _messages(graph):
+            if number == _GRAPH_NODE:
+                yield from _tensors_inside(_node(message))
+            elif number == _GRAPH_INITIALIZER:
+                yield message
 
 
 def _port_name(message: memoryview) -> str:

@@ -38,9 +38,9 @@ def dense(folder: Path, change: Change = lambda _: None, *, size: int = 256) -> 
     graph = helper.make_graph(nodes, "graph", ends[:1], ends[1:], tensors)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     change(model)
-    onnx.checker.check_model(model)
     path = folder / "dense.onnx"
     onnx.save(model, path)
+    onnx.checker.check_model(path)
     return path
 
 
@@ -173,6 +173,26 @@ def test_weights_that_stay_unsigned(tmp_path: Path, change: Change) -> None:
 
 def test_few_weights_stay_as_they_are_for_signed_ones_are_no_faster(tmp_path: Path) -> None:
     assert with_signed_weights(dense(tmp_path, size=255)) is None
+
+
+def test_a_constant_of_a_branch_beside_the_file_keeps_it_as_it_is(tmp_path: Path) -> None:
+    """ONNX Runtime finds that file by the path of the model, which bytes do not have."""
+
+    def add_branch(model: onnx.ModelProto) -> None:
+        outside = numpy_helper.from_array(np.ones(1, np.float32), "outside")
+        outside.ClearField("raw_data")
+        outside.data_location = TensorProto.EXTERNAL
+        outside.external_data.add(key="location", value="outside.data")
+        copy = helper.make_node("Identity", ["outside"], ["inner"])
+        result = helper.make_tensor_value_info("inner", TensorProto.FLOAT, [1])
+        branch = helper.make_graph([copy], "branch", [], [result], [outside])
+        model.graph.initializer.append(numpy_helper.from_array(np.bool_(True), "yes"))
+        model.graph.node.append(
+            helper.make_node("If", ["yes"], ["chosen"], then_branch=branch, else_branch=branch)
+        )
+
+    (tmp_path / "outside.data").write_bytes(np.ones(1, np.float32).tobytes())
+    assert with_signed_weights(dense(tmp_path, add_branch)) is None
 
 
 def test_weights_beside_the_file_stay_as_they_are(tmp_path: Path) -> None:

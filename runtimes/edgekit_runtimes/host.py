@@ -46,6 +46,14 @@ def exact_int8() -> bool:
     """
     if machine().lower() not in ("x86_64", "amd64"):
         return True
+    return has_vnni()
+
+
+def has_vnni() -> bool:
+    """Whether this is an x86 processor that sums 8-bit products in 32 bits: VNNI or AMX.
+
+    False where the system does not list instruction sets.
+    """
     return bool(instruction_sets() & {"avx_vnni", "avx512_vnni", "amx_int8"})
 
 

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgekit_runtimes import onnx_file
 from edgekit_runtimes.base import Array, Engine, ModelError, RuntimeMissing, TensorSpec
+from edgekit_runtimes.host import has_vnni
 from edgekit_runtimes.onnx_file import QUANTIZATION_KEY, quantization
 from edgekit_runtimes.placement import Placement
+
+if TYPE_CHECKING:  # only some processors need it
+    from edgekit_runtimes.signed_weights import SignedFile
 
 CPU_PROVIDER = "CPUExecutionProvider"
 _NUMPY_OF = {"float": "float32", "double": "float64", "bool": "bool"}
@@ -17,13 +21,21 @@ _AS_WRITTEN = {
 
 
 def open_mlas(path: Path, threads: int = 1) -> Engine:
-    """Opens an ONNX file on the CPU.
+    """Opens an ONNX file on the CPU, with unsigned weights made signed where that is faster.
 
     Raises:
         RuntimeMissing: onnxruntime is not installed.
         ModelError: the file is not ONNX, is cut short, or has an operator that is unknown.
     """
-    return _open_on_cpu(path, threads, {})
+    return _open_on_cpu(path, threads, {}, signed=signed_weights_are_faster())
+
+
+def signed_weights_are_faster() -> bool:
+    """Whether this processor's kernels are fastest with signed weights, and do not saturate on them.
+
+    So it is on x86 with VNNI. ARM does not saturate either, but has not been measured.
+    """
+    return has_vnni()
 
 
 def open_simulated(path: Path, threads: int = 1) -> Engine:
@@ -35,18 +47,21 @@ def open_simulated(path: Path, threads: int = 1) -> Engine:
     Raises:
         RuntimeMissing, ModelError: as ``open_mlas``.
     """
-    return _open_on_cpu(path, threads, _AS_WRITTEN)
+    return _open_on_cpu(path, threads, _AS_WRITTEN, signed=False)
 
 
-def _open_on_cpu(path: Path, threads: int, entries: Mapping[str, str]) -> Engine:
+def _open_on_cpu(path: Path, threads: int, entries: Mapping[str, str], *, signed: bool) -> Engine:
     runtime = load_runtime()
     settings = session_options(runtime, threads, entries)
-    session = open_session(runtime, path, settings, providers=[CPU_PROVIDER])
+    changed = _signed_file(path) if signed else None
+    content = changed.content if changed else None
+    session = open_session(runtime, path, settings, content=content, providers=[CPU_PROVIDER])
 
     def place() -> Placement:
         from edgekit_runtimes.ort_placement import cpu_placement
 
-        return cpu_placement(runtime, path)
+        # Made once more: kept, its bytes would be a second copy of the model.
+        return cpu_placement(runtime, path, _signed_file(path) if signed else None)
 
     return make_engine(path, session, place, concurrent=True)
 
@@ -66,6 +81,12 @@ def open_exposed(path: Path, tensors: Sequence[str], *, fused: bool) -> Any:
     settings = session_options(runtime, 1, {} if fused else _AS_WRITTEN)
     content = path.read_bytes() + onnx_file.more_outputs(path, tensors)
     return open_session(runtime, path, settings, content=content, providers=[CPU_PROVIDER])
+
+
+def _signed_file(path: Path) -> "SignedFile | None":
+    from edgekit_runtimes.signed_weights import with_signed_weights
+
+    return with_signed_weights(path)
 
 
 def load_runtime() -> Any:

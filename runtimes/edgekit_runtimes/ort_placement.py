@@ -14,6 +14,7 @@ from edgekit_runtimes.captured_output import quiet
 from edgekit_runtimes.host import processor_name
 from edgekit_runtimes.onnx_file import Graph, Node, read_graph
 from edgekit_runtimes.placement import Operator, Placement, macs
+from edgekit_runtimes.signed_weights import SignedFile
 
 _INTEGERS = ("int8", "uint8")
 _NAMES = {"float": "float32", "double": "float64"}
@@ -35,8 +36,14 @@ _RECURRENT = ("LSTM", "GRU", "RNN")
 _RENAMED = re.compile(r"_(token|nhwc)_?\d*$")
 
 
-def cpu_placement(runtime: Any, path: Path) -> Placement:
-    """The kernels that the CPU runs, with their types, from a profile of one call."""
+def cpu_placement(runtime: Any, path: Path, signed: SignedFile | None = None) -> Placement:
+    """The kernels that the CPU runs, with their types, from a profile of one call.
+
+    Args:
+        runtime: the module onnxruntime.
+        path: the file.
+        signed: what it was opened as, where its weights were made signed.
+    """
     graph = read_graph(path)
     operators = [
         Operator(
@@ -46,9 +53,16 @@ def cpu_placement(runtime: Any, path: Path) -> Placement:
             _macs(graph, name, event["op_name"], event),
             name,
         )
-        for name, event in _profile(runtime, path, optimized=True)
+        for name, event in _profile(
+            runtime, path, optimized=True, content=signed.content if signed else None
+        )
     ]
-    return Placement("mlas", processor_name(), "CPU", operators)
+    notes = [_note(signed.count)] if signed else []
+    return Placement("mlas", processor_name(), "CPU", operators, notes=notes)
+
+
+def _note(count: int) -> str:
+    return f"weights: {count} tensor{'' if count == 1 else 's'} read as signed (VNNI)"
 
 
 def provider_placement(
@@ -119,7 +133,9 @@ def _quantized(graph: Graph, name: str, kind: str) -> bool:
     return kind in ("Relu", "Clip") and _quantized(graph, maker.name, maker.kind)
 
 
-def _profile(runtime: Any, path: Path, *, optimized: bool) -> list[tuple[str, dict[str, Any]]]:
+def _profile(
+    runtime: Any, path: Path, *, optimized: bool, content: bytes | None = None
+) -> list[tuple[str, dict[str, Any]]]:
     """Each node that one call on the CPU runs, by name, with types and shapes; loops count once."""
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -129,7 +145,9 @@ def _profile(runtime: Any, path: Path, *, optimized: bool) -> list[tuple[str, di
         options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
     with tempfile.TemporaryDirectory() as folder, quiet():
         options.profile_file_prefix = str(Path(folder) / "profile")
-        session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = runtime.InferenceSession(
+            content or str(path), options, providers=["CPUExecutionProvider"]
+        )
         session.run(
             None,
             {

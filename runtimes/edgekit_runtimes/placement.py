@@ -62,6 +62,9 @@ class Placement:
     taken: int | None = None
     """How many operators the accelerator runs, where the runtime reports only their number."""
 
+    notes: Sequence[str] = ()
+    """What is done differently from the file as it is written; each a short line."""
+
     @property
     def delegated(self) -> int:
         """How many operators the accelerator runs."""
@@ -118,7 +121,8 @@ class Placement:
             + (f" ({self.reasons[kind]})" if kind in self.reasons else "")
             for kind, number in rest.items()
         ]
-        return head + (f"; the rest on the CPU: {', '.join(fallback)}" if fallback else "")
+        rest_of_it = f"; the rest on the CPU: {', '.join(fallback)}" if fallback else ""
+        return "; ".join((head + rest_of_it, *self.notes))
 
     def _repr_html_(self) -> str:
         """The table that a notebook shows: operators by processor, and why some fell back."""

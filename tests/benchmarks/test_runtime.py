@@ -9,26 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.timing import medians
 
 import edgekit
 from edgekit_runtimes import Session, cpu_limit, open_model
 
 pytestmark = pytest.mark.benchmark
-
-Calls = dict[str, Callable[[], Any]]
-
-
-def medians(calls: Calls, rounds: int) -> dict[str, float]:
-    """Median microseconds of each call; they take turns."""
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():
-        call(), call()
-    for _ in range(rounds):
-        for name, call in calls.items():
-            start = perf_counter()
-            call()
-            times[name].append(perf_counter() - start)
-    return {name: 1e6 * median(t) for name, t in times.items()}
 
 
 @pytest.fixture(scope="module")

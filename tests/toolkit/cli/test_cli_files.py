@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from edgekit.cli.main import main
 from edgekit_runtimes import DEVICES
+from edgekit_runtimes.host import has_vnni
 
 
 def edgekit(*arguments: str | Path) -> Result:
@@ -43,6 +44,13 @@ def test_inspect_as_json_adds_up(converted: Path) -> None:
     assert told["delegated"] == len(told["operators"])
     assert told["macs"] == sum(op["macs"] for op in told["operators"]) > 0
     assert told["int8_macs"] == 1.0
+
+
+def test_inspect_says_that_weights_are_read_as_signed(converted: Path) -> None:
+    note = "weights: 2 tensors read as signed (VNNI)"
+    file = converted / "model_int8.onnx"
+    assert json.loads(edgekit("inspect", file, "--json").stdout)["notes"] == [note] * has_vnni()
+    assert (note in edgekit("inspect", file).output) == has_vnni()
 
 
 def test_inspect_strict_is_a_limit(converted: Path) -> None:

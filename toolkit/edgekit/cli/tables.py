@@ -97,6 +97,7 @@ def placement_json(
         "int8_operators": placement.int8_operators,
         "int8_macs": placement.int8_macs,
         "reasons": dict(placement.reasons),
+        "notes": list(placement.notes),
         "operators": [asdict(op) for op in placement.operators],
     }
 
@@ -176,6 +177,7 @@ def _summary(placement: Placement) -> Iterator[str]:
     yield f"in 8-bit integers: {eighth}"
     for kind, reason in placement.reasons.items():
         yield f"on the CPU: {kind}: {reason}"
+    yield from placement.notes
 
 
 def _end(spec: TensorSpec) -> str:

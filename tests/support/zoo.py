@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.data.samples import Array
-from support.vit import vision_transformer
+from support.zoo_images import p_net, padded_max_pool, vision_transformer
 
 
 def _sequential(shape: tuple[int | None, ...], *layers: Any, dtype: str = "float32") -> Any:
@@ -91,21 +91,6 @@ def preprocessing() -> Any:
         layers.GlobalAveragePooling2D(),
         layers.Dense(3),
     )
-
-
-def p_net() -> Any:
-    """The first stage of MTCNN (Zhang et al., 2016), a face detector: every activation is a PReLU."""
-    import keras
-    from keras import initializers, layers
-
-    def prelu(x: Any) -> Any:  # trained slopes differ by channel, and some are negative
-        return layers.PReLU(initializers.RandomUniform(-0.2, 0.6), shared_axes=[1, 2])(x)
-
-    x = layers.Input((24, 24, 3), name="x")
-    y = layers.MaxPooling2D(2, padding="same")(prelu(layers.Conv2D(10, 3)(x)))
-    y = prelu(layers.Conv2D(32, 3)(prelu(layers.Conv2D(16, 3)(y))))
-    face = layers.Conv2D(2, 1, activation="softmax", name="face")(y)
-    return keras.Model(x, [face, layers.Conv2D(4, 1, name="box")(y)])
 
 
 def embedding_lstm(words: int = 40, width: int = 8, units: int = 16, steps: int = 16) -> Any:
@@ -237,23 +222,6 @@ def text() -> Any:
     return keras.Model(words, layers.Dense(1)(layers.Flatten()(numbers)))
 
 
-def padded_max_pool() -> Any:
-    """As in ResNet50V2: zeros around negative values, which ONNX Runtime must not take for nothing."""
-    from keras import initializers, layers
-
-    return _sequential(
-        (16, 16, 3),
-        layers.Conv2D(8, 3, bias_initializer=initializers.Constant(-2)),
-        layers.ZeroPadding2D(1),
-        layers.MaxPooling2D(3, 2),
-        layers.Conv2D(8, 3, padding="same", bias_initializer=initializers.Constant(-2)),
-        layers.ZeroPadding2D(((0, 1), (2, 0))),
-        layers.MaxPooling2D(2, padding="same"),
-        layers.Flatten(),
-        layers.Dense(4),
-    )
-
-
 def channels_first() -> Any:
     from keras import layers
 
@@ -314,7 +282,7 @@ SMALL: dict[str, Callable[[], Any]] = {
 }
 OWN_CLASSES = {
     "subclassed": "support.zoo:subclassed",
-    "vision transformer": "support.vit:vision_transformer",
+    "vision transformer": "support.zoo_images:vision_transformer",
 }
 """Models with classes of their own, which load by the function that makes them."""
 REFUSED: dict[str, Callable[[], Any]] = {

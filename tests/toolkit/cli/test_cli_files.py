@@ -31,7 +31,7 @@ def test_devices_names_every_device_and_what_adds_it() -> None:
 
 
 def test_inspect_says_what_runs_where(converted: Path) -> None:
-    result = edgekit("inspect", converted / "model_int8.tflite")
+    result = edgekit("inspect", converted / "model_int8.tflite", "--device", "xnnpack")
     assert result.exit_code == 0
     for word in ("CONV_2D", "XNNPACK", "SOFTMAX", "input image (1, 8, 8, 1) float32", "int8"):
         assert word in result.output

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import edgekit
@@ -94,3 +95,13 @@ def test_a_manifest_is_read_as_it_was_written(converted: Path, tmp_path: Path) -
     shutil.copy(converted / "manifest.json", tmp_path / "manifest.json")
     (tmp_path / "manifest.json").write_text(json.dumps({**plain, "later": "than this edgekit"}))
     assert read_manifest(tmp_path) == manifest
+
+
+def test_both_int8_files_give_the_same_bits(digits: Path, converted: Path) -> None:
+    images = np.load(digits / "eval.npz")["image"]
+    files = {"tflite": "xnnpack", "onnx": "mlas"}
+    answers = [
+        edgekit.open_model(converted / f"model_int8.{form}", device=device).run(images)
+        for form, device in files.items()
+    ]
+    np.testing.assert_array_equal(*answers)

@@ -66,7 +66,7 @@ def padded_max_pool() -> Any:
 
     return keras.Sequential(
         [
-            layers.Input((16, 16, 3)),
+            layers.Input((16, 16, 3), name="x"),
             layers.Conv2D(8, 3, bias_initializer=initializers.Constant(-2)),
             layers.ZeroPadding2D(1),
             layers.MaxPooling2D(3, 2),

@@ -8,10 +8,7 @@ from typing import Any, Unpack
 
 from edgekit.accuracy.limits import Limits, read_limits
 from edgekit.bundle.folder import FAILED_LOG, LOG, publish, workplace, write_json
-from edgekit.bundle.manifest import (
-    MANIFEST,
-    write_manifest,
-)
+from edgekit.bundle.manifest import MANIFEST, write_manifest
 from edgekit.data.images import Images
 from edgekit.data.open import RANDOM, check_data, open_samples
 from edgekit.data.samples import DataError

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.once import once
+from support.once import once, shared_folder
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -45,7 +45,7 @@ def converted(
 
 
 @pytest.fixture(scope="session", autouse=True)
-def forked_workers() -> Iterator[object]:
+def forked_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     """Workers that need not import TensorFlow first, unless ``WORKERS=fresh`` asks for the real ones."""
     if os.environ.get("WORKERS") == "fresh" or sys.platform != "linux":
         yield None
@@ -54,7 +54,7 @@ def forked_workers() -> Iterator[object]:
 
     from edgekit.workflows import worker
 
-    workers = ForkedWorkers()
+    workers = ForkedWorkers(shared_folder(tmp_path_factory))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(worker, "subprocess", workers)
         yield workers

@@ -246,6 +246,7 @@ np.testing.assert_allclose(all_of_them[:1], alone, atol=1e-5)
 """
 
 
+@pytest.mark.slow
 @needs_proc
 def test_keras_does_not_hold_every_layer_of_a_large_batch(tmp_path: Path) -> None:
     """A call keeps what every layer gives, here 4 MB a sample, until it ends."""

@@ -8,8 +8,11 @@ have it; so does the marker ``fresh_worker``.
 """
 
 import contextlib
+import fcntl
+import hashlib
 import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -33,8 +36,10 @@ class ForkedWorkers:
 
     PIPE = subprocess.PIPE
 
-    def __init__(self) -> None:
-        self._server: tuple[subprocess.Popen[bytes], socket.socket] | None = None
+    def __init__(self, run: Path) -> None:
+        """``run`` is a folder that all processes of one test run share, and no other run has."""
+        self._run = run
+        self._server: socket.socket | None = None
 
     def Popen(  # noqa: N802
         self, command: list[str], *, env: Mapping[str, str], stderr: IO[bytes], **_: Any
@@ -42,32 +47,45 @@ class ForkedWorkers:
         """Starts the worker's own loop in a fork; takes what that module gives ``subprocess.Popen``."""
         assert "serve()" in command[-1], command
         if self._server is None:
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            with theirs:
-                number = theirs.fileno()
-                line = f"from support.forked_worker import listen; listen({number})"
-                process = subprocess.Popen(
-                    [sys.executable, "-c", line],
-                    env=dict(env),
-                    pass_fds=[number],
-                    stderr=subprocess.DEVNULL,  # TensorFlow greets there; a fork prints to its log
-                )
-            self._server = process, ours
+            self._server = _server(self._run, env)
         stdin, stdout = os.pipe(), os.pipe()
         status, theirs = socket.socketpair()
         request = {"env": dict(env), "cwd": str(Path.cwd()), "path": sys.path}
         ends = [stdin[0], stdout[1], stderr.fileno(), theirs.fileno()]
-        socket.send_fds(self._server[1], [json.dumps(request).encode()], ends)
+        socket.send_fds(self._server, [json.dumps(request).encode()], ends)
         os.close(stdin[0])
         os.close(stdout[1])
         theirs.close()
         return Fork(os.fdopen(stdin[1], "wb"), os.fdopen(stdout[0], "rb"), status)
 
     def close(self) -> None:
-        """Ends the process that forks."""
+        """Tells the process that forks; it ends with the last of its callers."""
         if self._server:
-            self._server[1].close()
-            self._server[0].wait()
+            self._server.close()
+
+
+def _server(run: Path, env: Mapping[str, str]) -> socket.socket:
+    """A connection to the process that forks, which is started if this run has none."""
+    name = "\0edgekit-forks-" + hashlib.sha256(str(run).encode()).hexdigest()[:16]
+    ours = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with (run / "forks.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with contextlib.suppress(ConnectionRefusedError):
+            ours.connect(name)
+            return ours
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as calls:
+            calls.bind(name)
+            calls.listen()
+            ours.connect(name)
+            number = calls.fileno()
+            line = f"from support.forked_worker import listen; listen({number})"
+            subprocess.Popen(
+                [sys.executable, "-c", line],
+                env=dict(env),
+                pass_fds=[number],
+                stderr=subprocess.DEVNULL,  # TensorFlow greets there; a fork prints to its log
+            )
+    return ours
 
 
 class Fork:
@@ -91,7 +109,7 @@ class Fork:
 
 
 def listen(number: int) -> None:
-    """The process that forks: it imports, then makes a worker for each request, until its caller ends."""
+    """The process that forks: it imports, then makes a worker for each request, until all callers end."""
     import importlib
 
     for name in PRELOADED:
@@ -102,17 +120,27 @@ def listen(number: int) -> None:
         use_plain_kernels()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt at the terminal is the caller's
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that watch the workers
-    with socket.socket(fileno=number) as calls:
-        while True:
-            request, ends, _, _ = socket.recv_fds(calls, 1_000_000, 4)
-            if not request:
+    calls = socket.socket(fileno=number)
+    callers: list[socket.socket] = []
+    while True:
+        ready, _, _ = select.select([calls, *callers], [], [])
+        if calls in ready:
+            callers.append(calls.accept()[0])
+            continue
+        caller = ready[0]
+        request, ends, _, _ = socket.recv_fds(caller, 1_000_000, 4)
+        if not request:
+            callers.remove(caller)
+            caller.close()
+            if not callers:
                 return
-            if os.fork() == 0:
-                calls.detach()
-                os.close(number)
-                _watch(json.loads(request), *ends)
-            for end in ends:
-                os.close(end)
+            continue
+        if os.fork() == 0:
+            for other in (calls, *callers):
+                other.close()
+            _watch(json.loads(request), *ends)
+        for end in ends:
+            os.close(end)
 
 
 def _watch(request: dict[str, Any], stdin: int, stdout: int, stderr: int, status: int) -> None:

@@ -17,9 +17,7 @@ def once(folders: pytest.TempPathFactory, name: str, make: Callable[[Path], obje
         name: stands for what is in it, options included.
         make: fills the folder, which is there and empty.
     """
-    base = folders.getbasetemp()
-    base = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
-    base.mkdir(exist_ok=True)
+    base = shared_folder(folders)
     folder = base / name
     mark = name.replace("/", "-")
     with (base / f"{mark}.lock").open("w") as lock:
@@ -31,3 +29,11 @@ def once(folders: pytest.TempPathFactory, name: str, make: Callable[[Path], obje
             make(folder)
             done.touch()
     return folder
+
+
+def shared_folder(folders: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run have, and no other run."""
+    base = folders.getbasetemp()
+    base = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    base.mkdir(exist_ok=True)
+    return base

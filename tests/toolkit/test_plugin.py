@@ -149,7 +149,7 @@ def test_too_few_samples_are_a_warning_and_with_strict_a_failure(project: pytest
     result.stdout.fnmatch_lines(["*Inconclusive: model_int8.tflite: accuracy *would decide"])
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize("workers", [pytest.param((), marks=pytest.mark.slow), ("-n", "2")])
 def test_a_fall_below_the_committed_baseline_fails(
     project: pytest.Pytester, broken: Path, workers: tuple[str, ...]
 ) -> None:

@@ -13,12 +13,20 @@ from scipy.special import softmax
 from edgekit.accuracy.limits import read_limits
 from edgekit.accuracy.results import OutputResult, compare
 from edgekit.accuracy.tasks import find_tasks
+from edgekit.bundle.environment import Environment, Processor
 from edgekit.data.store import ArrayWriter, StoredArrays
 from edgekit.report.file_result import FileResult
 from edgekit.report.junit import write_junit
 from edgekit.report.result import Report
 
 Array = npt.NDArray[Any]
+MACHINE = Environment(
+    date="2026-05-04T12:30:00+00:00",
+    host="bench-7",
+    processor=Processor(name="A & B"),
+    commit="1234567890ab",
+    versions={"numpy": "2.3", "onnx": "1.2"},
+)
 
 
 def stored(folder: Path, **outputs: Array) -> StoredArrays:
@@ -45,7 +53,7 @@ def scored(
 def report(*files: FileResult, **more: Any) -> Report:
     return Report(
         "model.keras", 1000, files, "eval.npz", 0, 300,
-        environment={"versions": {"numpy": "2.3", "onnx": "1.2"}, "processor": {"name": "A & B"}},
+        environment=MACHINE,
         **more,
     )  # fmt: skip
 
@@ -146,6 +154,7 @@ def test_figures_and_versions_are_properties(three: Report, tmp_path: Path) -> N
     assert values["original"] == "model.keras"
     assert values["data"] == "300 samples from eval.npz"
     assert (values["version.numpy"], values["processor"]) == ("2.3", "A & B")
+    assert values["commit"] == "1234567890ab"
     assert values["digit.top1"] == "0.85"
     assert float(values["digit.sqnr"]) > 0
 
@@ -162,6 +171,25 @@ def test_any_name_is_well_formed_xml(name: str, tmp_path: Path) -> None:
         assert suite.attrib["name"].split() == name.split()
     (case,) = suite.findall("testcase")
     assert case.attrib["name"].startswith("<&>: drop")
+
+
+def test_times_are_those_measured_and_add_up(tmp_path: Path) -> None:
+    """Build servers add the cases up; the time of a run that several limits share is counted once."""
+    scores = scored(0, 600, tmp_path / "1", max_drop="50%", min="f1=99%")
+    root = read(
+        report(
+            file("a.tflite", scores, seconds=2.5, faults=("it saturates",)),
+            file("b.tflite", scored(0, 600, tmp_path / "2"), seconds=0.75),
+        ),
+        tmp_path,
+    )
+
+    times = [[float(c.attrib["time"]) for c in s.findall("testcase")] for s in root]
+    assert [len(t) for t in times] == [3, 1]
+    assert [sum(t) for t in times] == pytest.approx([2.5, 0.75], abs=0.01)
+    assert [s.attrib["time"] for s in (root, *root)] == ["3.250", "2.500", "0.750"]
+    assert {s.attrib["timestamp"] for s in root} == {"2026-05-04T12:30:00"}
+    assert {s.attrib["hostname"] for s in root} == {"bench-7"}
 
 
 def test_it_is_written_at_once_into_a_new_folder(three: Report, tmp_path: Path) -> None:

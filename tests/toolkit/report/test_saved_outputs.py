@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import edgekit
+from edgekit.bundle.environment import Environment, Processor
 from edgekit.data.samples import DataError
 from edgekit.data.store import ArrayWriter
 from edgekit.options import LimitOptions
@@ -133,7 +134,9 @@ def recording(folder: Path, **changes: Any) -> Recording:
     plain = Recording(
         model="m.keras", model_bytes=5, original=store.close(), files=(), labels=None,
         numbers=tuple(range(7)), label_names=(), data="d.npz", shippable=True, warnings=(),
-        environment={"versions": {"numpy": "2"}},
+        environment=Environment(
+            host="h", processor=Processor(instruction_sets=("a", "b")), versions={"numpy": "2"}
+        ),
     )  # fmt: skip
     return replace(plain, **changes)
 

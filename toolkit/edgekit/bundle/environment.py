@@ -1,10 +1,14 @@
-"""What the machine and the libraries are: recorded beside every figure."""
+"""When, where and with what figures were measured: recorded beside every one of them."""
 
+import os
 import platform
+import subprocess
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib import metadata
 
 from edgekit_runtimes.devices import runtime_packages
-from edgekit_runtimes.host import instruction_sets, processor_name
+from edgekit_runtimes.host import cpu_limit, instruction_sets, processor_name
 
 _PACKAGES = (
     "edgekit-toolkit",
@@ -27,6 +31,77 @@ _TELLING = (
     "i8mm",
 )
 
+# Where build servers say which commit they build; some check out without Git's own folder.
+_COMMIT_VARIABLES = ("GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT", "BUILD_SOURCEVERSION")
+_GIT_SECONDS = 5.0  # a repository on a slow network drive holds up no report
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """The processor, with the instruction sets that matter to int8."""
+
+    architecture: str = ""
+    name: str = ""
+    instruction_sets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """When, where and with what a run measured; empty where it is not known."""
+
+    date: str = ""
+    """When the files were run: UTC, in ISO 8601."""
+    host: str = ""
+    system: str = ""
+    """The operating system, with its release."""
+    processor: Processor = Processor()
+    cores: int = 0
+    """As many as the process may use."""
+    threads: int = 0
+    """Of one call whose latency was measured."""
+    commit: str = ""
+    """Of the Git repository around the working folder; ends in ``-dirty`` where files differ from it."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of each library that had a part."""
+
+
+def environment(*, threads: int = 1) -> Environment:
+    """Look at this machine, now.
+
+    Args:
+        threads: of one call whose latency is measured.
+    """
+    return Environment(
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        host=platform.node(),
+        system=f"{platform.system()} {platform.release()}",
+        processor=processor(),
+        cores=cpu_limit(),
+        threads=threads,
+        commit=commit(),
+        versions=versions(),
+    )
+
+
+def commit() -> str:
+    """Return the commit that the working folder is of; empty where it is in no Git repository.
+
+    Git comes first, since it knows whether files were changed; then what a build server says.
+    """
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            timeout=_GIT_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        found = ""
+    else:
+        found = described.stdout.strip() if described.returncode == 0 else ""
+    said = (os.environ.get(name, "") for name in _COMMIT_VARIABLES)
+    return found or next((sha[:12] for sha in said if sha), "")
+
 
 def versions() -> dict[str, str]:
     """Return the version of each library that had a part, where it is installed."""
@@ -39,10 +114,10 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **installed}
 
 
-def processor() -> dict[str, str | list[str]]:
+def processor() -> Processor:
     """The processor's architecture, name and instruction sets that matter to int8."""
-    return {
-        "architecture": platform.machine(),
-        "name": processor_name(),
-        "instruction_sets": [flag for flag in _TELLING if flag in instruction_sets()],
-    }
+    return Processor(
+        architecture=platform.machine(),
+        name=processor_name(),
+        instruction_sets=tuple(flag for flag in _TELLING if flag in instruction_sets()),
+    )

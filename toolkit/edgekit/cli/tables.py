@@ -18,7 +18,7 @@ from edgekit_runtimes import DEVICES, Placement, TensorSpec, cpu_limit
 def devices_json() -> dict[str, Any]:
     """The processor, and every device with what it lacks here."""
     return {
-        "processor": {**processor(), "usable": cpu_limit()},
+        "processor": {**asdict(processor()), "usable": cpu_limit()},
         "devices": [
             {
                 "name": device.name,

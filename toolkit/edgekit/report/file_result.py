@@ -28,6 +28,8 @@ class FileResult:
     """The median of one call on one thread of this machine; None where it was not measured."""
     latency_ratio: float | None = None
     """Against the float32 file of the same format: 2 is twice as slow."""
+    seconds: float = 0.0
+    """That running the file and explaining its error took; 0 where it was not measured."""
     device: str = ""
     """Where it ran; empty for the CPU."""
     error_sources: ErrorSources | None = None

@@ -5,6 +5,7 @@ from typing import Any
 
 from edgekit.accuracy.intervals import Verdict, worst
 from edgekit.accuracy.results import OutputResult
+from edgekit.bundle.environment import Environment
 from edgekit.bundle.plain import to_plain
 from edgekit.bundle.schema import REPORT
 from edgekit.report.columns import Column, summary_columns
@@ -44,8 +45,7 @@ class Report:
     """The folder that was written, if any."""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    environment: dict[str, Any] = field(default_factory=dict)
-    """Versions of the libraries, and the processor."""
+    environment: Environment = field(default_factory=Environment)
     pictures: dict[int, str] = field(default_factory=dict)
     """Changed samples as images: data URIs by row; not in ``to_dict``."""
     fingerprint: str = ""

@@ -16,6 +16,8 @@ import numpy as np
 
 from edgekit.accuracy.tasks import Labels
 from edgekit.bundle.atomic import replacing
+from edgekit.bundle.environment import Environment
+from edgekit.bundle.plain import from_plain
 from edgekit.bundle.schema import RESULTS, check_schema
 from edgekit.data.samples import Array, DataError
 from edgekit.data.store import ArrayWriter, StoredArrays, read_npy
@@ -44,6 +46,8 @@ class RecordedFile:
     """Whether it is a float32 file on the CPU: its outputs must match but for rounding."""
     outputs: StoredArrays
     latency_ms: float | None = None
+    seconds: float = 0.0
+    """That running the file and explaining its error took."""
     error_sources: ErrorSources | None = None
     layers: tuple[LayerResult, ...] = ()
     faults: tuple[str, ...] = ()
@@ -65,7 +69,7 @@ class Recording:
     data: str
     shippable: bool
     warnings: tuple[str, ...]
-    environment: dict[str, Any]
+    environment: Environment
     pictures: dict[int, str] = field(default_factory=dict)
     """Changed samples as images: data URIs by row."""
 
@@ -133,7 +137,11 @@ def labels_by_name(labels: Labels) -> dict[str, Array]:
 
 def _document(recording: Recording) -> dict[str, Any]:
     """Everything but the arrays."""
-    plain = {f.name: getattr(recording, f.name) for f in fields(recording) if f.name not in _ARRAYS}
+    plain = {
+        f.name: _plain(getattr(recording, f.name))
+        for f in fields(recording)
+        if f.name not in _ARRAYS
+    }
     files = [
         {f.name: _plain(getattr(file, f.name)) for f in fields(file) if f.name != "outputs"}
         for file in recording.files
@@ -224,10 +232,12 @@ def _recording(
         for i, entry in enumerate(document.pop("files"))
     )
     del document["schema"]
+    environment = from_plain(Environment, document.pop("environment"))
     pictures = {int(row): picture for row, picture in document.pop("pictures").items()}
     of_outputs = {_below(name): array for name, array in labels.items()}
     return Recording(
         **_with_tuples(document),
+        environment=environment,
         pictures=pictures,
         original=stores["original"],
         files=files,

@@ -1,6 +1,7 @@
 """The manifest of a conversion: its files, its original, its ranges, and how it was evaluated."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from edgekit.bundle.folder import sha256
@@ -71,6 +72,6 @@ def describe(
         onnx_vs_tflite=plain["onnx_vs_tflite"],
         notes=report.notes,
         warnings=report.warnings,
-        versions=report.environment["versions"],
-        processor=report.environment["processor"],
+        versions=report.environment.versions,
+        processor=asdict(report.environment.processor),
     )

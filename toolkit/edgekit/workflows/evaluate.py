@@ -4,10 +4,11 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Final
 
 from edgekit.accuracy.limits import Limits
-from edgekit.bundle.environment import processor, versions
+from edgekit.bundle.environment import environment
 from edgekit.data.open import RANDOM
 from edgekit.data.samples import DataError
 from edgekit.data.split import SampleSplit
@@ -147,6 +148,7 @@ def evaluate(
         DeviceUnavailable: a device is not there, or runs nothing of a file.
         DataError: a metric or a limit fits none of the outputs.
     """
+    machine = environment()
     attribution = ErrorAttribution(
         original,
         original.recorded,
@@ -157,6 +159,7 @@ def evaluate(
     files, specs = [], []
     for number, candidate in enumerate(candidates):
         progress(f"running {candidate.title}")
+        start = perf_counter()
         with open_model(candidate.path, device=candidate.device) as session:
             specs.append((session.inputs, session.outputs))
             outputs = record(
@@ -180,6 +183,7 @@ def evaluate(
                 outputs=outputs,
                 error_sources=sources,
                 faults=faults,
+                seconds=perf_counter() - start,
                 warnings=(*inputs, *([refusal] if refusal else [])),
             )
         )
@@ -197,19 +201,19 @@ def evaluate(
         data=samples.source,
         shippable=samples.source != RANDOM,
         warnings=original.warnings,
-        environment={"versions": versions(), "processor": processor()},
+        environment=machine,
     )
     progress("judging")
     report = judge(recording, criteria.limits, metrics=criteria.metrics, worst=criteria.worst)
-    layers = [
-        _layers(candidate, samples.held_out, make_counterpart, progress)
-        if (result.verdict == "fail" if criteria.per_layer is None else criteria.per_layer)
-        else ()
-        for candidate, result in zip(candidates, report.files, strict=True)
-    ]
-    files = [replace(f, layers=compared) for f, compared in zip(files, layers, strict=True)]
+    for at, (candidate, result) in enumerate(zip(candidates, report.files, strict=True)):
+        if result.verdict == "fail" if criteria.per_layer is None else criteria.per_layer:
+            start = perf_counter()
+            layers = _layers(candidate, samples.held_out, make_counterpart, progress)
+            seconds = files[at].seconds + perf_counter() - start
+            files[at] = replace(files[at], layers=layers, seconds=seconds)
     results = [
-        replace(r, layers=compared) for r, compared in zip(report.files, layers, strict=True)
+        replace(result, layers=file.layers, seconds=file.seconds)
+        for result, file in zip(report.files, files, strict=True)
     ]
     return Evaluation(
         recording=replace(recording, files=tuple(files)),

@@ -88,6 +88,7 @@ def _judge_file(
         precision=file.precision,
         latency_ms=file.latency_ms,
         latency_ratio=_latency_ratio(file, recording.files),
+        seconds=file.seconds,
         device=file.device,
         error_sources=file.error_sources,
         layers=file.layers,

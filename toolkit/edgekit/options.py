@@ -192,7 +192,7 @@ class _ConvertInputs(TypedDict, total=False):
         Any,
         Option(
             Anything("DATA"),
-            "Samples: .npz, .npy, .csv, a folder of images, module:function, or random.",
+            "Samples: .npz, .npy, .csv, an image, a folder of images, module:function, or random.",
         ),
     ]
     output: Annotated[PathName, Option(File(), "The folder to write into.", "out", short="-o")]
@@ -224,6 +224,9 @@ class ValidateCommand(_ValidateInputs, ValidateOptions, _Outcome, total=False):
 
     html: Annotated[PathName | None, Option(File(), "Write the report as an HTML page.")]
     junit: Annotated[PathName | None, Option(File(), "Write the report as JUnit XML.")]
+    markdown: Annotated[
+        PathName | None, Option(File(), "Write a summary as Markdown, for a pull request.")
+    ]
 
 
 _SHARED: tuple[type, ...] = (SavedOptions, LimitOptions, RunOptions)

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from edgekit.cli.console import errors, show, status, steps
+from edgekit.cli.github import annotate
 from edgekit.cli.options import options_of, printing_options, typed
 from edgekit.options import ConvertCommand
 from edgekit.project import FILE, read_project
@@ -33,6 +34,7 @@ def convert(as_json: bool, quiet: bool, verbose: bool, **given: Any) -> None:
         report = run(**wanted, progress=step)
     with errors():
         show(report, as_json, quiet)
+        annotate(report, strict)
     if not (as_json or quiet):
         click.echo(
             f"\nWritten to {report.output}: the files, manifest.json, report.json, edgekit.log"

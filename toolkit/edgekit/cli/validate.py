@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from edgekit.cli.console import errors, show, status, steps
+from edgekit.cli.github import annotate
 from edgekit.cli.options import Value, options_of, printing_options, typed
 from edgekit.option_kinds import File
 from edgekit.options import SavedOptions, ValidateCommand, options_in
@@ -34,6 +35,7 @@ def validate(saved: Path | None, as_json: bool, quiet: bool, verbose: bool, **gi
         wanted = {**read_project(Path(FILE)).validate, **given}
         strict = wanted.pop("strict", False)
         junit, html = wanted.pop("junit", None), wanted.pop("html", None)
+        markdown = wanted.pop("markdown", None)
         if saved is None:
             from edgekit import validate as run
 
@@ -56,8 +58,13 @@ def validate(saved: Path | None, as_json: bool, quiet: bool, verbose: bool, **gi
             from edgekit.report.html import write_page
 
             write_page(report, html)
+        if markdown:
+            from edgekit.report.markdown import write_markdown
+
+            write_markdown(report, markdown)
     with errors():
         show(report, as_json, quiet, given.get("worst", 0))
+        annotate(report, strict)
     sys.exit(status(report, strict))
 
 

@@ -45,8 +45,10 @@ def test_a_file_that_matches_passes_and_its_figures_are_in_the_xml(
 ) -> None:
     project.makepyfile(PASSING)
 
-    project.runpytest_subprocess("--junitxml=out.xml").assert_outcomes(passed=1)
+    result = project.runpytest_subprocess("--junitxml=out.xml")
 
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*baseline*")  # this project has none, and wants none
     suite = ElementTree.parse(project.path / "out.xml").getroot()[0]
     told = {p.get("name"): p.get("value") for p in suite.iter("property")}
     assert (suite.get("tests"), suite.get("failures")) == ("1", "0")
@@ -163,7 +165,7 @@ def test_a_fall_below_the_committed_baseline_fails(
         def test_float(edgekit): check(edgekit, "model_float32.tflite")
     """)
 
-    first = project.runpytest_subprocess()
+    first = project.runpytest_subprocess("-o", "edgekit_baseline=edgekit-baseline.json")
     first.assert_outcomes(passed=2)
     first.stdout.fnmatch_lines(["edgekit: 2 checks have no baseline; *--edgekit-update*"])
 

@@ -29,11 +29,16 @@ class Inconclusive(UserWarning):
 class Baseline:
     """The committed baseline, and what this run of pytest adds to it."""
 
-    def __init__(self, path: Path, update: bool) -> None:
-        self.path, self.update = path, update
+    def __init__(self, path: Path, *, update: bool, named: bool) -> None:
+        self.path, self.update, self._named = path, update, named
         self.new: Entries = {}
         self.lacking = 0
         self._entries: Entries | None = None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the project has a baseline, or names where it is to be."""
+        return self._named or self.path.is_file()
 
     @property
     def entries(self) -> "Entries":

@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         "edgekit_baseline",
         f"the baseline's file, from pytest's root [{_FILE}]",
-        default=_FILE,
+        default="",
     )
 
 
@@ -39,8 +39,12 @@ def pytest_configure(config: pytest.Config) -> None:
         f"{MARK}(data=..., max_drop=..., ...): arguments of edgekit.assert_matches that a test "
         f"leaves out; every test that uses the fixture has it, so that -m {MARK} selects them",
     )
-    path = config.rootpath / str(config.getini("edgekit_baseline"))
-    config.stash[_BASELINE] = Baseline(path, bool(config.getoption("--edgekit-update")))
+    named = str(config.getini("edgekit_baseline"))
+    config.stash[_BASELINE] = Baseline(
+        config.rootpath / (named or _FILE),
+        update=bool(config.getoption("--edgekit-update")),
+        named=bool(named),
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -99,7 +103,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line(
             f"edgekit: {len(baseline.new)} files' metrics are in {baseline.path.name}"
         )
-    elif baseline.lacking:
+    elif baseline.lacking and baseline.wanted:
         terminalreporter.write_line(
             f"edgekit: {baseline.lacking} checks have no baseline; pytest --edgekit-update writes {baseline.path.name}"
         )

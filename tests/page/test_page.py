@@ -10,7 +10,8 @@ from edgekit.report.html import write_page
 from edgekit_runtimes import RuntimeMissing
 
 pytestmark = pytest.mark.page
-NAMES = ("pass", "fail", "unlabelled", "plain", "random")
+NAMES = ("pass", "fail", "unlabelled", "plain", "regression", "random")
+WITHOUT_CLASSES = ("plain", "regression")
 EVIL = "<script>document.title='run'</script><img src=https://example.org/a.png onerror=alert(1)>"
 
 # Text whose contrast with what lies behind it is too low, as WCAG AA has it.
@@ -71,7 +72,7 @@ def test_a_page_is_one_small_file_that_asks_for_nothing(name, pages, show, tmp_p
     assert [p.name for p in tmp_path.iterdir()] == ["again.html"]
 
 
-@pytest.mark.parametrize("width", [360, 768, 1024, 1400])
+@pytest.mark.parametrize("width", [360, 390, 768, 1280])
 def test_only_boxes_scroll_sideways(width, pages, show) -> None:
     for name in NAMES:
         tab = show(pages[name].path, width=width)
@@ -120,7 +121,7 @@ def test_every_file_and_every_limit_is_there(name, pages, show) -> None:
         for score in file.results:
             judged += len(score.limit_results)
             if report.shippable:
-                assert score.reason in whole
+                assert all(result.reason in whole for result in score.limit_results)
     assert judged >= len(report.files)
     assert tab.locator(".whisker").count() == (judged if report.shippable else 0)
     assert tab.locator("table.files tbody tr").count() == len(report.files)
@@ -130,6 +131,32 @@ def test_every_file_and_every_limit_is_there(name, pages, show) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_each_reason_is_given_once(pages, show) -> None:
+    report = pages["fail"].report
+    whole = show(pages["fail"].path).locator("body").inner_text()
+
+    told = [r.reason for f in report.files for s in f.results for r in s.limit_results if r.reason]
+    assert told
+    assert {reason: whole.count(reason) for reason in told} == dict.fromkeys(told, 1)
+
+
+def test_names_beside_bars_and_numbers_in_plots_are_in_sight(pages, show) -> None:
+    """Nothing that is drawn covers a name, and no number leaves its plot."""
+    for width in (390, 1280):
+        tab = show(pages["fail"].path, width=width)
+        rows = tab.locator("details.file[open] .layer:not(.head):has(.of)").all()
+        assert rows
+        for row in rows:
+            name, bar = row.locator(".of").bounding_box(), row.locator(".bar").first.bounding_box()
+            assert name and bar and bar["width"] > 60
+            beside = name["x"] + name["width"] <= bar["x"] + 1
+            assert beside or name["y"] + name["height"] <= bar["y"] + 1
+        for number in tab.locator(".overviews .number").all():
+            box = number.bounding_box()
+            assert box is not None
+            assert box["x"] >= 0 and box["x"] + box["width"] <= width
+
+
 def test_text_can_be_read_by_day_and_by_night(name, pages, show) -> None:
     grounds = []
     for dark in (False, True):
@@ -178,12 +205,16 @@ def test_nothing_is_empty(name, pages, show) -> None:
     there = tab.locator("main").inner_text()
 
     assert tab.evaluate(EMPTY) == []
-    assert ("Confusion matrix" in there) == (name != "plain")
+    has_classes = name not in WITHOUT_CLASSES
+    assert ("Confusion matrix" in there) == has_classes
+    assert ("\nClasses\n" in there) == has_classes
+    assert ("Candidate against original" in there) != has_classes
+    assert (tab.locator(".overviews .plot").count() == 2) == (name != "random")
     layered = any(file.layers for file in pages[name].report.files)
     assert layered or name not in ("pass", "fail")
     assert ("Layers" in there) == layered
     assert ("Original" in tab.locator("figcaption").all_inner_texts()) == (name in ("pass", "fail"))
-    assert (tab.locator(".picture").count() > 0) == (name != "plain")
+    assert (tab.locator(".picture").count() > 0) == has_classes
 
 
 def test_a_link_in_the_table_opens_the_file(pages, show) -> None:
@@ -213,7 +244,7 @@ def test_a_page_needs_jinja2(pages, monkeypatch, tmp_path) -> None:
 def test_pictures_for_a_person_to_judge(pages, show, tmp_path_factory, capsys) -> None:
     folder = tmp_path_factory.mktemp("screenshots")
     for name in NAMES:
-        for size, width in (("wide", 1400), ("narrow", 360)):
+        for size, width in (("wide", 1280), ("narrow", 390)):
             for dark in (False, True):
                 path = folder / f"{name}-{size}-{'dark' if dark else 'light'}.png"
                 tab = show(pages[name].path, width=width, dark=dark, unfold=False)

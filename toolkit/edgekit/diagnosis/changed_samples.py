@@ -16,6 +16,8 @@ from edgekit.accuracy.tasks import (
 )
 from edgekit.data.samples import Array
 from edgekit.data.store import StoredArrays
+from edgekit.diagnosis.per_class import ClassCounts, ClassResult
+from edgekit.diagnosis.value_pairs import PairCollector, ValuePairs
 
 _BATCH = 32
 _BINS = 41  # of the error histogram; odd, so that the middle one stands for no error
@@ -61,6 +63,10 @@ class OutputDifferences:
     """The same of the file."""
     changed: int = 0
     """Samples whose prediction changed."""
+    per_class: tuple[ClassResult, ...] = ()
+    """The classes that occur, where the output has classes."""
+    value_pairs: tuple[ValuePairs, ...] = ()
+    """Some of its values, where it has no classes."""
 
 
 def find_differences(
@@ -92,6 +98,9 @@ def find_differences(
     output_labels = labels_for_output(labels, output)
     kept: list[ChangedSample] = []
     confusions: list[Array] = []
+    counts: ClassCounts | None = None
+    values = int(np.prod(original.shapes[output], dtype=np.int64))
+    collector = PairCollector(len(original), values)
     changed_count = row = 0
     for expected, actual in _batches(output, original, candidate):
         count = len(expected)
@@ -103,12 +112,16 @@ def find_differences(
         error = np.abs(errors).reshape(count, -1).max(axis=1, initial=0)
         error[~np.isfinite(error)] = np.inf
         changed = error == np.inf
-        if task != "values":
+        if task == "values":
+            collector.add(row, expected, actual)
+        else:
             predictions = predicted_classes(expected, task), predicted_classes(actual, task)
             changed |= (predictions[0] != predictions[1]).any(axis=1)
             classes = class_scores(expected[:1], task).shape[-1]
+            rows = predictions[0] if true is None else true
+            counts = counts or ClassCounts(classes)
+            counts.add(rows, *predictions)
             if classes <= _MOST_CLASSES:
-                rows = predictions[0] if true is None else true
                 confusions.append(np.stack([_confusion(rows, p, classes) for p in predictions]))
         changed_count += int(changed.sum())
         ranked = nlargest(worst, range(count), key=lambda i: (changed[i], error[i]))
@@ -136,6 +149,8 @@ def find_differences(
         original_confusion=tuple(map(tuple, confusion[0].tolist())),
         candidate_confusion=tuple(map(tuple, confusion[1].tolist())),
         changed=changed_count,
+        per_class=counts.results(class_names) if counts else (),
+        value_pairs=collector.pairs(),
     )
 
 

@@ -9,12 +9,9 @@ from math import ceil, floor, inf, isfinite, log1p, log10
 
 from edgekit.accuracy.verdicts import LimitResult
 from edgekit.diagnosis.error_sources import ErrorSources
-from edgekit.diagnosis.layers import LayerResult, worst_layers
 
 _TICKS = 5
 _FAR = 8.0  # spans beyond the rest, from which on a failing file's dot is an arrow at the edge
-_MARKED, _LEAST = 8, 0.01  # layers: as many as are of interest, if they add as much
-_APART = 4.0  # percent, that two numbers need beside each other on a phone
 _LEVELS = (0.03, 0.1, 0.3, 0.7)  # of a row of a confusion matrix
 _TITLED = 400  # cells that can be pointed at, each; more are drawn together
 
@@ -56,31 +53,6 @@ class Bar:
     y: float
     width: float
     height: float
-
-
-@dataclass(frozen=True, slots=True)
-class LayerBar:
-    """One layer's bars: its SQNR, and the noise that it adds."""
-
-    layer: LayerResult
-    sqnr: Bar
-    noise: Bar
-    mark: int = 0
-    """Its rank among those that add most; 0 for none."""
-    label: float | None = None
-    """Where its rank is written; None where there is no room."""
-
-
-@dataclass(frozen=True, slots=True)
-class LayerChart:
-    """All layers in the order of the graph."""
-
-    axis: Axis
-    bars: tuple[LayerBar, ...]
-    marked: tuple[LayerBar, ...]
-    """Those that add most, the worst first."""
-    most: float
-    """The fraction of the noise that the tallest bar stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,33 +148,6 @@ def whisker(limit_result: LimitResult, on: Axis) -> Whisker:
         bad_left=bad[0],
         bad_width=bad[1],
     )
-
-
-def layer_chart(layers: Sequence[LayerResult]) -> LayerChart:
-    """Draw the layers as bars."""
-    worst = [w for w in worst_layers(layers, _MARKED) if w.noise_added >= _LEAST or w.cause]
-    ranks = {id(layer): rank for rank, layer in enumerate(worst, 1)}
-    finite = [layer.sqnr_db for layer in layers if isfinite(layer.sqnr_db)]
-    on = axis([0.0, 10.0, *finite], room=0.0)
-    most = max((layer.noise_added for layer in layers), default=0.0) or 1.0
-    width = 100 / max(len(layers), 1)
-    gap = 0.15 * width
-    zero = on.at(0.0)
-    bars = []
-    for at, layer in enumerate(layers):
-        height, share = on.at(layer.sqnr_db), 100 * layer.noise_added / most
-        x, thick = at * width + gap, width - 2 * gap
-        sqnr = Bar(x, 100 - max(height, zero), thick, abs(height - zero))
-        noise = Bar(x, 100 - share, thick, share)
-        bars.append(LayerBar(layer, sqnr, noise, ranks.get(id(layer), 0)))
-    marked, placed = [], list[float]()
-    for bar in sorted((b for b in bars if b.mark), key=lambda b: b.mark):
-        middle = bar.sqnr.x + bar.sqnr.width / 2
-        free = all(abs(middle - other) >= _APART for other in placed)
-        placed += [middle] if free else []
-        marked.append(LayerBar(bar.layer, bar.sqnr, bar.noise, bar.mark, middle if free else None))
-    by_rank = {bar.mark: bar for bar in marked}
-    return LayerChart(on, tuple(by_rank.get(bar.mark, bar) for bar in bars), tuple(marked), most)
 
 
 def histogram(counts: Sequence[int]) -> tuple[Bar, ...]:

@@ -15,9 +15,10 @@ import edgekit.project
 from edgekit.accuracy.intervals import Verdict
 from edgekit.accuracy.results import OutputResult
 from edgekit.bundle.manifest import Manifest
-from edgekit.bundle.schema import MANIFEST, REPORT
+from edgekit.bundle.schema import MANIFEST, PREDICTIONS, REPORT
 from edgekit.report.file_result import FileResult
 from edgekit.report.result import Report
+from edgekit.workflows.run import PredictionsDocument
 
 FOLDER = Path(edgekit.__file__).parent / "schemas"
 
@@ -28,6 +29,7 @@ ADDED: Mapping[type, Mapping[str, Any]] = {
     Report: {"schema": Literal[REPORT], "verdict": Verdict},  # type: ignore[valid-type]
     FileResult: {"verdict": Verdict},
     Manifest: {"schema": Literal[MANIFEST]},  # type: ignore[valid-type]
+    PredictionsDocument: {"schema": Literal[PREDICTIONS]},  # type: ignore[valid-type]
     OutputResult: {"verdict": Verdict, "reason": str},
 }
 LEFT_OUT: Mapping[type, set[str]] = {
@@ -96,6 +98,7 @@ _PLAIN = {str: "string", int: "integer", bool: "boolean", type(None): "null"}
 SCHEMAS: Mapping[str, Callable[[], Schema]] = {
     "edgekit.schema.json": edgekit.project.schema,
     "manifest.schema.json": lambda: schema_of(Manifest, "edgekit manifest"),
+    "predictions.schema.json": lambda: schema_of(PredictionsDocument, "edgekit predictions"),
     "report.schema.json": lambda: schema_of(Report, "edgekit report"),
 }
 """The files in ``toolkit/edgekit/schemas``."""

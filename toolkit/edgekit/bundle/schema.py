@@ -8,6 +8,7 @@ REPORT = "edgekit.report/1"
 MANIFEST = "edgekit.manifest/1"
 RESULTS = "edgekit.results/1"
 BASELINE = "edgekit.baseline/1"
+PREDICTIONS = "edgekit.predictions/1"
 
 
 def check_schema(path: Path, schema: object, expected: str, remedy: str) -> None:

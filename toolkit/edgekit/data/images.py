@@ -1,5 +1,6 @@
-"""Samples from a folder of images, and how pixels become numbers."""
+"""Samples from images, and how pixels become numbers."""
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +34,7 @@ def open_images(folder: Path, inputs: Sequence[TensorSpec], images: Images) -> S
     Raises:
         DataError: the model takes no image, or there is none in the folder.
     """
-    if len(inputs) != 1 or len(inputs[0].shape) != 4:
-        raise DataError(
-            f"{folder}: images go into one input of (height, width, channels); the model "
-            f"takes {'; '.join(map(str, inputs))}."
-        )
-    spec = inputs[0]
+    spec = _image_input(inputs, str(folder))
     classes = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
     paths = sorted(
         p
@@ -62,8 +58,51 @@ def open_images(folder: Path, inputs: Sequence[TensorSpec], images: Images) -> S
     return SampleSource(read, count=len(paths), label_names=tuple(classes), source=str(folder))
 
 
-def load_image(path: Path, spec: TensorSpec, images: Images) -> Array:
-    """Read an image file as one sample for an input of (height, width, channels).
+def open_image(image: Path | bytes, inputs: Sequence[TensorSpec], images: Images) -> SampleSource:
+    """Open one image, resized to the input: a file, or what a camera or another program sent.
+
+    Bytes are an encoded image; or pixels, where there are just as many as the input has: rows from
+    the top, channels side by side.
+
+    Raises:
+        DataError: the model takes no image, or this is none.
+    """
+    path = image if isinstance(image, Path) else Path("the image")
+    spec = _image_input(inputs, str(path))
+
+    def read(selected: Selector) -> Iterator[tuple[int, Sample]]:
+        if selected(0):
+            if isinstance(image, Path):
+                pixels = load_image(image, spec, images)
+            elif len(image) == np.prod([n or 0 for n in spec.shape[1:]]):
+                raw = np.frombuffer(image, np.uint8).reshape([n or 0 for n in spec.shape[1:]])
+                pixels = SCALES[images.scale](raw.astype(np.float32))
+            else:
+                pixels = load_image(path, spec, images, content=image)
+            yield 0, ({spec.name: to_input(pixels, spec, str(path))}, None)
+
+    return SampleSource(read, count=1, source=str(path))
+
+
+def _image_input(inputs: Sequence[TensorSpec], source: str) -> TensorSpec:
+    if len(inputs) != 1 or len(inputs[0].shape) != 4:
+        raise DataError(
+            f"{source}: images go into one input of (height, width, channels); the model "
+            f"takes {'; '.join(map(str, inputs))}."
+        )
+    return inputs[0]
+
+
+def load_image(
+    path: Path, spec: TensorSpec, images: Images, *, content: bytes | None = None
+) -> Array:
+    """Read an image as one sample for an input of (height, width, channels).
+
+    Args:
+        path: the file; the image's name where its content is given.
+        spec: the input.
+        images: how pixels become numbers.
+        content: the file's, where it is not on disk.
 
     Raises:
         RuntimeMissing: Pillow is not installed.
@@ -82,7 +121,7 @@ def load_image(path: Path, spec: TensorSpec, images: Images) -> Array:
     if mode is None:
         raise DataError(f"{path}: an image has 1, 3 or 4 channels, and the input is {spec}.")
     try:
-        with Image.open(path) as file:
+        with Image.open(path if content is None else io.BytesIO(content)) as file:
             if file.mode.startswith("I;16"):  # Pillow itself would clip it to white
                 file = file.point(lambda value: value / 257, "L")
             image = file.convert(mode)

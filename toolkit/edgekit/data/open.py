@@ -9,7 +9,7 @@ import numpy as np
 
 from edgekit.data.csv import open_csv
 from edgekit.data.functions import import_function, names_function
-from edgekit.data.images import Images, open_images
+from edgekit.data.images import SUFFIXES, Images, open_image, open_images
 from edgekit.data.iterables import open_arrays, open_random, open_stream
 from edgekit.data.npz import check_npz, open_npy, open_npz
 from edgekit.data.samples import DataError, SampleSource
@@ -50,8 +50,8 @@ def open_samples(
     5
 
     Args:
-        data: a path (``.npz``, ``.npy``, ``.csv``, a folder of images), ``module:function``,
-            ``"random"``; or in Python, an array, a mapping of arrays by input name, a pair of one of
+        data: a path (``.npz``, ``.npy``, ``.csv``, an image or a folder of them),
+            ``module:function``, ``"random"``; or in Python, an array, a mapping of arrays by input name, a pair of one of
             these and labels, an iterable or a function that returns one (TFLite's
             ``representative_dataset``, a tf.data set), or an ONNX Runtime
             ``CalibrationDataReader``.
@@ -101,7 +101,9 @@ def describe_sources(*, python_only: bool = False) -> str:
 
 def _is_file(suffix: str) -> Callable[[Any], bool]:
     return lambda data: (
-        isinstance(data, (str, Path)) and Path(data).suffix == suffix and Path(data).is_file()
+        isinstance(data, (str, Path))
+        and Path(data).suffix.lower() == suffix
+        and Path(data).is_file()
     )
 
 
@@ -148,6 +150,11 @@ SOURCES: dict[str, SourceKind] = {
         _is_file(".csv"),
         lambda path, inputs, images: open_csv(Path(path), inputs),
     ),
+    "image": SourceKind(
+        "an image",
+        lambda data: any(_is_file(suffix)(data) for suffix in SUFFIXES),
+        lambda path, inputs, images: open_image(Path(path), inputs, images),
+    ),
     "images": SourceKind(
         "a folder of images",
         _is_folder,
@@ -162,6 +169,12 @@ SOURCES: dict[str, SourceKind] = {
         RANDOM,
         lambda data: isinstance(data, (str, Path)) and str(data) == RANDOM,
         lambda _, inputs, images: open_random(inputs),
+    ),
+    "bytes": SourceKind(
+        "the bytes of an image",
+        lambda data: isinstance(data, bytes),
+        open_image,
+        python_only=True,
     ),
     "arrays": SourceKind(
         "an array or a mapping of arrays by input name",

@@ -1,6 +1,7 @@
-"""The predictions of a model file on a few samples, as ``edgekit run`` shows them."""
+"""The predictions of a model file on some samples, as ``edgekit run`` shows them."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -11,8 +12,8 @@ import numpy as np
 from edgekit.bundle.manifest import read_manifest
 from edgekit.data.images import Images
 from edgekit.data.open import check_data, open_samples
-from edgekit.data.samples import Array, DataError
-from edgekit_runtimes import open_model
+from edgekit.data.samples import Array, DataError, SampleSource
+from edgekit_runtimes import DEVICES, Session, open_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,40 +40,81 @@ class Prediction:
         return f"{self.number:>5}  {'; '.join(outputs)}{label}"
 
 
-def predictions(
+class Predictions:
+    """An open file, and samples for it: outputs sample by sample, and afterwards what was left out."""
+
+    def __init__(
+        self, session: Session, source: SampleSource, label_names: list[str], count: int | None
+    ) -> None:
+        self.file = Path(session.path)
+        """The one that was opened, also of a folder."""
+        self.device = session.device
+        self.runtime = _runtime(self.file, self.device)
+        self.names = label_names
+        """The classes', in order, where they are known."""
+        self.read = 0
+        """Samples that ran."""
+        self.unusable = 0
+        """Samples left out for NaN or infinite values."""
+        self.available = source.count
+        """Samples in the data; None where only reading it to its end would show."""
+        self._session, self._source, self._count = session, source, count
+
+    def __iter__(self) -> Iterator[tuple[int, dict[str, Array], Any]]:
+        """Run the samples: the number, the outputs without the batch axis, and the label or None."""
+        self.read = self.unusable = 0
+        for number, (sample, label) in self._source.read(lambda i: True):
+            if not all(np.isfinite(array).all() for array in sample.values()):
+                self.unusable += 1
+                continue
+            outputs = self._session.run({n: array[np.newaxis] for n, array in sample.items()})
+            self.read += 1
+            yield number, {name: array[0] for name, array in outputs.items()}, label
+            if self.read == self._count:  # before the next is read: a stream may not end
+                return
+
+    @property
+    def left_out(self) -> int | None:
+        """Samples of the data that did not run; None where their number is not known."""
+        return None if self.available is None else self.available - self.read
+
+    def prediction(
+        self, number: int, outputs: dict[str, Array], label: Any, top: int
+    ) -> Prediction:
+        """Make what is shown of one sample: of each output, the ``top`` classes or first values."""
+        return Prediction(
+            number=number,
+            outputs={name: _highest(array, top, self.names) for name, array in outputs.items()},
+            label=None if label is None else label_text(label, self.names),
+        )
+
+
+@contextlib.contextmanager
+def open_predictions(
     path: Path,
     data: Any,
     *,
-    top: int = 3,
-    count: int = 10,
+    count: int | None = 10,
     device: str = "cpu",
     threads: int | None = None,
     scale: str | None = None,
-) -> Iterator[Prediction]:
-    """Run a model file on the first samples.
+) -> Iterator[Predictions]:
+    """Open a model file and samples for it.
 
     Args:
         path: a ``.tflite``, ``.onnx`` or ``.keras`` file, or a folder that ``convert`` made. A
             manifest beside it gives class names and the scale of images.
         data: samples, of any kind that ``edgekit.data.open.open_samples`` takes.
-        top: how many classes of each output to keep.
-        count: how many samples.
+        count: how many samples to run, from the first; None for all.
         device: as for ``open_model``.
         threads: as for ``open_model``.
         scale: of image pixels; by default, what the model was converted with.
     """
     check_data(data)
     names, images = _conversion_settings(path, scale)
-    with open_model(path, device=device, threads=threads) as model:
-        samples = open_samples(data, model.inputs, images)
-        names = names or list(samples.label_names)
-        for number, (sample, label) in islice(samples.read(lambda i: True), count):
-            outputs = model.run({name: array[np.newaxis] for name, array in sample.items()})
-            yield Prediction(
-                number=number,
-                outputs={name: _highest(array[0], top, names) for name, array in outputs.items()},
-                label=None if label is None else _label(label, names),
-            )
+    with open_model(path, device=device, threads=threads) as session:
+        source = open_samples(data, session.inputs, images)
+        yield Predictions(session, source, names or list(source.label_names), count)
 
 
 def first_batch(path: Path, data: Any) -> dict[str, Array]:
@@ -92,6 +134,26 @@ def first_batch(path: Path, data: Any) -> dict[str, Array]:
     return {name: np.stack([s[name] for s in samples]) for name in samples[0]}
 
 
+def label_text(label: Any, names: list[str]) -> str:
+    """Write a sample's label: a class by its name, anything else as it is."""
+    if isinstance(label, Mapping):
+        return ", ".join(f"{output} {label_text(one, names)}" for output, one in label.items())
+    if np.size(label) != 1 or np.asarray(label).dtype.kind not in "fiub":
+        return str(label)
+    number = float(np.asarray(label).reshape(()))
+    return class_name(int(number), names) if number.is_integer() else f"{number:.6g}"
+
+
+def class_name(number: int, names: list[str]) -> str:
+    """Return the name of a class; its number where it has none."""
+    return names[number] if 0 <= number < len(names) else str(number)
+
+
+def _runtime(file: Path, device: str) -> str:
+    """The name of the runtime that a device belongs to; empty where none is listed."""
+    return next((d.runtime for d in DEVICES if d.name == device and file.suffix in d.suffixes), "")
+
+
 def _conversion_settings(path: Path, scale: str | None) -> tuple[list[str], Images]:
     """The classes' names and how images become arrays, by the manifest in the file's folder."""
     manifest = read_manifest(path if path.is_dir() else path.parent)
@@ -106,12 +168,5 @@ def _highest(values: Array, top: int, names: list[str]) -> list[tuple[str, float
         return [("", float(flat[0]))]
     if values.ndim > 1:  # a mask, a sequence: its first values, by position
         return [(str(i), float(v)) for i, v in enumerate(flat[:top])]
-    return [(_name(int(i), names), float(flat[i])) for i in np.argsort(-flat, kind="stable")[:top]]
-
-
-def _label(label: Array, names: list[str]) -> str:
-    return _name(int(label), names) if np.size(label) == 1 else str(label)
-
-
-def _name(number: int, names: list[str]) -> str:
-    return names[number] if 0 <= number < len(names) else str(number)
+    ranked = np.argsort(-flat, kind="stable")[:top]
+    return [(class_name(int(i), names), float(flat[i])) for i in ranked]

@@ -118,7 +118,8 @@ def test_breaking_off_leaves_no_thread_behind() -> None:
         for result in in_order(itertools.count(), [waits(5e-4)] * 3):
             if result == 40:
                 break
-    assert wait_until(lambda: threading.active_count() == before, 5)
+    # Fewer, where a thread of an earlier test was still ending.
+    assert wait_until(lambda: threading.active_count() <= before, 5)
 
 
 @pytest.mark.parametrize("seconds", [0, 2e-4, 3e-3])

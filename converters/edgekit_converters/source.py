@@ -13,9 +13,23 @@ from typing import Any
 
 from edgekit_converters.base import ConversionError, SourceError
 from edgekit_converters.functional import as_functional
+from edgekit_converters.saved_operations import refuse_outside_operations
 from edgekit_converters.saved_optimizer import accept_stored_optimizers
 
 _SUFFIXES = (".keras", ".h5", ".hdf5")
+_REFUSED_BY_KERAS = {
+    "loading of a vocabulary file outside": "one of its lookup layers, as StringLookup, reads its "
+    "vocabulary from a file outside the model",
+    "deserialization of a `TFSMLayer`": "its layer TFSMLayer loads a SavedModel from another place, "
+    "whose code would run",
+    "deserialization of a `torch.nn.Module`": "one of its layers is a pickled PyTorch module, whose "
+    "code loading would run",
+    "deserialization of a Python lambda": "the model carries code (a Python lambda), which loading "
+    "would run",
+    "deserialization of a `Lambda`": "the model carries code (a Lambda layer), which loading would run",
+    "`safe_mode=False`": "Keras finds it unsafe to load, because it carries code or reads other files",
+}
+"""Words of Keras' safe mode, and what they mean; the first that fits counts."""
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
@@ -77,8 +91,8 @@ def load_model(source: str, *, trust: bool = False) -> Any:
     Args:
         source: the path of a ``.keras``, ``.h5`` or ``.hdf5`` file or of a SavedModel folder; or
             ``module:function``, for a function without arguments that returns a Keras model.
-        trust: run code that the file carries (Lambda layers, pickled functions). Keras' safe mode
-            stays on otherwise.
+        trust: run code that the file carries (Lambda layers, pickled functions), and operations of a
+            SavedModel that read or write files. Keras' safe mode stays on otherwise.
 
     Returns:
         A ``keras.Model``.
@@ -100,7 +114,7 @@ def load_model(source: str, *, trust: bool = False) -> Any:
         if _is_function(source):
             model = _call(source)
         elif Path(source).is_dir():
-            model = _saved_model(source)
+            model = _saved_model(source, trust)
         else:
             model = _load_file(source, trust)
     except ConversionError:
@@ -155,11 +169,13 @@ def _load_file(source: str, trust: bool) -> Any:
     )
 
 
-def _saved_model(folder: str) -> Any:
+def _saved_model(folder: str, trust: bool) -> Any:
     """Wrap a SavedModel's serving signature, which Keras 3 does not load by itself."""
     import keras
     import tensorflow as tf
 
+    if not trust:
+        refuse_outside_operations(folder)
     accept_stored_optimizers()
     loaded = tf.saved_model.load(folder)
     if not loaded.signatures:
@@ -191,11 +207,11 @@ def _saved_model(folder: str) -> Any:
 def _explain(source: str, error: Exception) -> str:
     text = str(error)
     first = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
-    if "unsafe" in text.lower() and ("safe_mode" in text or "deserializ" in text.lower()):
-        return (
-            f"{source}: the model carries code (a Lambda layer), which loading would run. "
-            "If you trust where it comes from, load it with trust=True."
-        )
+    for words, carried in _REFUSED_BY_KERAS.items():
+        if words in text:
+            return (
+                f"{source}: {carried}. If you trust where it comes from, load it with trust=True."
+            )
     if "Could not locate class" in text or "Unknown layer" in text:
         return (
             f"{source}: a layer's class is not known here: {first} Name a function (module:function) "

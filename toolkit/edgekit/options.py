@@ -83,7 +83,12 @@ class RunOptions(TypedDict, total=False):
         ),
     ]
     trust: Annotated[
-        bool, Option(Switch(), "Run code that the model file carries (Lambda layers).", False)
+        bool,
+        Option(
+            Switch(),
+            "Run code that the model file carries (Lambda layers, file operations of a SavedModel).",
+            False,
+        ),
     ]
     timeout: Annotated[float | None, Option(Seconds(), "Stop after this many seconds.")]
 
@@ -162,6 +167,10 @@ class ConvertOptions(RunOptions, LimitOptions, total=False):
     labels: Annotated[
         "PathName | Sequence[str]",
         Option(ClassNames(), "Class names: a text file with one name a line.", ()),
+    ]
+    force: Annotated[
+        bool,
+        Option(Switch(), "Replace a manifest.json that edgekit did not write.", False),
     ]
 
 

@@ -1,11 +1,9 @@
 """``device="auto"``: the fastest device and thread count with right outputs, measured once."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
@@ -21,10 +19,8 @@ from edgekit_runtimes.call_times import call_times
 from edgekit_runtimes.choice_cache import choice_key, read_choices, write_choice
 from edgekit_runtimes.devices import Device
 from edgekit_runtimes.host import cpu_limit
+from edgekit_runtimes.manifest_file import MANIFEST, read_listed, vouched
 from edgekit_runtimes.session import Session
-
-MANIFEST = "manifest.json"
-"""The file in which ``edgekit convert`` lists a folder's files and their verdicts."""
 
 _FAR = 4.0  # times the fastest: whose other thread counts are not tried
 _TIE = (
@@ -63,7 +59,8 @@ def open_fastest(
         question: what else was asked for; a choice is remembered for each question.
 
     Raises:
-        ModelError: no file in the folder has the verdict "pass", or no device opens the file.
+        ModelError: no file in the folder has the verdict "pass", one that has was changed, or no
+            device opens the file.
         DeviceUnavailable: no device that may take part is ready.
     """
     files = _passing(path) if path.is_dir() else [path]
@@ -90,20 +87,24 @@ def open_fastest(
 
 def _passing(folder: Path) -> list[Path]:
     """The files of a folder with the verdict "pass", in the order of its manifest."""
-    try:
-        listed = json.loads((folder / MANIFEST).read_text())["files"]
-        passing = [folder / f["file"] for f in listed if f["verdict"] == "pass"]
-        verdicts = ", ".join(f"{f['file']}: {f['verdict']}" for f in listed)
-    except FileNotFoundError:
+    manifest = read_listed(folder)
+    if manifest is None and not (folder / MANIFEST).exists():
         raise ModelError(
             f"{folder}: there is no {MANIFEST} in it. Pass a model file, or a folder that edgekit convert "
             "made."
-        ) from None
+        )
+    if manifest is None:
+        raise ModelError(f"{folder / MANIFEST}: cannot be read: edgekit convert did not write it.")
+    try:
+        listed = manifest["files"]
+        passing = [folder / f["file"] for f in listed if f["verdict"] == "pass"]
+        verdicts = ", ".join(f"{f['file']}: {f['verdict']}" for f in listed)
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder / MANIFEST}: cannot be read: {error!r}") from error
     for file in passing:
         if not file.is_file():
             raise ModelError(f"{file}: {MANIFEST} lists it, but there is no such file.")
+        vouched(file)
     if not passing:
         raise ModelError(
             f"{folder}: none of its files passes ({verdicts}). Convert with more samples, "
@@ -226,9 +227,9 @@ def _right(outputs: Array, reference: Array) -> bool:
 def _ranges(path: Path) -> dict[str, tuple[float, float]]:
     folder = path if path.is_dir() else path.parent
     try:
-        ranges: dict[str, Any] = json.loads((folder / MANIFEST).read_text())["ranges"]
+        ranges = (read_listed(folder) or {}).get("ranges", {})
         return {name: (float(low), float(high)) for name, (low, high) in ranges.items()}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ModelError, ValueError, TypeError, AttributeError):
         return {}
 
 

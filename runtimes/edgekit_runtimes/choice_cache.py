@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from edgekit_runtimes.host import cpu_limit, processor_name
+from edgekit_runtimes.known_files import cache_folder, sha256
 
 
 def choice_key(question: str, files: Iterable[Path], packages: Iterable[str]) -> str:
@@ -20,8 +21,7 @@ def choice_key(question: str, files: Iterable[Path], packages: Iterable[str]) ->
     """
     digest = hashlib.sha256(question.encode())
     for path in files:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(sha256(path).encode())
     digest.update(f"{processor_name()} {cpu_limit()}".encode())
     for package in packages:
         try:
@@ -53,5 +53,4 @@ def write_choice(key: str, choice: str) -> None:
 
 
 def _file() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "edgekit" / "auto.json"
+    return cache_folder() / "auto.json"

@@ -11,6 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgekit.data.samples import DataError
+from edgekit_runtimes.manifest_file import MANIFEST, UNFINISHED, is_manifest
+
 LOG = "edgekit.log"
 FAILED_LOG = "edgekit-failed.log"
 _SCRATCH = ".edgekit-"
@@ -39,14 +42,46 @@ def workplace(output: Path) -> Iterator[Path]:
                 output.rmdir()
 
 
-def publish(scratch: Path, names: Sequence[str], output: Path) -> None:
-    """Moves finished files into ``output``, over those of the same name; the last one last.
+def publish(scratch: Path, names: Sequence[str], output: Path, *, force: bool = False) -> None:
+    """Moves finished files and their manifest into ``output``, over those of the same name.
+
+    At no moment do the manifest and the files beside it disagree, wherever this is killed: first a
+    manifest that says that the folder is unfinished takes the place of the one that is there, then the
+    files are moved, then their manifest. Whoever opens an unfinished folder is told.
 
     An interrupt waits until all are moved.
+
+    Args:
+        scratch: where the files and the manifest are, on the same file system.
+        names: of the files.
+        output: the folder.
+        force: whether a manifest that is not edgekit's may be replaced.
+
+    Raises:
+        DataError: there is such a manifest, and it may not.
     """
+    refuse_foreign_manifest(output, force=force)
+    unfinished = scratch / f"unfinished-{MANIFEST}"
+    write_json(unfinished, {"schema": UNFINISHED, "files": []})
     with _uninterrupted():
-        for name in names:
+        unfinished.replace(output / MANIFEST)
+        for name in (*names, MANIFEST):
             (scratch / name).replace(output / name)
+
+
+def refuse_foreign_manifest(output: Path, *, force: bool = False) -> None:
+    """Refuse a folder with a ``manifest.json`` that edgekit did not write.
+
+    Raises:
+        DataError: there is one, and ``force`` is False.
+    """
+    path = output / MANIFEST
+    if force or not (path.exists() or path.is_symlink()) or is_manifest(path):
+        return
+    raise DataError(
+        f"{path}: is there already, and edgekit did not write it. Name another output, or pass "
+        "force=True to replace it."
+    )
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.bundle import schema
-from edgekit.bundle.folder import sha256, write_json
+from edgekit.bundle.folder import write_json
 from edgekit.bundle.plain import from_plain, to_plain
 from edgekit.data.samples import DataError
 from edgekit_runtimes import TensorSpec
-
-MANIFEST = "manifest.json"
+from edgekit_runtimes.known_files import sha256
+from edgekit_runtimes.manifest_file import MANIFEST, UNFINISHED, UNFINISHED_FOLDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +95,16 @@ def read_manifest(folder: Path) -> Manifest | None:
     """Read the manifest of a folder that ``convert`` made; None where there is none of edgekit's.
 
     Raises:
-        DataError: it is one of edgekit's, and something in it is missing or of another type.
+        DataError: it is one of edgekit's, and something in it is missing or of another type, or the
+            files of the folder were not all put in place.
     """
     path = folder / MANIFEST
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
+    if isinstance(plain, dict) and plain.get("schema") == UNFINISHED:
+        raise DataError(f"{folder}: {UNFINISHED_FOLDER}")
     if not isinstance(plain, dict) or plain.get("schema") != schema.MANIFEST:
         return None
     try:

@@ -7,8 +7,15 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from edgekit.accuracy.limits import Limits, read_limits
-from edgekit.bundle.folder import FAILED_LOG, LOG, publish, workplace, write_json
-from edgekit.bundle.manifest import MANIFEST, write_manifest
+from edgekit.bundle.folder import (
+    FAILED_LOG,
+    LOG,
+    publish,
+    refuse_foreign_manifest,
+    workplace,
+    write_json,
+)
+from edgekit.bundle.manifest import write_manifest
 from edgekit.data.images import Images
 from edgekit.data.open import RANDOM, check_data, open_samples
 from edgekit.data.samples import DataError
@@ -42,6 +49,7 @@ from edgekit_converters import (
 )
 from edgekit_converters import convert as convert_model
 from edgekit_runtimes import ModelError, RuntimeMissing, TensorSpec, keras_session
+from edgekit_runtimes.manifest_file import MANIFEST
 
 NOT_FOR_SHIPPING = (
     "NOT FOR SHIPPING: calibrated and evaluated on random numbers, which say nothing of accuracy on "
@@ -100,7 +108,7 @@ def convert(
     images = Images(chosen["scale"]) if chosen["scale"] else None
     limits = read_limits(chosen["max_drop"], chosen["min"], chosen["max"])
     output = Path(output)
-    _check(model, data, chosen["precision"], output)
+    _check(model, data, chosen["precision"], output, force=chosen["force"])
     with workplace(output) as scratch:
         source = source_of(model, scratch)
         log = output / FAILED_LOG  # its name until all is well
@@ -151,7 +159,8 @@ def convert(
         write_manifest(manifest, scratch / MANIFEST)
         beside = [entry.data.file for entry in manifest.files if entry.data]
         files = [entry.file for entry in manifest.files]
-        publish(scratch, [*beside, *files, LOG, "report.json", MANIFEST], output)
+        published = [*beside, *files, LOG, "report.json"]
+        publish(scratch, published, output, force=chosen["force"])
         for name in files:  # what an earlier run put beside a file of this name
             stale = sidecar(output / name)
             if stale is not None and stale.name not in beside:
@@ -159,7 +168,9 @@ def convert(
     return report
 
 
-def _check(model: Any, data: Any, precisions: Sequence[Precision], output: Path) -> None:
+def _check(
+    model: Any, data: Any, precisions: Sequence[Precision], output: Path, *, force: bool
+) -> None:
     """Refuse what can be refused at once, before TensorFlow is imported."""
     if isinstance(model, (str, Path)):
         check_source(str(model))
@@ -175,6 +186,7 @@ def _check(model: Any, data: Any, precisions: Sequence[Precision], output: Path)
         raise DataError(
             f"{output}: is a file, and the results go into a folder. Name another output."
         )
+    refuse_foreign_manifest(output, force=force)
     for package in ("tensorflow", "tf2onnx", "litert_quantizer", "scipy"):
         if importlib.util.find_spec(package) is None:
             raise RuntimeMissing(

@@ -1,0 +1,117 @@
+"""``manifest.json``, as far as opening a file needs it: the hashes and the verdicts of a folder's files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgekit_runtimes.base import ModelError
+from edgekit_runtimes.known_files import identity, is_settled, keep, recall, sha256
+
+MANIFEST = "manifest.json"
+"""The file in which ``edgekit convert`` lists a folder's files and their verdicts."""
+
+SCHEMA = "edgekit.manifest/"
+"""How the key ``schema`` of such a file begins."""
+
+UNFINISHED = "edgekit.unfinished/1"
+"""The ``schema`` of what stands in its place while files are put into the folder."""
+
+UNFINISHED_FOLDER = (
+    "edgekit convert was stopped while it put its files into this folder, or is just doing so: it may "
+    "hold new files beside old ones. Convert again."
+)
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether a file is a manifest that edgekit wrote, finished or not."""
+    try:
+        return read_listed(path.parent) is not None
+    except ModelError:
+        return True
+
+
+def read_listed(folder: Path) -> Mapping[str, Any] | None:
+    """The manifest of a folder, as JSON has it; None where there is none of edgekit's.
+
+    Raises:
+        ModelError: the files of the folder were not all put in place.
+    """
+    import json  # a millisecond of the start of every script
+
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    schema = manifest.get("schema") if isinstance(manifest, dict) else None
+    if schema == UNFINISHED:
+        raise ModelError(f"{folder}: {UNFINISHED_FOLDER}")
+    return manifest if isinstance(schema, str) and schema.startswith(SCHEMA) else None
+
+
+def vouched(path: Path) -> bool:
+    """Whether the manifest beside a file lists it, and the file is the one that was listed.
+
+    Both are read again only where one of them has changed.
+
+    Raises:
+        ModelError: the file is another than the manifest lists, or the folder is unfinished.
+        OSError: the file cannot be read.
+    """
+    manifest = path.parent / MANIFEST
+    while True:
+        try:
+            before = identity(manifest)
+        except OSError:  # none beside it
+            return False
+        numbers = identity(path)
+        key = "-".join(map(str, ("listed", *before, *numbers)))
+        if recall(key) is not None:
+            return True
+        listed = read_listed(path.parent)
+        hashes = _hashes(listed, path) if listed else {}
+        wrong = [text for file, expected in hashes.items() if (text := _changed(file, expected))]
+        try:
+            if identity(manifest) != before:  # converted again meanwhile
+                continue
+        except OSError:
+            continue
+        if wrong:
+            raise ModelError(wrong[0])
+        # Weights in a file beside it are not part of the key.
+        if len(hashes) == 1 and is_settled(before) and is_settled(numbers):
+            keep(key, "")
+        return bool(hashes)
+
+
+def _hashes(manifest: Mapping[str, Any], path: Path) -> dict[Path, str]:
+    """The hashes of a file and of its weights beside it; none where it is not listed.
+
+    Raises:
+        ModelError: the manifest is damaged.
+    """
+    try:
+        for entry in manifest["files"]:
+            if entry["file"] == path.name:
+                hashes = {path: str(entry["sha256"])}
+                if entry.get("data"):
+                    hashes[path.with_name(entry["data"]["file"])] = str(entry["data"]["sha256"])
+                return hashes
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ModelError(f"{path.parent / MANIFEST}: cannot be read: {error!r}.") from error
+    return {}
+
+
+def _changed(file: Path, expected: str) -> str | None:
+    """What is wrong with a listed file; None where it is as listed."""
+    try:
+        actual = sha256(file)
+    except OSError as error:
+        return f"{file}: {MANIFEST} lists it, but it cannot be read: {error.strerror}."
+    if actual == expected:
+        return None
+    return (
+        f"{file}: it is not the file that {MANIFEST} lists: it was changed, or is damaged "
+        f"(SHA-256 {actual[:12]}..., listed {expected[:12]}...). Convert again, or copy it there "
+        "again; to open it as it is, move it to another folder."
+    )

@@ -12,6 +12,10 @@ if TYPE_CHECKING:  # a script that only runs models starts without the modules o
     from edgekit_runtimes.layers import Layers
 
 
+def _nothing(path: Path) -> None:
+    """Its runtime checks such files by itself."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileReader:
     """One entry of ``FILES``: the functions that read one kind of model file.
@@ -27,6 +31,9 @@ class FileReader:
 
     layers: "Callable[[Path, bool], Layers]"
     """Opens the file with every layer in sight; the arguments are those of ``open_layers``."""
+
+    verify: Callable[[Path], None] = _nothing
+    """Refuses a file that its runtime could not follow without leaving it; runs nothing."""
 
     channels_first: bool = False
     """Whether images between inputs and outputs have the channel axis before height and width."""
@@ -47,6 +54,12 @@ def _tflite_layers(path: Path, fused: bool) -> "Layers":
     return tflite_layers(path, fused)
 
 
+def _verify_tflite(path: Path) -> None:
+    from edgekit_runtimes.verify_tflite import verify_tflite
+
+    verify_tflite(path)
+
+
 def _onnx_layers(path: Path, fused: bool) -> "Layers":
     from edgekit_runtimes.layers_onnx import onnx_layers
 
@@ -58,6 +71,7 @@ FILES: dict[str, FileReader] = {
         types=tflite_file.read_types,
         ends=tflite_file.read_ends,
         layers=_tflite_layers,
+        verify=_verify_tflite,
     ),
     ".onnx": FileReader(
         types=onnx_file.read_types,
@@ -103,4 +117,6 @@ def open_layers(path: Path, *, fused: bool = True) -> "Layers":
         RuntimeMissing: its runtime is not installed.
         ModelError: the file cannot be opened, or its kind has no entry in ``FILES``.
     """
-    return reader_of(path).layers(path, fused)
+    reader = reader_of(path)
+    reader.verify(path)
+    return reader.layers(path, fused)

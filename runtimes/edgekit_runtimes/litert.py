@@ -21,6 +21,9 @@ from edgekit_runtimes.host import processor_name
 from edgekit_runtimes.placement import Operator, Placement
 from edgekit_runtimes.tflite_file import node_macs, node_precision
 
+_FAULTS = (ValueError, RuntimeError, TypeError, KeyError, IndexError, MemoryError, SystemError)
+"""What LiteRT's Python part raises on files that it cannot take; a name that is not UTF-8, too."""
+
 _RESOURCES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
 
 
@@ -41,8 +44,13 @@ def open_litert(
         ModelError: the file is not TFLite, is cut short, or has an operator that LiteRT lacks.
     """
     interpreter = load(path, threads, delegate, plain=plain)
-    inputs = [spec(d) for d in interpreter.get_input_details()]
-    outputs = [spec(d) for d in interpreter.get_output_details()]
+    try:
+        inputs = [spec(d) for d in interpreter.get_input_details()]
+        outputs = [spec(d) for d in interpreter.get_output_details()]
+        names = [str(d["name"]).lower() for d in interpreter.get_tensor_details()]
+        kinds = {op.kind for op in operators(interpreter, "")[0]}
+    except _FAULTS as error:
+        raise ModelError(f"{path}: LiteRT cannot read its tensors: {error}") from error
     accelerator = Path(delegate).name if delegate else "LiteRT" if plain else "XNNPACK"
     device = delegate or ("reference" if plain else "xnnpack")
 
@@ -54,7 +62,7 @@ def open_litert(
 
     # A model with state starts clean at each call. Variables that are tensors (of a fused LSTM) are
     # reset; those that are resources live as long as their interpreter, so each call gets a new one.
-    if any(op.kind in _RESOURCES for op in operators(interpreter, "")[0]):
+    if kinds.intersection(_RESOURCES):
         content = path.read_bytes()
 
         def call_anew(arrays: Sequence[Array]) -> Sequence[Array]:
@@ -63,7 +71,7 @@ def open_litert(
             )
 
         return Engine(inputs, outputs, call_anew, place)
-    if any("variable" in str(d["name"]).lower() for d in interpreter.get_tensor_details()):
+    if any("variable" in name for name in names):
         call = _caller(path, interpreter)
 
         def call_reset(arrays: Sequence[Array]) -> Sequence[Array]:
@@ -87,7 +95,7 @@ def _caller(path: Path, interpreter: Any) -> Call:
             for index, array in zip(takes, arrays, strict=True):
                 set_tensor(index, array)
             invoke()
-        except (RuntimeError, ValueError) as error:
+        except _FAULTS as error:
             raise ModelError(f"{path}: LiteRT cannot run it: {error}") from error
         return [get_tensor(index) for index in gives]
 
@@ -104,7 +112,7 @@ def _caller_of_one(path: Path, interpreter: Any) -> Callable[[Array], Array]:
         try:
             set_tensor(index_in, array)
             invoke()
-        except (RuntimeError, ValueError) as error:
+        except _FAULTS as error:
             raise ModelError(f"{path}: LiteRT cannot run it: {error}") from error
         return get_tensor(index_out)  # type: ignore[no-any-return]
 
@@ -172,7 +180,7 @@ def load(
                 else kind.AUTO,
             )
             interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
+    except _FAULTS as error:
         raise ModelError(f"{path}: LiteRT cannot open it: {error}") from error
     return interpreter
 
@@ -180,11 +188,14 @@ def load(
 def spec(detail: dict[str, Any]) -> TensorSpec:
     """An input or an output, from LiteRT's details of a tensor."""
     scale, zero_point = detail["quantization"]
+    dtype = np.dtype(detail["dtype"])
+    if dtype.kind not in "iu":  # training with quantization leaves scales in float32 files
+        scale, zero_point = 0.0, 0
     return TensorSpec(
         name=detail["name"],
         # As allocated: a dynamic dimension (-1 in shape_signature) is 1, and samples run in turn.
         shape=tuple(int(n) for n in detail["shape"]),
-        dtype=np.dtype(detail["dtype"]).name,
+        dtype=dtype.name,
         scale=float(scale) or None,
         zero_point=int(zero_point),
     )

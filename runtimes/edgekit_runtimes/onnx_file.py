@@ -177,12 +177,19 @@ def read_ends(path: Path) -> dict[str, tuple[float | None, int]]:
 
 
 def quantization(entry: str) -> dict[str, tuple[float, int]]:
-    """The content of the metadata entry ``QUANTIZATION_KEY``."""
+    """The content of the metadata entry ``QUANTIZATION_KEY``.
+
+    Raises:
+        ValueError: it is not what edgekit writes there.
+    """
     import json  # a millisecond of the start of every script
 
-    return {
-        name: (float(q["scale"]), int(q["zero_point"])) for name, q in json.loads(entry).items()
-    }
+    try:
+        return {
+            name: (float(q["scale"]), int(q["zero_point"])) for name, q in json.loads(entry).items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"its metadata entry {QUANTIZATION_KEY} is damaged: {error!r}") from error
 
 
 def _node(message: memoryview) -> Node:

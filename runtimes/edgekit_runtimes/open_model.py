@@ -7,12 +7,16 @@ from typing import Any
 
 from edgekit_runtimes.base import (
     DeviceUnavailable,
+    Engine,
     ModelError,
     NotDelegated,
     RuntimeMissing,
 )
+from edgekit_runtimes.checked_files import check_file
 from edgekit_runtimes.devices import DEVICES, Device, delegate_device
 from edgekit_runtimes.keras import keras_engine
+from edgekit_runtimes.known_files import identity
+from edgekit_runtimes.model_ends import check_ends
 from edgekit_runtimes.session import Session
 
 _KINDS = ("cpu", "gpu", "npu")
@@ -26,6 +30,7 @@ def open_model(
     strict: bool = False,
     min_delegated: float | None = None,
     raw: bool = False,
+    trust: bool = False,
 ) -> Session:
     """Open a model file, or the best file of a folder that ``edgekit convert`` made.
 
@@ -47,9 +52,16 @@ def open_model(
             ``xnnpack``, operators of LiteRT's own kernels count as not delegated.
         min_delegated: refuse unless it runs this fraction of them, 0 to 1.
         raw: pass the integers of a file with integer inputs and outputs unchanged, not as float32.
+        trust: open a ``.tflite`` or ``.onnx`` file that no manifest lists without a trial. Otherwise
+            it is checked, and run once in a process of its own, the first time for its content,
+            because a damaged or hostile file can end the process that opens it.
+
+    A file that the manifest beside it lists must be the one that was listed; its hash is computed once
+    for as long as it is not changed.
 
     Raises:
-        ModelError: there is no such file, or its runtime cannot open it.
+        ModelError: there is no such file, it is not the one that its manifest lists, or its runtime
+            cannot open it.
         ValueError: ``threads`` is below 1, or ``min_delegated`` not from 0 to 1.
         RuntimeMissing: no runtime for such files is installed; the message has the pip line.
         DeviceUnavailable: the device is not there, or runs no operator of the model.
@@ -61,7 +73,8 @@ def open_model(
     if min_delegated is not None and not 0 <= min_delegated <= 1:
         raise ValueError(f"min_delegated={min_delegated}: it must be from 0 to 1.")
     least = 1.0 if strict else min_delegated
-    open_one = partial(_open, least=least, by_name=device not in (*_KINDS, "auto"), raw=raw)
+    by_name = device not in (*_KINDS, "auto")
+    open_one = partial(_open, least=least, by_name=by_name, raw=raw, trust=trust)
     if not path.exists():
         raise ModelError(f"{path}: there is no such file or folder.")
     if path.is_dir() or device == "auto":
@@ -106,14 +119,21 @@ def keras_session(model: Any, name: str) -> Session:
 
 
 def _open(
-    path: Path, device: Device, threads: int, *, least: float | None, by_name: bool, raw: bool
+    path: Path,
+    device: Device,
+    threads: int,
+    *,
+    least: float | None,
+    by_name: bool,
+    raw: bool,
+    trust: bool,
 ) -> Session:
     """A session on one device, refused where that runs less than ``least`` of the model.
 
     For the word ``cpu`` there is nothing to fall back to: operators that XNNPACK leaves to LiteRT's
     own kernels count only where ``xnnpack`` was asked for by name.
     """
-    opened = _identity(path)
+    opened, engine = _opened(path, device, threads, trust)
 
     def unchanged() -> bool:
         return _identity(path) == opened
@@ -121,7 +141,7 @@ def _open(
     alone = device.kind != "cpu" or device.simulated or device.name == "keras"
     session = Session(
         str(path),
-        device.open(path, threads),
+        engine,
         device=device.name,
         threads=threads,
         raw=raw,
@@ -139,13 +159,33 @@ def _open(
     return session
 
 
+def _opened(
+    path: Path, device: Device, threads: int, trust: bool
+) -> tuple[tuple[int, ...] | None, Engine]:
+    """The engine of a file that was checked, and the identity of the file that both were of."""
+    while True:
+        opened = _identity(path)
+        check_file(path, device, threads, trust=trust)
+        engine = device.open(path, threads)
+        if _identity(path) == opened:
+            break
+        if engine.close:  # replaced meanwhile
+            engine.close()
+    try:
+        check_ends(path, engine)
+    except ModelError:
+        if engine.close:
+            engine.close()
+        raise
+    return opened, engine
+
+
 def _identity(path: Path) -> tuple[int, ...] | None:
     """A key that changes when another file replaces this one."""
     try:
-        stat = path.stat()
+        return identity(path)
     except OSError:
         return None
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _candidates(device: str, path: Path) -> Sequence[Device]:

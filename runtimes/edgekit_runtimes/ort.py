@@ -60,8 +60,10 @@ def _open_on_cpu(path: Path, threads: int, entries: Mapping[str, str], *, signed
     def place() -> Placement:
         from edgekit_runtimes.ort_placement import cpu_placement
 
-        # Made once more: kept, its bytes would be a second copy of the model.
-        return cpu_placement(runtime, path, _signed_file(path) if signed else None)
+        try:  # made once more: kept, its bytes would be a second copy of the model
+            return cpu_placement(runtime, path, _signed_file(path) if signed else None)
+        except Exception as error:  # its exceptions share no base but Exception
+            raise ModelError(f"{path}: ONNX Runtime cannot profile it: {error}") from error
 
     return make_engine(path, session, place, concurrent=True)
 
@@ -161,11 +163,15 @@ def make_engine(
     simulated: bool = False,
 ) -> Engine:
     """An engine on an ``InferenceSession``."""
-    scales = quantization(session.get_modelmeta().custom_metadata_map.get(QUANTIZATION_KEY, "{}"))
-    inputs = [_spec(i, scales) for i in session.get_inputs()]
-    outputs = [_spec(o, scales) for o in session.get_outputs()]
+    try:
+        metadata = session.get_modelmeta().custom_metadata_map
+        scales = quantization(metadata.get(QUANTIZATION_KEY, "{}"))
+        inputs = [_spec(i, scales) for i in session.get_inputs()]
+        outputs = [_spec(o, scales) for o in session.get_outputs()]
+    except Exception as error:  # its exceptions share no base but Exception
+        raise ModelError(f"{path}: its inputs and outputs cannot be read: {error}") from error
     takes, gives = [s.name for s in inputs], [s.name for s in outputs]
-    takes_one = takes[0]
+    takes_one = takes[0] if takes else ""
     # Its wrapper checks names and looks for a way to fall back; the names are ours, and no fallback is
     # wanted.
     run = session._sess.run if hasattr(session, "_sess") else session.run

@@ -7,14 +7,18 @@ alone. Each call costs a round trip through two pipes.
 import contextlib
 import os
 import pickle
+import select
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from edgekit_runtimes.base import Array, Engine, ModelError
+from edgekit_runtimes.expendable import crashes_are_caught
+from edgekit_runtimes.model_ends import check_ends
 
 State = dict[str, Any]
 """What the functions that a child runs keep for each other."""
@@ -23,20 +27,38 @@ State = dict[str, Any]
 class Child:
     """A Python process that runs functions, one at a time, on a state that it keeps."""
 
-    def __init__(self, subject: str) -> None:
-        """Starts the process; ``subject`` is the name of what runs in it, for errors."""
-        self._subject = subject
+    def __init__(self, subject: str, *, idle: float | None = None) -> None:
+        """Starts the process.
+
+        Args:
+            subject: the name of what runs in it, for errors.
+            idle: seconds without a request after which it ends by itself.
+        """
+        self.subject = subject
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed in end)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "edgekit_runtimes.subprocess_engine"],
+            [
+                sys.executable,
+                "-m",
+                "edgekit_runtimes.subprocess_engine",
+                *([str(idle)] if idle else []),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
         )
+        self._expired = False
 
-    def ask(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def ask(
+        self, function: Callable[..., Any], *arguments: Any, timeout: float | None = None
+    ) -> Any:
         """What ``function(state, *arguments)`` returns in the child; it must be at the top level of a module.
+
+        Args:
+            function: of a module that the child can import.
+            arguments: of the function, behind the state.
+            timeout: seconds, after which the process is ended.
 
         Raises:
             ModelError: the process ended without a result.
@@ -44,15 +66,36 @@ class Child:
         """
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin and stdout
+        timer = threading.Timer(timeout, self._expire) if timeout else None
         try:
-            pickle.dump((function, arguments), stdin)
+            if timer:
+                timer.daemon = True
+                timer.start()
+            self._log.truncate(0)
+            self._log.seek(0)
+            stdin.write(pickle.dumps((function, arguments)))
             stdin.flush()
             result = pickle.load(stdout)
         except (EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
-            raise ModelError(f"{self._subject}: {self._crash()}") from error
+            crash = self._crash()
+            if self._expired:
+                crash = f"it was not done after {timeout:g} seconds."
+            raise ModelError(f"{self.subject}: {crash}") from error
+        finally:
+            if timer:
+                timer.cancel()
         if isinstance(result, Exception):
             raise result
         return result
+
+    def status(self) -> int | None:
+        """How the process ended: its exit status, or a signal below 0; None while it runs."""
+        return self._process.poll()
+
+    def kill(self) -> None:
+        """Ends the process whatever it does."""
+        self._process.kill()
+        self._process.wait()
 
     def end(self) -> None:
         """Ends the process."""
@@ -62,6 +105,10 @@ class Child:
                     pipe.close()
         self._process.wait()
         self._log.close()
+
+    def _expire(self) -> None:
+        self._expired = True
+        self._process.kill()
 
     def _crash(self) -> str:
         status = self._process.wait()
@@ -98,6 +145,47 @@ def open_in_child(
     )
 
 
+def run_once(state: State, opener: Callable[[Path, int], Engine], path: Path, threads: int) -> None:
+    """Opens a file, runs it on random numbers, and asks for its operator placement.
+
+    Raises:
+        Exception: whatever the first two raise.
+    """
+    from edgekit_runtimes.arrays import random_inputs
+
+    state.clear()
+    _limit_memory()
+    engine = opener(path, threads)
+    try:
+        check_ends(path, engine)
+        given = random_inputs(engine.inputs, {}, raw=True)
+        engine.call([given[spec.name] for spec in engine.inputs])
+        with contextlib.suppress(Exception):  # what matters is whether it crashes
+            engine.place()
+    finally:
+        if engine.close:
+            engine.close()
+
+
+def _limit_memory() -> None:
+    """Makes native code fail to allocate what the machine does not have, rather than fill it."""
+    try:
+        import resource
+
+        kib = {
+            line.split(":")[0]: int(line.split()[1])
+            for name in ("/proc/meminfo", "/proc/self/status")
+            for line in Path(name).read_text().splitlines()
+            if line.startswith(("MemAvailable:", "VmData:"))
+        }
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        soft = 1024 * (kib["MemAvailable"] + kib["VmData"])
+        soft = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+    except (ImportError, OSError, KeyError, ValueError):  # another system than Linux
+        return
+
+
 def _open(state: State, opener: Callable[[Path, int], Engine], path: Path, threads: int) -> Any:
     engine = state["engine"] = opener(path, threads)
     return engine.inputs, engine.outputs
@@ -111,9 +199,12 @@ def _place(state: State) -> Any:
     return state["engine"].place()
 
 
-def _serve(requests: BinaryIO, results: BinaryIO) -> None:
+def _serve(requests: BinaryIO, results: BinaryIO, idle: float | None) -> None:
     state: State = {}
+    crashes_are_caught()
     while True:
+        if idle and os.name == "posix" and not select.select([requests], [], [], idle)[0]:
+            return
         try:
             function, arguments = pickle.load(requests)
         except EOFError:
@@ -135,4 +226,4 @@ if __name__ == "__main__":
     kept = os.dup(1)
     os.dup2(2, 1)
     with open(kept, "wb") as results:
-        _serve(sys.stdin.buffer, results)
+        _serve(sys.stdin.buffer, results, float(sys.argv[1]) if sys.argv[1:] else None)

@@ -69,10 +69,11 @@ def branches(folder: Path) -> Any:
 def save(folder: Path, reaches: Callable[[Path], Any], *, at_loading: bool = False) -> Path:
     """A SavedModel with a variable, that calls ``reaches`` when it is called or loaded."""
     import tensorflow as tf
+    from tensorflow.python.trackable.resource import TrackableResource
 
     (folder / "secret").write_text("secret")
 
-    class Table(tf.__internal__.tracking.TrackableResource):  # type: ignore[misc]
+    class Table(TrackableResource):  # type: ignore[misc]
         def _create_resource(self) -> Any:
             reaches(folder)
             return tf.raw_ops.MutableHashTableV2(key_dtype=tf.int64, value_dtype=tf.int64)

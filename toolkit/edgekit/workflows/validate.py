@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 from edgekit.accuracy.limits import read_limits
 from edgekit.accuracy.metrics import find_metric
-from edgekit.bundle.manifest import MANIFEST, Manifest, read_manifest
+from edgekit.bundle.manifest import Manifest, read_manifest
 from edgekit.data.images import Images
 from edgekit.data.open import check_data, open_samples
 from edgekit.data.split import SampleSplit, set_aside
@@ -35,6 +35,8 @@ from edgekit.workflows.worker import WorkerError, run_in_worker
 from edgekit_converters import FORMATS, ConversionError, check_source, format_of, load_model
 from edgekit_converters import convert as convert_model
 from edgekit_runtimes import ModelError, TensorSpec, keras_session, open_model, precision_of
+from edgekit_runtimes.files import FILES
+from edgekit_runtimes.manifest_file import MANIFEST, vouched
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,15 @@ def _check_original(path: Path) -> None:
         check_source(str(path))
     elif not path.is_file():
         raise OptionError(f"{path}: there is no such file.")
+    else:
+        _refuse_damaged(path)
+
+
+def _refuse_damaged(path: Path) -> None:
+    """Refuse a file that its manifest lists otherwise, or that no runtime should be given."""
+    vouched(path)
+    if path.suffix in FILES:
+        FILES[path.suffix].verify(path)
 
 
 def _expand(paths: Iterable[Path]) -> tuple[Path, ...]:
@@ -192,6 +203,7 @@ def _expand(paths: Iterable[Path]) -> tuple[Path, ...]:
     for path in files:
         if not path.is_file():
             raise OptionError(f"{path}: there is no such file.")
+        _refuse_damaged(path)
     return tuple(dict.fromkeys(files))
 
 
@@ -217,8 +229,11 @@ def _candidates(
     ]
     if isinstance(original, (str, Path)) and format_of(Path(original)):
         listed.append(Path(original))
+    listed = [path for path in listed if path.is_file()]
+    for path in listed:
+        _refuse_damaged(path)
     precisions = {path: precision(path) for path in paths}
-    others = {path: precision(path) for path in listed if path.is_file()}
+    others = {path: precision(path) for path in listed}
     float32 = counterparts(precisions, others)
     return tuple(
         Candidate(path, str(path), precisions[path], device, float32.get(path))

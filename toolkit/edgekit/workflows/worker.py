@@ -18,6 +18,7 @@ from typing import IO, Any, TypeVar
 
 from edgekit.errors import EdgekitError
 from edgekit.progress import Progress, silent
+from edgekit_runtimes.expendable import crashes_are_caught
 
 T = TypeVar("T")
 
@@ -131,6 +132,7 @@ def _cause(code: int) -> str:
 
 def serve() -> None:
     """The child: takes one call from stdin and answers on what was stdout."""
+    crashes_are_caught()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever native code prints goes to the log
     calls = os.fdopen(os.dup(0), "rb")

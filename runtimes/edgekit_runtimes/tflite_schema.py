@@ -115,3 +115,44 @@ UNIONS: dict[str, dict[int, str]] = {
     },
 }
 """The layouts of each union's tables, by the number of their kind; tables without a field are left out."""
+
+OPTIONS_OF: dict[int, int] = {
+    0: 11, 1: 5, 2: 10, 3: 1, 4: 2, 5: 94, 9: 8, 11: 12, 12: 5, 13: 13, 15: 4, 16: 14, 17: 5, 18: 21,
+    22: 17, 23: 15, 24: 7, 25: 9, 26: 19, 27: 6, 29: 3, 30: 18, 31: 16, 33: 20, 35: 31, 36: 23, 40: 27,
+    41: 28, 42: 29, 43: 30, 44: 71, 45: 32, 46: 70, 49: 35, 52: 69, 53: 37, 56: 40, 67: 49, 68: 50,
+    74: 27, 77: 55, 79: 57, 80: 58, 81: 27, 82: 27, 83: 59, 85: 61, 88: 64, 89: 27, 91: 27, 97: 74,
+    98: 75, 100: 77, 102: 79, 103: 80, 112: 87, 118: 92, 119: 93, 126: 101, 128: 102, 129: 103,
+    132: 106, 136: 107, 140: 27, 141: 106, 142: 111, 146: 114, 147: 115, 148: 114, 149: 114, 150: 116,
+}  # fmt: skip
+"""The kind of options of each builtin operator that has options with fields."""
+
+NEEDS_OPTIONS = frozenset(
+    {
+        1,
+        2,
+        3,
+        4,
+        5,
+        9,
+        12,
+        16,
+        17,
+        25,
+        26,
+        27,
+        44,
+        45,
+        49,
+        52,
+        67,
+        83,
+        88,
+        102,
+        118,
+        119,
+        129,
+        132,
+        141,
+    }
+)
+"""Operators that zeros in place of options make divide by zero, or read what is not there."""

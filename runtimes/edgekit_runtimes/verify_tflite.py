@@ -16,6 +16,7 @@ import numpy as np
 
 from edgekit_runtimes.base import ModelError
 from edgekit_runtimes.flatbuffer_walk import Damaged, Table, Vector, Walk
+from edgekit_runtimes.tflite_schema import NEEDS_OPTIONS, OPTIONS_OF
 
 T = TypeVar("T")
 
@@ -24,7 +25,7 @@ _MODEL_CODES, _MODEL_GRAPHS, _MODEL_BUFFERS, _MODEL_METADATA, _MODEL_SIGNATURES 
 _GRAPH_TENSORS, _GRAPH_INPUTS, _GRAPH_OUTPUTS, _GRAPH_OPERATORS = 0, 1, 2, 3
 _SHAPE, _TYPE, _BUFFER, _NAME, _QUANTIZATION, _VARIABLE, _SPARSITY = 0, 1, 2, 3, 4, 5, 6
 _SCALES, _ZERO_POINTS, _DIMENSION = 2, 3, 6
-_CODE, _INPUTS, _OUTPUTS, _INTERMEDIATES = 0, 1, 2, 8
+_CODE, _INPUTS, _OUTPUTS, _OPTIONS, _INTERMEDIATES = 0, 1, 2, 3, 8
 _DATA, _FAR_OFFSET, _FAR_SIZE = 0, 1, 2
 _LARGE_OFFSET, _LARGE_SIZE = 9, 10
 _SIGNATURE_INPUTS, _SIGNATURE_OUTPUTS, _SIGNATURE_GRAPH, _MAP_TENSOR = 0, 1, 4, 1
@@ -41,6 +42,10 @@ _RANGES = {
 _TEXT, _RESOURCE, _VARIANT = 5, 13, 14
 _MOST_DIMENSIONS = 8
 _MOST_ELEMENTS = 2**40
+_LARGE = 2**27
+"""Bytes of inputs, or of a computed tensor, that a small file may ask for. A larger one may ask for more:"""
+_INPUT_GROWTH, _TENSOR_GROWTH = 100, 1000
+"""so many times what it has in constants, or in constants and inputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ class _Tensor:
 
     title: str
     constant: bool
+    bytes: int
     has_value: bool
     """Before any operator runs: a constant, a variable, or of no elements."""
 
@@ -121,10 +127,18 @@ class _Model:
         for i in inputs:
             if tensors[i].constant:
                 raise Damaged(f"{tensors[i].title} is an input and a constant")
+        given = sum(tensors[i].bytes for i in set(inputs))
+        for i, tensor in enumerate(tensors):
+            allowed = _INPUT_GROWTH * self._size
+            if i not in inputs:
+                allowed = _TENSOR_GROWTH * (self._size + given)
+            if tensor.bytes > max(_LARGE, allowed) and not tensor.constant:
+                raise Damaged(f"{tensor.title} claims {tensor.bytes / 2**20:,.0f} MiB")
         written = set[int]()
         for number, operator in enumerate(graph[_GRAPH_OPERATORS] or []):
             who = f"operator {number}"
-            _at(self._codes, operator[_CODE] or 0, who, "operator code")
+            code = _at(self._codes, operator[_CODE] or 0, who, "operator code")
+            _check_options(code, operator[_OPTIONS], who)
             if (offset := operator[_LARGE_OFFSET] or 0) > 1:
                 size = operator[_LARGE_SIZE] or 0
                 if size < 0 or offset + size > self._size:
@@ -172,7 +186,8 @@ class _Model:
                 raise Damaged(f"{title}: its shape {shape} needs {wanted} bytes, and it has {size}")
         if table[_QUANTIZATION] is not None:
             self._quantization(table[_QUANTIZATION], shape, kind, title)
-        return _Tensor(title, size > 0, bool(size > 0 or table[_VARIABLE] or not elements))
+        memory = elements * _BITS.get(kind, 0) // 8
+        return _Tensor(title, size > 0, memory, bool(size > 0 or table[_VARIABLE] or not elements))
 
     def _quantization(self, table: Table, shape: Sequence[int], kind: int, title: str) -> None:
         scales = self._walk.array(table[_SCALES])
@@ -203,6 +218,15 @@ class _Model:
         starts = data[4 : 4 * (count + 2)].view("<i4")
         if starts[0] < 4 * (count + 2) or starts[-1] > len(data) or (np.diff(starts) < 0).any():
             raise Damaged(f"{title}: its texts are damaged")
+
+
+def _check_options(code: Table, given: int | None, who: str) -> None:
+    kind = max(code[0] or 0, code[3] or 0)  # files of before 2021 have only the first
+    expected = OPTIONS_OF.get(kind)
+    if given and expected and given != expected:
+        raise Damaged(f"{who} of kind {kind} has the options of another kind")
+    if not given and kind in NEEDS_OPTIONS:
+        raise Damaged(f"{who} of kind {kind} has no options")
 
 
 def _at(things: Sequence[T], number: int, who: str, noun: str) -> T:

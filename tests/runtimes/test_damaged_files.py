@@ -42,6 +42,18 @@ def graph(model: Any) -> Any:
     return model.subgraphs[0]
 
 
+def pooling(model: Any) -> Any:
+    return next(o for o in graph(model).operators if o.builtinOptionsType == 5)
+
+
+def image(model: Any) -> Any:
+    return graph(model).tensors[graph(model).inputs[0]]
+
+
+def computed(model: Any) -> Any:
+    return graph(model).tensors[first_operator(model).outputs[0]]
+
+
 def weight(model: Any) -> Any:
     """The constant tensor with most values."""
     return max(
@@ -68,6 +80,16 @@ def too_many_scales(model: Any) -> None:
     weight(model).quantization.zeroPoint = [0] * 7
 
 
+def another_kind_of_options(model: Any) -> None:
+    softmax, dense = last_operator(model), pooling(model)
+    for operator in graph(model).operators:
+        softmax = operator if operator.builtinOptionsType == 9 else softmax
+    softmax.builtinOptionsType, softmax.builtinOptions = (
+        dense.builtinOptionsType,
+        dense.builtinOptions,
+    )
+
+
 def zero_point_of_another_type(model: Any) -> None:
     first = graph(model).tensors[int(first_operator(model).outputs[0])]
     first.quantization.zeroPoint = [-4194432]
@@ -85,6 +107,10 @@ DAMAGE: list[tuple[Change, str]] = [
     (_set(weight, "type", 99), "there is no type 99"),
     (too_many_scales, "7 scales"),
     (zero_point_of_another_type, "a zero point lies outside -128 to 127"),
+    (_set(pooling, "builtinOptionsType", 0), "has no options"),
+    (another_kind_of_options, "has the options of another kind"),
+    (_set(image, "shape", [2**24, 8, 8, 1]), "'image' claims 4,096 MiB"),
+    (_set(computed, "shape", [2**24, 8, 8, 4]), "claims 4,096 MiB"),
     (write_to_a_constant, "which has its value already"),
     (read_what_comes_later, "which nothing computes before"),
     (make_a_constant_an_input, "is an input and a constant"),

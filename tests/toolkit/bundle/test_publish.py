@@ -1,5 +1,6 @@
 """A folder that is whole or says that it is not, wherever putting its files in place was stopped."""
 
+import hashlib
 import json
 import shutil
 import signal
@@ -15,7 +16,6 @@ from edgekit.bundle.folder import publish
 from edgekit.bundle.manifest import read_manifest
 from edgekit.cli.main import main
 from edgekit_runtimes import ModelError, open_model
-from edgekit_runtimes.known_files import sha256
 
 KILLED = """
 import os, signal, sys
@@ -35,6 +35,10 @@ def replace_or_die(self, target):
 Path.replace = replace_or_die
 publish(scratch, names, output)
 """
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.fixture

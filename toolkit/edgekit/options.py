@@ -85,7 +85,9 @@ class RunOptions(TypedDict, total=False):
     trust: Annotated[
         bool, Option(Switch(), "Run code that the model file carries (Lambda layers).", False)
     ]
-    timeout: Annotated[float | None, Option(Seconds(), "Stop after this many seconds.")]
+    timeout: Annotated[
+        float | None, Option(Seconds(), "Stop after this many seconds, reading samples included.")
+    ]
 
 
 class LimitOptions(TypedDict, total=False):

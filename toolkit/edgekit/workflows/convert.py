@@ -1,6 +1,5 @@
 """``edgekit convert``: a Keras model and samples to a folder that ships, with the report of its accuracy."""
 
-import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,11 +8,13 @@ from typing import Any, Unpack
 from edgekit.accuracy.limits import Limits, read_limits
 from edgekit.bundle.folder import FAILED_LOG, LOG, publish, workplace, write_json
 from edgekit.bundle.manifest import MANIFEST, write_manifest
+from edgekit.bundle.packages import CONVERTERS, require
 from edgekit.data.images import Images
 from edgekit.data.open import RANDOM, check_data, open_samples
 from edgekit.data.samples import DataError
 from edgekit.data.split import SampleSplit, set_aside
 from edgekit.diagnosis import input_checks
+from edgekit.names import printable
 from edgekit.options import ConvertOptions, resolve, with_options
 from edgekit.progress import Progress, silent
 from edgekit.report.file_result import FileResult
@@ -41,7 +42,7 @@ from edgekit_converters import (
     ranges_over,
 )
 from edgekit_converters import convert as convert_model
-from edgekit_runtimes import ModelError, RuntimeMissing, TensorSpec, keras_session
+from edgekit_runtimes import ModelError, TensorSpec, keras_session
 
 NOT_FOR_SHIPPING = (
     "NOT FOR SHIPPING: calibrated and evaluated on random numbers, which say nothing of accuracy on "
@@ -100,7 +101,7 @@ def convert(
     images = Images(chosen["scale"]) if chosen["scale"] else None
     limits = read_limits(chosen["max_drop"], chosen["min"], chosen["max"])
     output = Path(output)
-    _check(model, data, chosen["precision"], output)
+    _check(model, data, chosen["precision"], chosen["to"], output)
     with workplace(output) as scratch:
         source = source_of(model, scratch)
         log = output / FAILED_LOG  # its name until all is well
@@ -124,6 +125,7 @@ def convert(
                 timeout=chosen["timeout"],
                 progress=progress,
                 answer=read_samples,
+                answering="reading samples",
             )
         except (ConversionError, ModelError, WorkerError, OSError) as error:
             error.add_note(f"What the converters printed is in {log}.")
@@ -159,7 +161,9 @@ def convert(
     return report
 
 
-def _check(model: Any, data: Any, precisions: Sequence[Precision], output: Path) -> None:
+def _check(
+    model: Any, data: Any, precisions: Sequence[Precision], formats: Sequence[str], output: Path
+) -> None:
     """Refuse what can be refused at once, before TensorFlow is imported."""
     if isinstance(model, (str, Path)):
         check_source(str(model))
@@ -175,11 +179,13 @@ def _check(model: Any, data: Any, precisions: Sequence[Precision], output: Path)
         raise DataError(
             f"{output}: is a file, and the results go into a folder. Name another output."
         )
-    for package in ("tensorflow", "tf2onnx", "litert_quantizer", "scipy"):
-        if importlib.util.find_spec(package) is None:
-            raise RuntimeMissing(
-                f"converting needs {package}: pip install 'edgekit-toolkit[convert]'"
-            )
+    if printable(output) != str(output):
+        raise DataError(
+            f"{printable(output)}: its name is not UTF-8, and LiteRT opens no file in such a folder. "
+            "Name another output."
+        )
+    runtimes = ["ai_edge_litert", *(["onnxruntime"] if "onnx" in formats else [])]  # one calibrates
+    require([*CONVERTERS, *runtimes], "converting", "convert")
 
 
 def _work(

@@ -1,5 +1,6 @@
 """``open_model``: from the path of a model file and the name of a device to an open session."""
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -77,6 +78,10 @@ def open_model(
     open_one = partial(_open, least=least, by_name=by_name, raw=raw, trust=trust)
     if not path.exists():
         raise ModelError(f"{path}: there is no such file or folder.")
+    if (name := os.fsencode(path).decode("utf-8", "backslashreplace")) != str(path):
+        raise ModelError(
+            f"{name}: its name is not UTF-8, and the runtimes open no such file. Rename it or its folder."
+        )
     if path.is_dir() or device == "auto":
         from edgekit_runtimes import (
             autoselect,  # its imports would double the start of every script

@@ -1,5 +1,6 @@
-"""Lists of names as people write them."""
+"""Names as people write them, and as they can be printed."""
 
+import os
 from collections.abc import Sequence
 
 
@@ -11,3 +12,14 @@ def names(value: str | Sequence[str]) -> tuple[str, ...]:
     """
     texts = [value] if isinstance(value, str) else value
     return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    r"""Make a path a text that can be printed and written as UTF-8.
+
+    On Linux a name is bytes, and Python keeps those that are not UTF-8 as characters that nothing prints.
+
+    >>> printable("caf\udce9.npz"), printable("out/model.keras")
+    ('caf\\xe9.npz', 'out/model.keras')
+    """
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -90,7 +90,9 @@ class RunOptions(TypedDict, total=False):
             False,
         ),
     ]
-    timeout: Annotated[float | None, Option(Seconds(), "Stop after this many seconds.")]
+    timeout: Annotated[
+        float | None, Option(Seconds(), "Stop after this many seconds, reading samples included.")
+    ]
 
 
 class LimitOptions(TypedDict, total=False):

@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from edgekit.cli.main import main
+from edgekit.cli.console import errors
+from edgekit.cli.main import COMMANDS, main
 
 
 def edgekit(*arguments: str | Path) -> Result:
@@ -203,17 +205,17 @@ def test_demo_leaves_what_the_tour_goes_on_from(tmp_path: Path) -> None:
         assert result.exit_code == 0, result.output
 
 
-def test_what_nobody_foresaw_is_a_message_and_no_traceback(
-    converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "my_rows.py").write_text(
-        "def rows():\n    raise ZeroDivisionError('in my own code')\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    command = ("run", converted / "model_int8.onnx", "--data", "my_rows:rows")
-    result = edgekit(*command)
+def test_what_nobody_foresaw_is_a_message_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command()
+    def divide() -> None:
+        with errors():
+            _ = 1 / 0
+
+    monkeypatch.setitem(COMMANDS, "divide", divide)
+
+    result = edgekit("divide")
     assert result.exit_code == 3
-    assert "ZeroDivisionError: in my own code" in result.stderr
+    assert "ZeroDivisionError: division by zero" in result.stderr
     assert "Traceback" not in result.output
     monkeypatch.setenv("EDGEKIT_TRACEBACK", "1")
-    assert isinstance(edgekit(*command).exception, ZeroDivisionError)
+    assert isinstance(edgekit("divide").exception, ZeroDivisionError)

@@ -1,5 +1,6 @@
 """Folders of images: classes, pixels and channels, and what is refused."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -7,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from support.user_data import X, read, refusal
 
 from edgekit.data.images import Images
-from edgekit.data.open import open_samples
+from edgekit.data.open import check_data, open_samples
 from edgekit_runtimes import RuntimeMissing, TensorSpec
 
 RED_BLUE = [[[255, 0, 128]] * 2] * 2
@@ -120,6 +121,72 @@ def test_images_are_resized_to_the_input(tmp_path: Path) -> None:
     assert (sample["photo"][:, 1] > 140).all()
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photo_is_turned_upright_as_its_camera_was_held(orientation: int, tmp_path: Path) -> None:
+    """Against Pillow's own ImageOps, on an image that looks different from every side."""
+    pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3) * 5
+    path = image(tmp_path / "a.png", pixels, exif=exif(orientation))
+    with Image.open(path) as file:
+        upright = np.asarray(ImageOps.exif_transpose(file), np.float32)
+
+    spec = TensorSpec("photo", (None, 4, 4, 3), "float32")
+    ((sample, _),) = read(open_samples(tmp_path, [spec], Images("0..255")))
+
+    assert sample["photo"].tolist() == upright.tolist()
+    assert np.array_equal(upright, pixels) == (orientation == 1)
+
+
+def test_a_photo_is_turned_before_it_is_resized(tmp_path: Path) -> None:
+    image(tmp_path / "a.jpg", np.full((30, 60, 3), 99), exif=exif(6), quality=95)
+
+    ((sample, _),) = read(
+        open_samples(tmp_path, [TensorSpec("photo", (None, None, None, 3), "float32")])
+    )
+
+    assert sample["photo"].shape == (60, 30, 3)
+
+
+@pytest.mark.filterwarnings("error")
+def test_damaged_exif_does_not_cost_the_image(tmp_path: Path) -> None:
+    path = image(tmp_path / "a.jpg", RED_BLUE, exif=exif(6))
+    content = path.read_bytes()
+    at = content.index(b"Exif") + 10
+    path.write_bytes(content[:at] + b"\xff" * 16 + content[at + 16 :])
+
+    ((sample, _),) = read(open_samples(tmp_path, [PHOTO]))
+
+    assert sample["photo"].shape == (2, 2, 3)
+
+
+def exif(orientation: int) -> Image.Exif:
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    return tags
+
+
+def test_a_folder_that_is_called_like_an_image_is_none(tmp_path: Path) -> None:
+    image(tmp_path / "album.png" / "a.png", RED_BLUE)
+    (tmp_path / "empty.jpg").mkdir()
+
+    assert open_samples(tmp_path, [PHOTO]).count == 1
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.png").symlink_to(tmp_path / "b.png")
+
+    assert str(tmp_path / "a.png") in refusal(tmp_path, PHOTO)
+
+
+def test_a_class_whose_name_is_not_utf8_can_be_printed(tmp_path: Path) -> None:
+    image(tmp_path / "plain" / "a.png", RED_BLUE)
+    (tmp_path / "plain").rename(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+
+    source = open_samples(tmp_path, [PHOTO])
+
+    assert source.label_names == ("caf\\xe9",)
+    assert len(read(source)) == 1
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -163,5 +230,8 @@ def test_missing_pillow_is_reported_with_the_line_that_installs_it(
     image(tmp_path / "a.png", RED_BLUE)
     monkeypatch.setitem(sys.modules, "PIL", None)  # as if it were not installed
 
-    with pytest.raises(RuntimeMissing, match=re.escape("pip install 'edgekit-toolkit[validate]'")):
-        read(open_samples(tmp_path, [PHOTO]))
+    for ask in (lambda: check_data(tmp_path), lambda: read(open_samples(tmp_path, [PHOTO]))):
+        with pytest.raises(
+            RuntimeMissing, match=re.escape("pip install 'edgekit-toolkit[validate]'")
+        ):
+            ask()

@@ -1,7 +1,9 @@
 """Samples set aside: none for two purposes, always the same, and never all in memory."""
 
+import re
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from edgekit.data.open import open_samples
-from edgekit.data.samples import DataError, SampleSource
+from edgekit.data.samples import DataError, Sample, SampleSource, Selector
 from edgekit.data.split import SampleSplit, set_aside
 from edgekit.data.store import StoredArrays
 from edgekit_runtimes import TensorSpec
@@ -90,6 +92,70 @@ def test_of_sorted_data_every_class_has_its_part(calibration: int, tmp_path: Pat
     classes = [{number // 100 for number in part} for part in indices(samples) if part]
 
     assert classes == [set(range(10))] * (2 if calibration else 1)
+
+
+@pytest.mark.parametrize("calibration", [200, 0])
+def test_samples_are_drawn_from_600_million_without_an_order_of_them_all(
+    calibration: int, tmp_path: Path
+) -> None:
+    """A permutation would take 4.8 GB."""
+
+    def read(selected: Selector) -> Iterator[tuple[int, Sample]]:
+        for i in filter(selected, range(100)):  # so few that none of them is drawn
+            yield i, ({"x": np.array([i, 0.5], np.float32)}, None)
+
+    tracemalloc.start()
+    with pytest.raises(DataError, match="0 usable samples"):
+        set_aside(SampleSource(read, count=600_000_000), tmp_path / "s", calibration=calibration)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 10_000_000
+
+
+def test_of_a_million_and_more_every_part_gives_its_share(tmp_path: Path) -> None:
+    count = 1_000_001
+
+    def read(selected: Selector) -> Iterator[tuple[int, Sample]]:
+        for i in filter(selected, range(count)):
+            yield i, ({"x": np.array([i, 0.5], np.float32)}, None)
+
+    split = set_aside(SampleSource(read, count=count), tmp_path / "s")
+    calibration, held_out = indices(split)
+
+    assert (len(calibration), len(held_out)) == (200, 1000)
+    assert len({*calibration, *held_out}) == 1200
+    assert {number // 100_000 for number in held_out} >= set(range(10))
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ([np.zeros(2), np.zeros(3), np.zeros(2), np.zeros(2)], "different shapes, (2,) and (3,)"),
+        ([np.zeros(()), np.zeros(1)] * 2, "different shapes, () and (1,)"),
+        ([{"a": 1}, {"a": 1}, {"b": 1}, {"a": 1}], "labels for a, and others for b"),
+        (
+            [{"a": 1}, {"a": 1}, np.array(1), {"a": 1}],
+            "labels for a, and others for the only output",
+        ),
+        ([{"a": np.zeros(2)}, {"a": np.zeros(3)}] * 2, "a: labels of different shapes"),
+    ],
+)
+def test_labels_that_do_not_go_together_are_refused(
+    labels: list[Any], words: str, tmp_path: Path
+) -> None:
+    source = open_samples(lambda: zip(numbered(4), labels, strict=True), [X])
+
+    with pytest.raises(DataError, match=re.escape(words)):
+        set_aside(source, tmp_path / "s", calibration=0)
+
+
+def test_labels_that_fill_the_memory_are_refused(tmp_path: Path) -> None:
+    mask = np.broadcast_to(np.float64(1), (16_384, 16_384))  # 2 GB, of which 8 bytes are held
+    source = open_samples(lambda: ((sample, mask) for sample in numbered(4)), [X])
+
+    with pytest.raises(DataError, match="take more than 1,073,741,824 bytes"):
+        set_aside(source, tmp_path / "s", calibration=0)
 
 
 def test_a_stream_is_split_in_order(tmp_path: Path) -> None:

@@ -234,19 +234,34 @@ def test_a_worker_that_takes_too_long_is_stopped(errands: Any, log: Path, tmp_pa
     assert not is_held(tmp_path / "lock")
 
 
+def test_an_answer_that_takes_too_long_is_not_waited_for(
+    errands: Any, log: Path, tmp_path: Path
+) -> None:
+    def answer(question: str) -> None:
+        time.sleep(60)
+
+    with pytest.raises(WorkerError, match=r"^reading: not done after 3 seconds, and stopped"):
+        run_in_worker(
+            errands.hold, tmp_path / "lock", log=log, timeout=3, answer=answer, answering="reading"
+        )
+
+    assert not is_held(tmp_path / "lock")
+
+
 def test_a_worker_that_is_quick_enough_is_not_stopped(errands: Any, log: Path) -> None:
     assert run_in_worker(errands.add, 1, 2, log=log, timeout=60) == 3
 
 
+@pytest.mark.parametrize("timeout", [None, 60])
 def test_an_exception_of_the_answer_ends_the_call_and_the_worker(
-    errands: Any, log: Path, tmp_path: Path
+    timeout: float | None, errands: Any, log: Path, tmp_path: Path
 ) -> None:
     def answer(question: str) -> str:
         assert is_held(tmp_path / "lock")
         raise LookupError(f"no answer to {question}")
 
     with pytest.raises(LookupError, match=r"no answer to \?"):
-        run_in_worker(errands.hold, tmp_path / "lock", log=log, answer=answer)
+        run_in_worker(errands.hold, tmp_path / "lock", log=log, answer=answer, timeout=timeout)
 
     assert not is_held(tmp_path / "lock")
 

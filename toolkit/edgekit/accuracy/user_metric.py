@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from edgekit.data.functions import import_function
+from edgekit.data.functions import import_function, users_code
 from edgekit.data.samples import Array, DataError
 
 
@@ -40,7 +40,5 @@ class UserMetric:
             )
             self._batches = [(labels, outputs)]
         labels, outputs = (array[indices[:, 0]] for array in self._batches[0])
-        try:
+        with users_code(f"metric {self.name}"):
             return float(self.function(labels, outputs))
-        except Exception as error:  # it is the user's code
-            raise DataError(f"metric {self.name}: {type(error).__name__}: {error}") from error

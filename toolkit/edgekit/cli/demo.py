@@ -21,9 +21,10 @@ def demo(output: Path) -> None:
     """Train a small model on handwritten digits, convert it, and evaluate the files."""
     with errors(), steps(quiet=False, verbose=False) as step:
         from edgekit.workflows.convert import convert
-        from edgekit.workflows.demo import train_digits
+        from edgekit.workflows.demo import check_demo, train_digits
         from edgekit.workflows.worker import run_in_worker
 
+        check_demo()
         output.mkdir(parents=True, exist_ok=True)
         log = output / "training.log"
         run_in_worker(train_digits, output, log=log, progress=step)

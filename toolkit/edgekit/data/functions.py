@@ -1,11 +1,18 @@
 """Functions of the user's, named as ``module:function``."""
 
+import contextlib
 import importlib
 import sys
+import sysconfig
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from edgekit.data.samples import DataError
+from edgekit.names import printable
+
+_EDGEKIT = str(Path(__file__).parents[1])
 
 
 def names_function(text: str) -> bool:
@@ -34,10 +41,34 @@ def import_function(text: str) -> Any:
     module, _, function = text.rpartition(":")
     if str(Path.cwd()) not in sys.path:  # as `python -m` would find it
         sys.path.insert(0, str(Path.cwd()))
-    try:
+    with users_code(text, "The module is looked for in this folder and on PYTHONPATH."):
         return getattr(importlib.import_module(module), function)
-    except Exception as error:  # whatever importing the user's code raises
-        raise DataError(
-            f"{text}: {type(error).__name__}: {error}. The module is looked for in this folder and on "
-            "PYTHONPATH."
-        ) from error
+
+
+@contextlib.contextmanager
+def users_code(source: str, hint: str = "") -> Iterator[None]:
+    """Make an error of whatever ends the user's own code: an exception, and ``sys.exit`` too.
+
+    Args:
+        source: what the message calls the code.
+        hint: what the message ends with.
+
+    Raises:
+        DataError: it raised something; the message says what, and in which line.
+    """
+    try:
+        yield
+    except (DataError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # it is the user's code, and may not end the process unheard
+        what = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise DataError(f"{source}: {what}{_line(error)}. {hint}".strip()) from error
+
+
+def _line(error: BaseException) -> str:
+    """The innermost line that is neither Python's, nor a package's, nor edgekit's."""
+    others = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith(("<", *others, _EDGEKIT)):
+            return f" ({printable(frame.filename)}, line {frame.lineno})"
+    return ""

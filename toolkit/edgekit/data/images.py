@@ -1,13 +1,16 @@
 """Samples from images, and how pixels become numbers."""
 
 import io
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from edgekit.data.samples import Array, DataError, Sample, SampleSource, Selector, to_input
+from edgekit.names import printable
 from edgekit_runtimes import RuntimeMissing, TensorSpec
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm"}
@@ -34,16 +37,18 @@ def open_images(folder: Path, inputs: Sequence[TensorSpec], images: Images) -> S
     Raises:
         DataError: the model takes no image, or there is none in the folder.
     """
-    spec = _image_input(inputs, str(folder))
+    source = printable(folder)
+    spec = _image_input(inputs, source)
     classes = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
     paths = sorted(
         p
         for p in folder.rglob("*")
         if p.suffix.lower() in SUFFIXES
+        and (p.is_file() or p.is_symlink())  # of a broken link reading says so
         and not any(part.startswith(".") for part in p.relative_to(folder).parts)
     )
     if not paths:
-        raise DataError(f"{folder}: no image in it ({', '.join(sorted(SUFFIXES))}).")
+        raise DataError(f"{source}: no image in it ({', '.join(sorted(SUFFIXES))}).")
 
     def read(selected: Selector) -> Iterator[tuple[int, Sample]]:
         for number in filter(selected, range(len(paths))):
@@ -52,10 +57,24 @@ def open_images(folder: Path, inputs: Sequence[TensorSpec], images: Images) -> S
             label = np.array(classes.index(top)) if top in classes else None
             yield (
                 number,
-                ({spec.name: to_input(load_image(path, spec, images), spec, str(path))}, label),
+                (
+                    {spec.name: to_input(load_image(path, spec, images), spec, printable(path))},
+                    label,
+                ),
             )
 
-    return SampleSource(read, count=len(paths), label_names=tuple(classes), source=str(folder))
+    return SampleSource(
+        read, count=len(paths), label_names=tuple(map(printable, classes)), source=source
+    )
+
+
+def check_images() -> None:
+    """Refuse to read images where the package that reads them is not installed.
+
+    Raises:
+        RuntimeMissing: Pillow is not installed.
+    """
+    _pillow()
 
 
 def open_image(image: Path | bytes, inputs: Sequence[TensorSpec], images: Images) -> SampleSource:
@@ -68,7 +87,8 @@ def open_image(image: Path | bytes, inputs: Sequence[TensorSpec], images: Images
         DataError: the model takes no image, or this is none.
     """
     path = image if isinstance(image, Path) else Path("the image")
-    spec = _image_input(inputs, str(path))
+    source = printable(path)
+    spec = _image_input(inputs, source)
 
     def read(selected: Selector) -> Iterator[tuple[int, Sample]]:
         if selected(0):
@@ -79,9 +99,9 @@ def open_image(image: Path | bytes, inputs: Sequence[TensorSpec], images: Images
                 pixels = SCALES[images.scale](raw.astype(np.float32))
             else:
                 pixels = load_image(path, spec, images, content=image)
-            yield 0, ({spec.name: to_input(pixels, spec, str(path))}, None)
+            yield 0, ({spec.name: to_input(pixels, spec, source)}, None)
 
-    return SampleSource(read, count=1, source=str(path))
+    return SampleSource(read, count=1, source=source)
 
 
 def _image_input(inputs: Sequence[TensorSpec], source: str) -> TensorSpec:
@@ -96,7 +116,7 @@ def _image_input(inputs: Sequence[TensorSpec], source: str) -> TensorSpec:
 def load_image(
     path: Path, spec: TensorSpec, images: Images, *, content: bytes | None = None
 ) -> Array:
-    """Read an image as one sample for an input of (height, width, channels).
+    """Read an image as one sample for an input of (height, width, channels), turned upright.
 
     Args:
         path: the file; the image's name where its content is given.
@@ -108,29 +128,61 @@ def load_image(
         RuntimeMissing: Pillow is not installed.
         DataError: it cannot be decoded, or the input is not an image.
     """
+    pillow = _pillow()
+    source = printable(path)
+    _, height, width, channels = spec.shape
+    mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(channels or 3)
+    if images.scale in ("caffe", "torch") and mode != "RGB":
+        raise DataError(
+            f"{source}: scale {images.scale} is for 3 channels, and the input is {spec}."
+        )
+    if mode is None:
+        raise DataError(f"{source}: an image has 1, 3 or 4 channels, and the input is {spec}.")
     try:
-        from PIL import Image, UnidentifiedImageError
+        opened = path if content is None else io.BytesIO(content)
+        with warnings.catch_warnings(action="ignore"), pillow.Image.open(opened) as file:
+            turn = _TURNS.get(_orientation(file))
+            if file.mode.startswith("I;16"):  # Pillow itself would clip it to white
+                file = file.point(lambda value: value / 257, "L")
+            image = file.convert(mode)
+            if turn is not None:
+                image = image.transpose(pillow.Image.Transpose[turn])
+            if height and width:
+                image = image.resize((width, height), pillow.Image.Resampling.BILINEAR)
+            pixels = np.asarray(image, np.float32).reshape(image.height, image.width, -1)
+    except Exception as error:  # Pillow's decoders raise whatever a damaged file makes them
+        raise DataError(f"{source}: cannot be read as an image: {error}") from error
+    return SCALES[images.scale](pixels)
+
+
+def _orientation(file: Any) -> int:
+    """How the camera was held: EXIF's tag Orientation, of which 1 is upright."""
+    try:
+        return int(file.getexif().get(0x0112, 1))
+    except Exception:  # of damaged EXIF Pillow raises whatever; the image itself may be whole
+        return 1
+
+
+# By EXIF's orientation, what makes an image upright: as Pillow's ImageOps.exif_transpose has it.
+_TURNS = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+
+
+def _pillow() -> Any:
+    try:
+        import PIL.Image
     except ImportError as error:
         raise RuntimeMissing(
             "reading images needs Pillow: pip install 'edgekit-toolkit[validate]'"
         ) from error
-    _, height, width, channels = spec.shape
-    mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(channels or 3)
-    if images.scale in ("caffe", "torch") and mode != "RGB":
-        raise DataError(f"{path}: scale {images.scale} is for 3 channels, and the input is {spec}.")
-    if mode is None:
-        raise DataError(f"{path}: an image has 1, 3 or 4 channels, and the input is {spec}.")
-    try:
-        with Image.open(path if content is None else io.BytesIO(content)) as file:
-            if file.mode.startswith("I;16"):  # Pillow itself would clip it to white
-                file = file.point(lambda value: value / 257, "L")
-            image = file.convert(mode)
-            if height and width:
-                image = image.resize((width, height), Image.Resampling.BILINEAR)
-            pixels = np.asarray(image, np.float32).reshape(image.height, image.width, -1)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as an image: {error}") from error
-    return SCALES[images.scale](pixels)
+    return PIL
 
 
 # As keras.applications.imagenet_utils.preprocess_input does them, on pixels of 0..255.

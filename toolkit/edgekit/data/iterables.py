@@ -1,10 +1,11 @@
 """Samples from Python: arrays in memory, iterables, functions, calibration readers, random numbers."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from edgekit.data.functions import users_code
 from edgekit.data.samples import (
     Array,
     DataError,
@@ -19,6 +20,7 @@ from edgekit.data.samples import (
 from edgekit_runtimes import TensorSpec
 
 _RANDOM_SAMPLES = 300
+_END = object()
 
 
 def open_arrays(data: Any, inputs: Sequence[TensorSpec]) -> SampleSource:
@@ -27,9 +29,9 @@ def open_arrays(data: Any, inputs: Sequence[TensorSpec]) -> SampleSource:
     if isinstance(data, tuple):
         data, labels = data
     if isinstance(data, Mapping):
-        arrays = {str(name): np.asarray(value) for name, value in data.items()}
+        arrays = {str(name): _array(value, "the arrays") for name, value in data.items()}
     else:
-        arrays = {"x": np.asarray(data)}
+        arrays = {"x": _array(data, "the arrays")}
     if labels is None:
         labels = label_from(label_arrays(arrays, inputs), arrays)
     names = match_names(list(arrays), inputs, "the arrays")
@@ -37,9 +39,10 @@ def open_arrays(data: Any, inputs: Sequence[TensorSpec]) -> SampleSource:
         raise DataError("the arrays: a 0-d array, where samples are expected, batch axis first.")
     counts = {len(arrays[name]) for name in names.values()}
     if isinstance(labels, Mapping):
-        labels = {str(name): np.asarray(array) for name, array in labels.items()}
+        labels = {str(name): _labels(array, "the labels") for name, array in labels.items()}
         counts |= {len(array) for array in labels.values()}
     elif labels is not None:
+        labels = _labels(labels, "the labels")
         counts.add(len(labels))
     if len(counts) != 1:
         raise DataError(f"the arrays have different numbers of samples: {sorted(counts)}.")
@@ -59,9 +62,10 @@ def open_stream(data: Any, inputs: Sequence[TensorSpec], source: str) -> SampleS
         number = 0
         for element in _elements(data, source):
             arrays, label = _split(element, inputs, source)
-            batched = all(arrays[s.name].ndim == len(s.shape) for s in inputs)
+            batched = all(0 < arrays[s.name].ndim == len(s.shape) for s in inputs)
             counts = {len(a) for a in arrays.values()} if batched else {1}
             if batched and isinstance(label, Mapping):
+                label = {name: np.atleast_1d(array) for name, array in label.items()}
                 counts |= {len(array) for array in label.values()}
             elif batched and label is not None:
                 label = np.atleast_1d(label)
@@ -104,13 +108,27 @@ def _random(random: np.random.Generator, spec: TensorSpec) -> Array:
     return random.integers(0, 2, shape).astype(spec.dtype)
 
 
+def _array(value: Any, source: str) -> Array:
+    with users_code(source):  # lists of unequal lengths, tensors on a GPU
+        return np.asarray(value)
+
+
+def _labels(value: Any, source: str) -> Array:
+    """Labels as one array; pandas would find them by its index, not by their place."""
+    labels = _array(value, source)
+    if labels.ndim == 0:
+        raise DataError(f"{source}: a single one, where one for each sample is expected.")
+    return labels
+
+
 def _elements(data: Any, source: str) -> Iterator[Any]:
-    if callable(data) and not hasattr(data, "get_next"):
-        data = data()
-    if hasattr(data, "get_next"):  # ONNX Runtime's CalibrationDataReader
-        if hasattr(data, "rewind"):
+    with users_code(source):
+        if callable(data) and not hasattr(data, "get_next"):
+            data = data()
+        if hasattr(data, "get_next") and hasattr(data, "rewind"):
             data.rewind()
-        while (element := data.get_next()) is not None:
+    if hasattr(data, "get_next"):  # ONNX Runtime's CalibrationDataReader
+        while (element := _next(data.get_next, source)) is not None:
             yield element
         return
     pair = isinstance(data, tuple) and len(data) == 2 and isinstance(data[0], (np.ndarray, Mapping))
@@ -119,7 +137,14 @@ def _elements(data: Any, source: str) -> Iterator[Any]:
         return
     if not isinstance(data, Iterable):
         raise DataError(f"{source}: {type(data).__name__} yields no samples.")
-    yield from data
+    elements = _next(lambda: iter(data), source)
+    while (element := _next(lambda: next(elements, _END), source)) is not _END:
+        yield element
+
+
+def _next(get: Callable[[], Any], source: str) -> Any:
+    with users_code(source):
+        return get()
 
 
 def _split(element: Any, inputs: Sequence[TensorSpec], source: str) -> tuple[dict[str, Array], Any]:
@@ -127,9 +152,9 @@ def _split(element: Any, inputs: Sequence[TensorSpec], source: str) -> tuple[dic
     if isinstance(element, tuple) and len(element) in (2, 3):  # the third: Keras' sample weights
         element, label = element[0], element[1]
         label = (
-            {str(name): np.asarray(array) for name, array in label.items()}
+            {str(name): _array(array, source) for name, array in label.items()}
             if isinstance(label, Mapping)
-            else np.asarray(label)
+            else _array(label, source)
         )
     if isinstance(element, list):
         if len(element) != 1 or len(inputs) != 1:
@@ -141,7 +166,7 @@ def _split(element: Any, inputs: Sequence[TensorSpec], source: str) -> tuple[dic
         element = element[0]
     if not isinstance(element, Mapping):
         element = {"x": element}
-    arrays = {str(name): np.asarray(value) for name, value in element.items()}
+    arrays = {str(name): _array(value, source) for name, value in element.items()}
     if label is None:
         label = label_from(label_arrays(arrays, inputs), arrays)
     names = match_names(list(arrays), inputs, source)

@@ -9,10 +9,11 @@ import numpy as np
 
 from edgekit.data.csv import open_csv
 from edgekit.data.functions import import_function, names_function
-from edgekit.data.images import SUFFIXES, Images, open_image, open_images
+from edgekit.data.images import SUFFIXES, Images, check_images, open_image, open_images
 from edgekit.data.iterables import open_arrays, open_random, open_stream
-from edgekit.data.npz import check_npz, open_npy, open_npz
+from edgekit.data.npz import check_npy, check_npz, open_npy, open_npz
 from edgekit.data.samples import DataError, SampleSource
+from edgekit.names import printable
 from edgekit_runtimes import TensorSpec
 
 RANDOM = "random"
@@ -79,18 +80,23 @@ def find_source(data: Any) -> SourceKind:
     Raises:
         DataError: it is a path where nothing is, or of no known kind.
     """
-    for kind in SOURCES.values():
-        if kind.matches(data):
+    try:
+        if kind := next((kind for kind in SOURCES.values() if kind.matches(data)), None):
             return kind
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise DataError(f"{printable(str(data))}: {error.strerror}.") from error
     texts = describe_sources()
     if not isinstance(data, (str, Path)):
         raise DataError(
             f"{type(data).__name__} yields no samples. Samples are {describe_sources(python_only=True)}; "
             f"or as a text {texts}."
         )
-    if not Path(data).exists():
-        raise DataError(f"{data}: there is no such file or folder. Samples are {texts}.")
-    raise DataError(f"{data}: unknown kind of samples {Path(data).suffix!r}. Samples are {texts}.")
+    path, name = Path(data), printable(data)
+    if not path.exists():
+        raise DataError(f"{name}: there is no such file or folder. Samples are {texts}.")
+    if not path.is_file():
+        raise DataError(f"{name}: is no regular file. Samples are {texts}.")
+    raise DataError(f"{name}: unknown kind of samples {path.suffix!r}. Samples are {texts}.")
 
 
 def describe_sources(*, python_only: bool = False) -> str:
@@ -114,7 +120,8 @@ def _is_folder(data: Any) -> bool:
 def _is_arrays(data: Any) -> bool:
     """Whether it is an array, or a mapping of arrays."""
     return isinstance(data, np.ndarray) or (
-        isinstance(data, Mapping) and all(hasattr(v, "shape") for v in data.values())
+        isinstance(data, Mapping)
+        and all(hasattr(v, "shape") or isinstance(v, list) for v in data.values())
     )
 
 
@@ -144,6 +151,7 @@ SOURCES: dict[str, SourceKind] = {
         ".npy",
         _is_file(".npy"),
         lambda path, inputs, images: open_npy(Path(path), inputs),
+        check=lambda path: check_npy(Path(path)),
     ),
     "csv": SourceKind(
         ".csv",
@@ -154,11 +162,13 @@ SOURCES: dict[str, SourceKind] = {
         "an image",
         lambda data: any(_is_file(suffix)(data) for suffix in SUFFIXES),
         lambda path, inputs, images: open_image(Path(path), inputs, images),
+        check=lambda path: check_images(),
     ),
     "images": SourceKind(
         "a folder of images",
         _is_folder,
         lambda path, inputs, images: open_images(Path(path), inputs, images),
+        check=lambda path: check_images(),
     ),
     "function": SourceKind(
         "module:function",

@@ -38,6 +38,8 @@ class SampleSource:
     """The names of the classes, in order, where the data has them."""
     source: str = "data"
     """A path or another name, for messages."""
+    warnings: tuple[str, ...] = ()
+    """What whoever reads the report should know of how the data was read."""
 
 
 def label_arrays(available: Iterable[str], inputs: Sequence[TensorSpec]) -> dict[str, str]:
@@ -81,24 +83,32 @@ def match_names(
     return {s.name: s.name for s in inputs}
 
 
+def check_shape(shape: Sequence[int], spec: TensorSpec, source: str) -> None:
+    """Check the shape of one sample against an input.
+
+    Raises:
+        DataError: it is another one.
+    """
+    expected = spec.shape[1:]
+    if len(shape) != len(expected) or any(
+        size is not None and size != actual for size, actual in zip(expected, shape, strict=True)
+    ):
+        wanted = ", ".join("any" if n is None else str(n) for n in expected)
+        raise DataError(
+            f"{source}: input {spec.name!r} takes samples of shape ({wanted}), and these have "
+            f"{tuple(shape)}."
+        )
+
+
 def to_input(array: Array, spec: TensorSpec, source: str) -> Array:
     """Check one sample's array against an input, and cast it to the input's dtype.
 
-    A quantized input takes float32: the runtime quantizes it.
+    A quantized input takes float32: the runtime quantizes it. What float32 cannot hold becomes infinite.
 
     Raises:
         DataError: it has another shape, or is not numbers.
     """
-    expected = spec.shape[1:]
-    if array.ndim != len(expected) or any(
-        size is not None and size != actual
-        for size, actual in zip(expected, array.shape, strict=True)
-    ):
-        shape = ", ".join("any" if n is None else str(n) for n in expected)
-        raise DataError(
-            f"{source}: input {spec.name!r} takes samples of shape ({shape}), and these have "
-            f"{array.shape}."
-        )
+    check_shape(array.shape, spec, source)
     if array.dtype.kind not in "fiub":
         raise DataError(
             f"{source}: input {spec.name!r} takes numbers, and these samples are {array.dtype}."
@@ -111,9 +121,11 @@ def to_input(array: Array, spec: TensorSpec, source: str) -> Array:
         )
     if kind.kind in "iu" and array.size:
         limits = np.iinfo(kind)
-        if array.min() < limits.min or array.max() > limits.max:
+        low, high = array.min().item(), array.max().item()  # as Python's numbers, which are exact
+        if low < limits.min or high > limits.max:
             raise DataError(
                 f"{source}: input {spec.name!r} takes {spec.dtype}, of {limits.min} to {limits.max}, "
-                f"and these span {array.min()} to {array.max()}."
+                f"and these span {low} to {high}."
             )
-    return np.asarray(array, kind, order="C")
+    with np.errstate(over="ignore"):
+        return np.asarray(array, kind, order="C")

@@ -20,6 +20,9 @@ MIN_SAMPLES = 4
 """The fewest, of both together, that a model is calibrated with."""
 
 _ADVISED_SAMPLES = 50  # to calibrate on, below which a warning says so
+_SHUFFLED = 1_000_000  # samples; of more, some are drawn without putting all in an order
+_MOST_LABEL_BYTES = 1 << 30
+"""Labels are held in memory; those of images' pixels can be large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ def set_aside(
     stores = {use: ArrayWriter(folder / use) for use in ("calibration", "held_out")}
     labels: list[Any] = []
     numbers: list[int] = []
+    label_bytes = 0
     flaws = {"nan": 0, "constant": 0, "seen": 0}
     full = {"calibration": calibration, "held_out": held_out}
     for number, (sample, label) in source.read(lambda i: uses(i) is not None):
@@ -82,6 +86,12 @@ def set_aside(
             numbers.append(number)
             if label is not None:
                 labels.append(label)
+                label_bytes += _bytes(label)
+                if label_bytes > _MOST_LABEL_BYTES:
+                    raise DataError(
+                        f"{source.source}: the labels of {len(labels)} samples take more than "
+                        f"{_MOST_LABEL_BYTES:,} bytes. Save them in a smaller type, as uint8."
+                    )
     stored = {use: store.close() for use, store in stores.items()}
     evaluated, calibrated = stored["held_out"].count, stored["calibration"].count
     usable = evaluated + calibrated
@@ -94,38 +104,62 @@ def set_aside(
     return SampleSplit(
         stored["calibration"] if calibration else None,
         stored["held_out"],
-        _together(labels) if len(labels) == evaluated else None,
+        _together(labels, source.source) if len(labels) == evaluated else None,
         tuple(numbers),
         source.label_names,
-        tuple(_flaws(flaws, calibrated if calibration else None)),
+        (*source.warnings, *_flaws(flaws, calibrated if calibration else None)),
         source.source,
     )
 
 
-def _together(labels: list[Any]) -> Array | dict[str, Array]:
-    if isinstance(labels[0], Mapping):
-        return {name: np.array([label[name] for label in labels]) for name in labels[0]}
+def _together(labels: list[Any], source: str) -> Array | dict[str, Array]:
+    outputs = [tuple(label) if isinstance(label, Mapping) else () for label in labels]
+    other = next((names for names in outputs if set(names) != set(outputs[0])), None)
+    if other is not None:
+        raise DataError(
+            f"{source}: some samples have labels for {', '.join(outputs[0]) or 'the only output'}, and "
+            f"others for {', '.join(other) or 'the only output'}."
+        )
+    if outputs[0]:
+        return {n: _stack([label[n] for label in labels], f"{source}: {n}") for n in outputs[0]}
+    return _stack(labels, source)
+
+
+def _stack(labels: list[Any], source: str) -> Array:
+    shapes = dict.fromkeys(np.shape(label) for label in labels)
+    if len(shapes) > 1:
+        first, second, *_ = shapes
+        raise DataError(f"{source}: labels of different shapes, {first} and {second}.")
     return np.array(labels)
+
+
+def _bytes(label: Any) -> int:
+    arrays = label.values() if isinstance(label, Mapping) else [label]
+    return sum(np.asarray(array).nbytes for array in arrays)
 
 
 def _plan(source: SampleSource, calibration: int, held_out: int) -> Any:
     """Make a function from a sample's index to its use, or to None where it is not read."""
     if not calibration:
-        chosen = _draw(source.count, held_out)
-        return lambda i: "held_out" if chosen is None or i in chosen else None
+        if source.count is None or source.count <= held_out:
+            return lambda i: "held_out"
+        chosen = set(_draw(source.count, held_out).tolist())
+        return lambda i: "held_out" if i in chosen else None
     if source.count is None:
         return lambda i: "held_out" if i % 3 == 2 else "calibration"
     evaluated = min(held_out, max(source.count // 3, source.count - calibration))
-    order = np.random.default_rng(0).permutation(source.count)
+    order = _draw(source.count, evaluated + calibration)
     kept = set(order[:evaluated].tolist())
     used = set(order[evaluated : evaluated + calibration].tolist())
     return lambda i: "held_out" if i in kept else "calibration" if i in used else None
 
 
-def _draw(count: int | None, most: int) -> set[int] | None:
-    if count is None or count <= most:
-        return None
-    return set(np.random.default_rng(0).permutation(count)[:most].tolist())
+def _draw(count: int, most: int) -> Array:
+    """Draw indices at random, always the same ones, in random order."""
+    random = np.random.default_rng(0)
+    if count <= _SHUFFLED:
+        return random.permutation(count)[:most]
+    return random.choice(count, min(most, count), replace=False)
 
 
 def _flaws(flaws: Mapping[str, int], calibrated: int | None) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import IO
 
 import numpy as np
 
+from edgekit.data.npy import read_header
 from edgekit.data.samples import Array, DataError
 
 
@@ -102,17 +103,21 @@ def read_npy(files: Mapping[str, IO[bytes]], folder: Path) -> StoredArrays:
     """Store arrays from the format of ``.npy``, as ``StoredArrays.write_npy`` writes it.
 
     Raises:
-        ValueError: a file is no array, or they differ in length.
+        ValueError: a file is no array, is larger or smaller than it says, or they differ in length.
+        DataError: it holds Python objects, or its shape is impossible.
     """
     folder.mkdir(parents=True)
     counts, shapes, dtypes = set[int](), {}, {}
     for position, (name, file) in enumerate(files.items()):
-        np.lib.format.read_magic(file)
-        (count, *shape), _, kind = np.lib.format.read_array_header_1_0(file)
-        counts.add(count)
-        shapes[name], dtypes[name] = tuple(shape), kind.name
+        header = read_header(file, name)
+        if not header.shape or header.fortran:
+            raise ValueError(f"{name} is not written row by row")
+        counts.add(header.shape[0])
+        shapes[name], dtypes[name] = header.shape[1:], header.dtype.name
         with (folder / f"{position}.raw").open("wb") as raw:
             shutil.copyfileobj(file, raw)
+            if raw.tell() != header.bytes:
+                raise ValueError(f"{name} claims {header.bytes:,} bytes and has {raw.tell():,}")
     if len(counts) != 1:
         raise ValueError(f"arrays of different lengths: {sorted(counts)}")
     return StoredArrays(folder, counts.pop(), shapes, dtypes)

@@ -6,7 +6,6 @@ holds the same in one document of schema ``edgekit.results/1``.
 
 import json
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -19,18 +18,18 @@ from edgekit.bundle.atomic import replacing
 from edgekit.bundle.environment import Environment
 from edgekit.bundle.plain import from_plain
 from edgekit.bundle.schema import RESULTS, check_schema
+from edgekit.data.npy import UNREADABLE
+from edgekit.data.npz import check_archive
 from edgekit.data.samples import Array, DataError
 from edgekit.data.store import ArrayWriter, StoredArrays, read_npy
 from edgekit.diagnosis.error_sources import ErrorSources
 from edgekit.diagnosis.layers import LayerResult
+from edgekit.names import printable
 
 _DOCUMENT, _LABELS = "document.json", "labels"
 _ARRAYS = ("original", "files", "labels")
 # What a damaged or foreign file raises: in its zip, its JSON, its arrays, or for its missing keys.
-_UNREADABLE = (
-    OSError, EOFError, ValueError, KeyError, TypeError, AttributeError,
-    zipfile.BadZipFile, zlib.error, NotImplementedError,
-)  # fmt: skip
+_UNREADABLE = (*UNREADABLE, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +188,7 @@ def _read_npz(
     path: Path, scratch: Path
 ) -> tuple[dict[str, Any], dict[str, Array], dict[str, StoredArrays]]:
     with zipfile.ZipFile(path) as archive:
+        check_archive(archive, path.stat().st_size, printable(path))
         document = json.loads(archive.read(_DOCUMENT))
         _check_schema(path, document)
         names = [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]

@@ -1,6 +1,5 @@
 """``edgekit convert``: a Keras model and samples to a folder that ships, with the report of its accuracy."""
 
-import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,11 +15,13 @@ from edgekit.bundle.folder import (
     write_json,
 )
 from edgekit.bundle.manifest import write_manifest
+from edgekit.bundle.packages import CONVERTERS, require
 from edgekit.data.images import Images
 from edgekit.data.open import RANDOM, check_data, open_samples
 from edgekit.data.samples import DataError
 from edgekit.data.split import SampleSplit, set_aside
 from edgekit.diagnosis import input_checks
+from edgekit.names import printable
 from edgekit.options import ConvertOptions, resolve, with_options
 from edgekit.progress import Progress, silent
 from edgekit.report.file_result import FileResult
@@ -48,7 +49,7 @@ from edgekit_converters import (
     ranges_over,
 )
 from edgekit_converters import convert as convert_model
-from edgekit_runtimes import ModelError, RuntimeMissing, TensorSpec, keras_session
+from edgekit_runtimes import ModelError, TensorSpec, keras_session
 from edgekit_runtimes.manifest_file import MANIFEST
 
 NOT_FOR_SHIPPING = (
@@ -108,7 +109,7 @@ def convert(
     images = Images(chosen["scale"]) if chosen["scale"] else None
     limits = read_limits(chosen["max_drop"], chosen["min"], chosen["max"])
     output = Path(output)
-    _check(model, data, chosen["precision"], output, force=chosen["force"])
+    _check(model, data, chosen["precision"], chosen["to"], output, force=chosen["force"])
     with workplace(output) as scratch:
         source = source_of(model, scratch)
         log = output / FAILED_LOG  # its name until all is well
@@ -132,6 +133,7 @@ def convert(
                 timeout=chosen["timeout"],
                 progress=progress,
                 answer=read_samples,
+                answering="reading samples",
             )
         except (ConversionError, ModelError, WorkerError, OSError) as error:
             error.add_note(f"What the converters printed is in {log}.")
@@ -169,7 +171,13 @@ def convert(
 
 
 def _check(
-    model: Any, data: Any, precisions: Sequence[Precision], output: Path, *, force: bool
+    model: Any,
+    data: Any,
+    precisions: Sequence[Precision],
+    formats: Sequence[str],
+    output: Path,
+    *,
+    force: bool,
 ) -> None:
     """Refuse what can be refused at once, before TensorFlow is imported."""
     if isinstance(model, (str, Path)):
@@ -186,12 +194,14 @@ def _check(
         raise DataError(
             f"{output}: is a file, and the results go into a folder. Name another output."
         )
+    if printable(output) != str(output):
+        raise DataError(
+            f"{printable(output)}: its name is not UTF-8, and LiteRT opens no file in such a folder. "
+            "Name another output."
+        )
     refuse_foreign_manifest(output, force=force)
-    for package in ("tensorflow", "tf2onnx", "litert_quantizer", "scipy"):
-        if importlib.util.find_spec(package) is None:
-            raise RuntimeMissing(
-                f"converting needs {package}: pip install 'edgekit-toolkit[convert]'"
-            )
+    runtimes = ["ai_edge_litert", *(["onnxruntime"] if "onnx" in formats else [])]  # one calibrates
+    require([*CONVERTERS, *runtimes], "converting", "convert")
 
 
 def _work(

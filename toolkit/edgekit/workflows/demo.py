@@ -5,10 +5,20 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.bundle.packages import CONVERTERS, require
 from edgekit.data.samples import Array
 from edgekit.progress import Progress
 
 _TRAINED_ON, _CONVERTED_WITH = 697, 700
+
+
+def check_demo() -> None:
+    """Refuse to begin where a package that it needs is not installed.
+
+    Raises:
+        RuntimeMissing: one is not; the message has the pip line.
+    """
+    require(["sklearn", *CONVERTERS, "onnxruntime", "ai_edge_litert"], "the demo", "demo")
 
 
 def digits() -> tuple[Array, Array]:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from edgekit.names import printable
+
 
 def source_of(model: Any, scratch: Path) -> str:
     """Return what a child process can open: the path or name as given, or the file that an object is saved to.
@@ -20,4 +22,4 @@ def source_of(model: Any, scratch: Path) -> str:
 
 def name_of(model: Any) -> str:
     """Return what a report calls the model: the path, or the class of an object."""
-    return str(model) if isinstance(model, (str, Path)) else type(model).__name__
+    return printable(model) if isinstance(model, (str, Path)) else type(model).__name__

@@ -11,10 +11,12 @@ from typing import Any, Unpack
 from edgekit.accuracy.limits import read_limits
 from edgekit.accuracy.metrics import find_metric
 from edgekit.bundle.manifest import Manifest, read_manifest
+from edgekit.bundle.packages import CONVERTERS, missing, require
 from edgekit.data.images import Images
 from edgekit.data.open import check_data, open_samples
 from edgekit.data.split import SampleSplit, set_aside
 from edgekit.errors import OptionError
+from edgekit.names import printable
 from edgekit.options import SavedOptions, ValidateOptions, resolve, with_options
 from edgekit.progress import Progress, silent
 from edgekit.report.result import Report
@@ -96,6 +98,9 @@ def validate(
         find_metric(metric)
     if save is not None:
         check_saved(save)
+    require(["scipy"], "evaluating accuracy", "validate")
+    if not isinstance(original, (str, Path)) or format_of(Path(original)) is None:
+        require(["tensorflow", "keras"], "running a Keras original", "convert")
     check_data(data)
     manifests = {folder: read_manifest(folder) for folder in {path.parent for path in paths}}
     known = [manifests[path.parent] for path in paths if manifests[path.parent]]
@@ -126,6 +131,7 @@ def validate(
                 timeout=chosen["timeout"],
                 progress=progress,
                 answer=read_samples,
+                answering="reading samples",
             )
         except (ConversionError, ModelError, WorkerError) as error:
             if log is None:
@@ -236,7 +242,7 @@ def _candidates(
     others = {path: precision(path) for path in listed}
     float32 = counterparts(precisions, others)
     return tuple(
-        Candidate(path, str(path), precisions[path], device, float32.get(path))
+        Candidate(path, printable(path), precisions[path], device, float32.get(path))
         for path in paths
         for device in devices
     )
@@ -264,6 +270,8 @@ def _work(
         path = scratch / f"counterpart{FORMATS[form].suffix}"
         if model is None or path.exists():
             return path if path.exists() else None
+        if missing(CONVERTERS):
+            return None
         folder = scratch / f"converting to {form}"
         folder.mkdir()
         shapes = samples.held_out.shapes

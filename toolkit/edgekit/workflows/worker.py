@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -34,6 +35,7 @@ def run_in_worker(
     timeout: float | None = None,
     progress: Progress = silent,
     answer: Callable[[Any], Any] = lambda question: None,
+    answering: str = "answering",
 ) -> T:
     """Runs ``function(*arguments, progress=..., ask=...)`` in a child and returns what it returns.
 
@@ -42,9 +44,11 @@ def run_in_worker(
             ``ask(question)`` for what only the caller's process has.
         arguments: picklable.
         log: the file that takes everything the child prints.
-        timeout: seconds for the whole call; None waits for ever.
+        timeout: seconds for the whole call, answers included; None waits for ever.
         progress: is called here, with the step that begins there.
-        answer: is called here, with what is asked there; what it returns goes back.
+        answer: is called here, with what is asked there; what it returns goes back. With a timeout it runs
+            in a thread, which is left behind where it takes too long.
+        answering: the step's name while it runs.
 
     Raises:
         WorkerError: the child died or ran out of time.
@@ -65,6 +69,7 @@ def run_in_worker(
         timed_out.set()
         child.kill()
 
+    deadline = time.monotonic() + timeout if timeout else None
     timer = threading.Timer(timeout, expire) if timeout else None
     step = "starting"
     try:
@@ -79,17 +84,19 @@ def run_in_worker(
                 step = content
                 progress(step)
             elif kind == "question":
+                try:
+                    reply = _within(deadline, answer, content)
+                except queue.Empty:
+                    raise _too_long(answering, timeout) from None
                 with contextlib.suppress(BrokenPipeError):
-                    _send(child.stdin, answer(content))
+                    _send(child.stdin, reply)
             elif kind == "done":
                 return content  # type: ignore[no-any-return]
             else:
                 raise content
         child.wait()
-        if timeout is not None and timed_out.is_set():
-            raise WorkerError(
-                f"{step}: not done after {timeout:g} seconds, and stopped. More time: timeout={10 * timeout:g}."
-            )
+        if timed_out.is_set():
+            raise _too_long(step, timeout)
         raise WorkerError(f"{step}: {_cause(child.returncode)}.")
     finally:
         if timer:
@@ -99,6 +106,35 @@ def run_in_worker(
         for pipe in (child.stdin, child.stdout):
             with contextlib.suppress(OSError):
                 pipe.close()  # type: ignore[union-attr]
+
+
+def _within(deadline: float | None, call: Callable[[Any], Any], argument: Any) -> Any:
+    """Call a function and return what it returns; ``queue.Empty`` where it is not done in time.
+
+    Nothing can stop a thread: one that stalls ends with the process.
+    """
+    if deadline is None:
+        return call(argument)
+    results: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            results.put((call(argument), None))
+        except BaseException as error:  # it is raised in the thread that waits
+            results.put((None, error))
+
+    threading.Thread(target=run, daemon=True).start()
+    result, error = results.get(timeout=max(0.0, deadline - time.monotonic()))
+    if error is not None:
+        raise error
+    return result
+
+
+def _too_long(step: str, timeout: float | None) -> WorkerError:
+    assert timeout is not None
+    return WorkerError(
+        f"{step}: not done after {timeout:g} seconds, and stopped. More time: timeout={10 * timeout:g}."
+    )
 
 
 # Read by TensorFlow and oneDNN when they load; a GPU is of no use to a conversion.

@@ -130,7 +130,6 @@ def test_every_file_and_every_limit_is_there(name, pages, show) -> None:
         assert table.count("not evaluated") == len(report.files)
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_each_reason_is_given_once(pages, show) -> None:
     report = pages["fail"].report
     whole = show(pages["fail"].path).locator("body").inner_text()
@@ -157,6 +156,7 @@ def test_names_beside_bars_and_numbers_in_plots_are_in_sight(pages, show) -> Non
             assert box["x"] >= 0 and box["x"] + box["width"] <= width
 
 
+@pytest.mark.parametrize("name", NAMES)
 def test_text_can_be_read_by_day_and_by_night(name, pages, show) -> None:
     grounds = []
     for dark in (False, True):

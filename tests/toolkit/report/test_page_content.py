@@ -95,6 +95,8 @@ def test_a_file_that_passes_has_its_causes_beside_its_layers(
 
     assert told.count(CAUSE) == 1
     assert "Why it fails" not in told
+    passed_on = replace(good, layers=(*good.layers, replace(good.layers[0], name="reshape")))
+    assert text_of(page(replace(failing, files=(passed_on,)))).count(CAUSE) == 1
 
 
 def test_the_legend_names_every_sign_of_the_limits(

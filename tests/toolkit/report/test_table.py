@@ -136,6 +136,19 @@ def test_long_names_are_folded_and_results_stay(report: Report) -> None:
     assert lines[4].rstrip().endswith("pass")
 
 
+def test_names_lose_the_folders_that_all_share(report: Report) -> None:
+    names = ("/a/b/good/x.tflite", "/a/b/bad/x.tflite", "/a/b/bad/y.tflite")
+    files = tuple(replace(f, name=n) for f, n in zip(report.files, names, strict=True))
+
+    assert [*replace(report, files=files).titles.values()] == [
+        "good/x.tflite",
+        "bad/x.tflite",
+        "bad/y.tflite",
+    ]
+    mixed = (replace(files[0], name="x.tflite"), *files[1:])
+    assert [*replace(report, files=mixed).titles.values()] == ["x.tflite", *names[1:]]
+
+
 def test_slow_files_are_in_milliseconds(report: Report) -> None:
     slow = replace(report.files[0], latency_ms=123.45)
     lines = drawn(replace(report, files=(slow, *report.files[1:])), 100)

@@ -1,5 +1,6 @@
 """The result of one model file on one device."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,10 +69,15 @@ class FileResult:
 
 
 def short_titles(files: Sequence[FileResult]) -> dict[str, str]:
-    """Map the files' titles to the same without their folders, where those stay unique."""
+    """Map the files' titles to the same without their folders; as far as they share them, if need be."""
     short = {f.title: f.title.removeprefix(f"{Path(f.name).parent}/") for f in files}
-    is_unique = len(set(short.values())) == len(short)
-    return short if is_unique else {title: title for title in short}
+    if len(set(short.values())) == len(short):
+        return short
+    try:
+        shared = os.path.commonpath([Path(f.name).parent for f in files])
+    except ValueError:  # absolute paths and others
+        shared = ""
+    return {title: title.removeprefix(f"{shared}/" if shared else "") for title in short}
 
 
 def slower_than_float(files: Iterable[FileResult]) -> list[str]:

@@ -8,7 +8,7 @@ from edgekit.bundle.atomic import replacing
 from edgekit.report.result import Report
 
 _MARKS = {"pass": "✅ pass", "fail": "❌ fail", "inconclusive": "⚠️ inconclusive"}
-_ACTIVE = re.compile(r"([\\`*_{}\[\]<>()#!|~&$])")  # what Markdown, or GitHub, would act on
+_ACTIVE = re.compile(r"([\\`*_\[\]<#|~&$])")  # what Markdown, or GitHub, would act on
 
 
 def write_markdown(report: Report, path: Path) -> None:

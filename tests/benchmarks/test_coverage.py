@@ -38,7 +38,7 @@ CASES: list[tuple[str, Task, str, Draw, int]] = [
     ("f1 roc_auc average_precision", "binary", "50 of 100 positive", yes_or_no(0.5), 100),
     ("f1 roc_auc average_precision", "binary", "20 of 200 positive", yes_or_no(0.1), 200),
     ("f1 roc_auc average_precision", "binary", "20 of 1,000 positive", yes_or_no(0.02), 1000),
-    ("f1 roc_auc", "binary", "10 of 100 positive", yes_or_no(0.1), 100),
+    ("roc_auc", "binary", "10 of 100 positive", yes_or_no(0.1), 100),
     ("f1 roc_auc average_precision", "classes", "five classes, 7% to 35%", classes(RATES), 300),
     ("f1 roc_auc average_precision", "multilabel", "five labels, 7% to 35%", labels(RATES), 300),
     ("r2 rmse mae", "values", "normal errors", values(False), 60),
@@ -46,7 +46,7 @@ CASES: list[tuple[str, Task, str, Draw, int]] = [
     ("sqnr cosine", "values", "vectors of 16", embeddings, 100),
     ("kl", "classes", "five classes", classes(RATES), 200),
     ("mean_iou top1", "classes", "masks of 16 pixels", masks, 40),
-    ("map map50 same_boxes", "detection", "one to four boxes", boxes, 100),
+    ("map same_boxes", "detection", "images of one to four boxes", boxes, 50),
 ]
 
 

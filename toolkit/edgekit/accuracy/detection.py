@@ -116,22 +116,27 @@ def _matched(true: Array, detections: Array) -> Array:
         classes[places[_MOST:]] = -1
         places = places[:_MOST]
         overlaps = intersections_over_unions(boxes[places], true[true_classes == number, :4])
-        for at, threshold in enumerate(THRESHOLDS):
-            bits[places] |= _assigned(overlaps, threshold).astype(np.int64) << at
+        right = _assigned(overlaps, THRESHOLDS)
+        bits[places] = (right.T.astype(np.int64) << np.arange(len(THRESHOLDS))).sum(axis=1)
     return np.concatenate([[len(scores)], scores, classes, bits, true_classes])
 
 
-def _assigned(overlaps: Array, threshold: float) -> Array:
-    """Whether each detection, in turn, has a true box that is still free; it takes the best."""
-    free, right = overlaps.copy(), np.zeros(len(overlaps), bool)
+def _assigned(overlaps: Array, thresholds: Array) -> Array:
+    """Whether each detection, in turn, has a true box that is still free; it takes the best.
+
+    (detections, true boxes) to (thresholds, detections).
+    """
+    right = np.zeros((len(thresholds), len(overlaps)), bool)
     if not overlaps.shape[1]:
         return right
+    free = np.repeat(overlaps[np.newaxis], len(thresholds), axis=0)
+    each = np.arange(len(thresholds))
     for row in range(len(overlaps)):
         # Of equal ones the last, as in COCO's code.
-        best = free.shape[1] - 1 - int(np.argmax(free[row, ::-1]))
-        if free[row, best] >= min(threshold, 1 - 1e-10):
-            right[row] = True
-            free[:, best] = -1
+        best = free.shape[2] - 1 - np.argmax(free[:, row, ::-1], axis=1)
+        takes = free[each, row, best] >= np.minimum(thresholds, 1 - 1e-10)
+        right[:, row] = takes
+        free[each[takes], :, best[takes]] = -1
     return right
 
 
@@ -142,7 +147,7 @@ def _shared(original: Array, detections: Array) -> tuple[int, int]:
         ours, theirs = (rows[rows[:, 5] == number] for rows in (first, second))
         ours = ours[np.argsort(-ours[:, 4], kind="stable")]
         overlaps = intersections_over_unions(ours[:, :4], theirs[:, :4])
-        common += int(_assigned(overlaps, 0.5).sum())
+        common += int(_assigned(overlaps, THRESHOLDS[:1]).sum())
     both = len(first) + len(second)
     return (2 * common, both) if both else (1, 1)
 

@@ -45,6 +45,7 @@ def written(model: Any, folder: Path, inputs: dict[str, str], outputs: dict[str,
             tensor.name = names.get(flatbuffer.name(tensor), flatbuffer.name(tensor)).encode()
     content.signatureDefs = []
     flatbuffer.write(content, path)
+    (folder / "manifest.json").unlink()  # which lists another file
     return path
 
 

@@ -10,7 +10,8 @@ from scipy.special import softmax
 from edgekit.accuracy.limits import Limits
 from edgekit.accuracy.metrics import find_metric
 from edgekit.accuracy.results import MetricValue, OutputResult, compare
-from edgekit.accuracy.tasks import Labels, Task, class_scores, find_tasks, ground_truth
+from edgekit.accuracy.task_names import Task, TaskTexts
+from edgekit.accuracy.tasks import Labels, class_scores, find_tasks, ground_truth
 from edgekit.data.store import ArrayWriter, StoredArrays
 
 Array = npt.NDArray[Any]
@@ -28,6 +29,7 @@ def compared(
     labels: Labels,
     folder: Path,
     limits: Limits | None = None,
+    task: TaskTexts = (),
     **options: Any,
 ) -> tuple[OutputResult, ...]:
     """What ``compare`` gives for an original's outputs and a file's."""
@@ -35,7 +37,7 @@ def compared(
     original, candidate = (
         stored(folder / str(number), outputs) for number, outputs in enumerate(both)
     )
-    tasks = find_tasks(original, labels)
+    tasks = find_tasks(original, labels, task)
     return compare(original, candidate, tasks, labels, limits or Limits(), **options)
 
 

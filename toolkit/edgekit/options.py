@@ -114,6 +114,16 @@ class LimitOptions(TypedDict, total=False):
         ),
     ]
     max: Annotated[Bound, Option(Bounds(), "The greatest value of a metric: rmse=0.5.", ())]
+    task: Annotated[
+        Several,
+        Option(
+            Names(metavar="[OUTPUT=]TASK", may_be_empty=True),
+            "What the outputs are, where the guess is wrong: classes, sequence, binary, multilabel, index, "
+            "detection or values; tags=multilabel for one output.",
+            (),
+            "by the outputs and the labels",
+        ),
+    ]
 
 
 class SavedOptions(LimitOptions, total=False):

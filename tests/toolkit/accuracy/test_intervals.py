@@ -1,29 +1,22 @@
 """What a drop's interval covers, and what a verdict says."""
 
-import warnings
 from math import inf, nan
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from scipy import stats
-from sklearn.metrics import roc_auc_score
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
 from edgekit.accuracy.intervals import (
     Interval,
     Verdict,
-    bootstrap_interval,
     drop_interval,
     fraction_interval,
     mcnemar,
     verdict_of,
     worst,
 )
-
-Array = npt.NDArray[Any]
 
 
 @pytest.mark.parametrize(
@@ -186,121 +179,6 @@ def test_mcnemars_test_is_that_of_others(lost: int, won: int) -> None:
 
     assert mcnemar(lost, won) == pytest.approx(theirs)
     assert mcnemar(lost, won) == pytest.approx(stats.binomtest(won, lost + won).pvalue)
-
-
-# The bootstrap.
-
-
-def mean(statistics: Array) -> float:
-    return float(statistics[:, 0].mean())
-
-
-@pytest.mark.parametrize("count", [40, 400, 2500])
-def test_the_bootstrap_of_a_mean_is_scipys_and_near_students(count: int) -> None:
-    random = np.random.default_rng(1)
-    statistics = random.normal(5, 2, (count, 1))
-
-    found = bootstrap_interval(mean, statistics)
-
-    width = found[1] - found[0]
-    theirs = stats.bootstrap(
-        (statistics[:, 0],), np.mean, rng=random, method="BCa"
-    ).confidence_interval
-    students = stats.t.interval(
-        0.95, count - 1, statistics.mean(), statistics.std(ddof=1) / np.sqrt(count)
-    )
-    assert found == pytest.approx(tuple(theirs), abs=0.08 * width)
-    assert found == pytest.approx(students, abs=0.08 * width)
-
-
-@pytest.mark.parametrize("count", [8, 25])
-def test_of_few_samples_the_bootstrap_is_as_wide_as_students_interval(count: int) -> None:
-    """SciPy's own, as any percentile bootstrap, is narrower by the root of (n - 1) / n and more."""
-    ours, students, theirs = [], [], []
-    random = np.random.default_rng(2)
-    for _ in range(40):
-        statistics = random.normal(size=(count, 1))
-        ends = bootstrap_interval(mean, statistics, resamples=600)
-        ours.append(ends[1] - ends[0])
-        ends = stats.t.interval(
-            0.95, count - 1, statistics.mean(), statistics.std(ddof=1) / np.sqrt(count)
-        )
-        students.append(ends[1] - ends[0])
-        plain = stats.bootstrap((statistics[:, 0],), np.mean, n_resamples=600, rng=random)
-        theirs.append(plain.confidence_interval.high - plain.confidence_interval.low)
-
-    assert np.mean(ours) == pytest.approx(np.mean(students), rel=0.06)
-    assert np.mean(theirs) < 0.97 * np.mean(students)
-
-
-def test_both_models_are_drawn_together() -> None:
-    """What makes a sample hard for both models cancels: unpaired, the interval is 200 times as wide."""
-    random = np.random.default_rng(3)
-    hard = random.normal(0, 10, 200)
-    statistics = np.column_stack([hard, hard + random.normal(0.5, 0.05, 200)])
-
-    low, high = bootstrap_interval(lambda r: float((r[:, 1] - r[:, 0]).mean()), statistics)
-
-    assert 0.48 < low < high < 0.52
-
-
-def test_the_draws_are_always_the_same() -> None:
-    statistics = np.random.default_rng(4).normal(size=(50, 1))
-
-    assert bootstrap_interval(mean, statistics) == bootstrap_interval(mean, statistics)
-
-
-@pytest.mark.parametrize(
-    ("statistics", "value", "expected"),
-    [
-        (np.ones((50, 1)), mean, (1.0, 1.0)),
-        (np.zeros((2, 1)), mean, (0.0, 0.0)),
-        (np.ones((1, 1)), mean, (-inf, inf)),
-        (np.ones((0, 1)), mean, (-inf, inf)),
-        (np.ones((50, 1)), lambda r: inf, (inf, inf)),
-        (np.ones((50, 1)), lambda r: -inf, (-inf, -inf)),
-        (np.ones((50, 1)), lambda r: nan, (-inf, inf)),
-        (np.array([[0.0], [1.0]]), mean, (0.0, 1.0)),
-    ],
-)
-def test_what_does_not_vary_has_a_point_for_an_interval_and_no_warning(
-    statistics: Array, value: Any, expected: Interval
-) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert bootstrap_interval(value, statistics) == expected
-
-
-def test_draws_without_one_of_the_classes_are_left_out() -> None:
-    random = np.random.default_rng(5)
-    truth = np.r_[np.ones(3), np.zeros(30)]
-    scores = truth + random.normal(0, 1, 33)
-
-    def area(statistics: Array) -> float:
-        return (
-            float(roc_auc_score(*statistics.T))
-            if 0 < statistics[:, 0].sum() < len(statistics)
-            else nan
-        )
-
-    low, high = bootstrap_interval(area, np.column_stack([truth, scores]), resamples=200)
-
-    assert 0 <= low < area(np.column_stack([truth, scores])) <= high <= 1
-
-
-@pytest.mark.parametrize(("count", "skewed"), [(30, False), (100, True)])
-def test_the_bootstrap_covers_the_truth_in_95_of_100_draws(count: int, skewed: bool) -> None:
-    """200 draws, of which 95% is 190 -+ 6; `make bench` has more, of real metrics."""
-    random = np.random.default_rng(6)
-    hits = 0
-    for _ in range(200):
-        statistics = (
-            random.exponential(1, (count, 1)) if skewed else random.normal(1, 1, (count, 1))
-        )
-        low, high = bootstrap_interval(mean, statistics, resamples=300)
-        hits += low <= 1 <= high
-
-    assert 0.905 <= hits / 200 <= 0.985
 
 
 # The verdict at its ends, and how many samples it takes.

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from support.outputs import classifier, compared, guesses, regression
+from support.simulated import boxes
 
 from edgekit.accuracy import formatting
 from edgekit.accuracy.limits import read_limits
-from edgekit.accuracy.metrics import METRICS, Metric, find_metric
+from edgekit.accuracy.metric import Metric
+from edgekit.accuracy.metrics import METRICS, find_metric
 from edgekit.accuracy.units import Unit
 from edgekit.data.samples import DataError
 
@@ -28,6 +30,9 @@ def test_a_file_whose_outputs_are_nan_is_worse_than_its_original_by_every_metric
     first = labels if entry.against == "labels" else scores
     if entry.tasks == ("values",):
         first = scores = random.normal(size=(COUNT, 2))
+    elif entry.tasks == ("detection",):
+        first, scores, _ = boxes(random, COUNT)
+        first = scores if entry.against == "original" else first
     elif entry.takes == "numbers":
         first = scores = scores.reshape(COUNT, -1)
 

@@ -160,7 +160,7 @@ def test_a_file_with_the_originals_outputs_passes(kind: str, tmp_path: Path) -> 
 def test_errors_of_0_and_1_are_errors_and_not_correct_predictions(tmp_path: Path) -> None:
     """They look like wrong and correct predictions, but less of them is better."""
     random = np.random.default_rng(11)
-    labels = random.integers(0, 9, (200, 1)).astype(np.float64)
+    labels = random.integers(0, 9, (200, 1)) + 0.5
     before, after = labels + (random.random((2, 200, 1)) < [[[0.1]], [[0.4]]])
     limits = read_limits(["mae=0.1", "rmse=0.1", "99%"])
     (result,) = compared(before, after, labels, tmp_path, limits)

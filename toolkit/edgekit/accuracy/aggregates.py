@@ -1,23 +1,22 @@
-"""Values made of all samples' statistics, that several metrics share."""
+"""Values made of the means of per-sample statistics, that several metrics share.
 
-from math import nan
-
-import numpy as np
+Means are shaped (draws, columns), values (draws,).
+"""
 
 from edgekit.data.samples import Array
 
 
-def mean(statistics: Array) -> float:
-    """The mean of the first column."""
-    return float(np.mean(statistics[:, 0]))
+def mean(means: Array) -> Array:
+    """The first column."""
+    return means[:, 0]
 
 
-def ratio(statistics: Array) -> float:
-    """The first column's sum by the second's."""
-    part, whole = (float(column.sum()) for column in statistics.T)
-    return part / whole if whole else nan
+def ratio(means: Array) -> Array:
+    """The first column by the second."""
+    quotient: Array = means[:, 0] / means[:, 1]
+    return quotient
 
 
-def largest(statistics: Array) -> float:
-    """The greatest of all."""
-    return float(statistics.max(initial=0))
+def one_of_all(statistics: Array) -> float:
+    """The square of what one prediction is of all, of ``ratio``."""
+    return float(1 / max(statistics[:, 1].sum(), 1) ** 2)

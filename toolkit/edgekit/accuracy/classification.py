@@ -4,10 +4,9 @@ Truth is shaped (samples, predictions), scores (samples, predictions, classes): 
 prediction a sample, a segmentation makes one a pixel.
 """
 
-from math import nan
-
 import numpy as np
 
+from edgekit.accuracy.counts import OfCounts, of_one_change
 from edgekit.data.samples import Array, DataError
 
 OUTCOME = ("true class", "predicted class", "number of classes")
@@ -47,81 +46,81 @@ def outcomes(truth: Array, scores: Array) -> Array:
     return np.concatenate([part.sum(axis=1) for part in parts], axis=1)
 
 
-def precision(outcomes: Array) -> float:
-    """True positives of all that were predicted."""
-    hit, wrong, missed = _counts(outcomes)
-    return _over_classes(hit, hit + wrong, hit + wrong + missed)
+def by_class(metric: OfCounts, outcomes: Array, weights: Array, *, both: bool = False) -> Array:
+    """A metric of counts, of each class; of two classes, of class 1 alone unless ``both``."""
+    counts = tuple(weights @ part for part in _counts(outcomes))
+    each = metric((counts[0].T, counts[1].T, counts[2].T))
+    if len(each) != 2 or both:
+        return each
+    return np.nan_to_num(each[1:], nan=0.0)  # without a yes, true or predicted, F1 is 0
 
 
-def recall(outcomes: Array) -> float:
-    """True positives of all that are true."""
-    hit, wrong, missed = _counts(outcomes)
-    return _over_classes(hit, hit + missed, hit + wrong + missed)
+def one_change(metric: OfCounts, outcomes: Array, *, both: bool = False) -> float:
+    """The mean square of what one prediction more or less right does to the mean over classes."""
+    hit, wrong, missed = (part.sum(axis=0)[:, np.newaxis] for part in _counts(outcomes))
+    lost, gained = of_one_change(metric, (hit, wrong, missed))
+    share = (hit + missed) / max((hit + missed).sum(), 1)
+    if len(hit) == 2 and not both:  # the metric is that of class 1
+        return float((share[1] * lost[1] ** 2 + share[0] * gained[1] ** 2)[0])
+    seen = max(int((hit + wrong + missed > 0).sum()), 1)
+    return float((share * (np.abs(lost) + np.abs(gained).mean()) ** 2).sum()) / seen**2
 
 
-def f1(outcomes: Array) -> float:
-    """The harmonic mean of precision and recall."""
-    hit, wrong, missed = _counts(outcomes)
-    return _over_classes(2 * hit, 2 * hit + wrong + missed, hit + wrong + missed)
+def rarest(outcomes: Array) -> float:
+    """How many predictions have the rarer of two classes; of several, how many there are."""
+    hit, _, missed = (part.sum(axis=0) for part in _counts(outcomes))
+    return float((hit + missed).min() if len(hit) == 2 else (hit + missed).sum())
 
 
-def mean_iou(outcomes: Array) -> float:
-    """Intersection over union: the mean over the classes that occur or are predicted."""
-    hit, wrong, missed = _counts(outcomes)
-    union = hit + wrong + missed
-    return float((hit[union > 0] / union[union > 0]).mean()) if union.any() else nan
+def correct_indices(truth: Array, indices: Array) -> Array:
+    """Count indices that are the true class, and all indices; of several, 255 and -1 do not count."""
+    known = (truth >= 0) & (truth != 255) if truth.shape[1] > 1 else np.ones_like(truth, bool)
+    right = (truth == indices) & known
+    return np.stack([right.sum(axis=1), known.sum(axis=1)], axis=1)
 
 
-def _counts(outcomes: Array) -> tuple[Array, Array, Array]:
-    """True positives, false positives and false negatives by class, of all samples."""
-    if outcomes.shape[1] != len(OUTCOME):
-        hit, wrong, missed = outcomes.sum(axis=0).reshape(3, -1)
-        return hit, wrong, missed
-    truth = outcomes[:, 0].astype(np.int64)
-    predicted = outcomes[:, 1].astype(np.int64)
-    width = int(outcomes[0, 2])
-    known = truth[(truth >= 0) & (truth < width)]  # a label that is no class is no class's miss
-    hit = np.bincount(predicted[truth == predicted], minlength=width)
-    wrong = np.bincount(predicted, minlength=width) - hit
-    return hit, wrong, np.bincount(known, minlength=width) - hit
+def distances(truth: Array, indices: Array) -> Array:
+    """Sum the distances between the index and the true class, and count them: classes have an order."""
+    apart = np.abs(truth - indices)
+    return np.stack([apart.sum(axis=1), np.full(len(apart), apart.shape[1])], axis=1)
 
 
-def _over_classes(part: Array, whole: Array, seen: Array) -> float:
-    """Part of whole, of class 1 where there are two, else the mean over the classes seen."""
-    each = np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
-    if len(each) == 2:
-        return float(each[1])
-    return float(each[seen > 0].mean()) if seen.any() else nan
-
-
-def truth_and_scores(truth: Array, scores: Array) -> Array:
-    """The true class and all scores of a sample.
+def index_outcomes(truth: Array, indices: Array) -> Array:
+    """The outcome of one index; there are as many classes as occur.
 
     Raises:
         DataError: there are several predictions a sample.
     """
     if truth.shape[1] > 1:
-        raise DataError("roc_auc is for outputs with one prediction per sample.")
-    return np.column_stack([truth[:, 0], scores[:, 0]])
+        raise DataError(
+            "precision, recall and f1 of class indices are for one prediction a sample."
+        )
+    return np.column_stack([truth, indices, np.zeros(len(truth))])
 
 
-def roc_auc(truth_and_scores: Array) -> float:
-    """The area under the ROC curve; of several classes, the mean of each that occurs against the rest."""
-    truth, columns = truth_and_scores[:, 0], truth_and_scores[:, 1:].T
-    if len(columns) == 2:
-        return _area(truth == 1, columns[1])
-    areas = np.array([_area(truth == c, column) for c, column in enumerate(columns)])
-    known = areas[~np.isnan(areas)]
-    return float(known.mean()) if known.size else nan
+def all_correct(truth: Array, scores: Array) -> Array:
+    """Whether all predictions of a sample are right."""
+    return _all(correct(truth, scores))
 
 
-def _area(positive: Array, scores: Array) -> float:
-    """Mann and Whitney's U: the fraction of pairs in which the positive has the higher score.
+def all_correct_indices(truth: Array, indices: Array) -> Array:
+    """Whether all indices of a sample are the true classes."""
+    return _all(correct_indices(truth, indices))
 
-    Equal scores count half.
-    """
-    levels, level = np.unique(scores, return_inverse=True)
-    yes = np.bincount(level[positive], minlength=len(levels))
-    no = np.bincount(level[~positive], minlength=len(levels))
-    pairs = int(yes.sum()) * int(no.sum())
-    return float((yes * (np.cumsum(no) - no / 2)).sum() / pairs) if pairs else nan
+
+def _all(correct: Array) -> Array:
+    return np.column_stack([correct[:, 0] == correct[:, 1], np.ones(len(correct))])
+
+
+def _counts(outcomes: Array) -> tuple[Array, Array, Array]:
+    """True positives, false positives and false negatives: (samples, classes) each."""
+    if outcomes.shape[1] != len(OUTCOME):
+        hit, wrong, missed = np.split(outcomes, 3, axis=1)
+        return hit, wrong, missed
+    truth, predicted = outcomes[:, :2].astype(np.int64).T
+    width = int(outcomes[0, 2]) or int(max(truth.max(), predicted.max())) + 1
+    classes = np.arange(width)  # a label that is no class is no class's miss
+    is_class, is_predicted = (numbers[:, np.newaxis] == classes for numbers in (truth, predicted))
+    parts = (is_class & is_predicted, ~is_class & is_predicted, is_class & ~is_predicted)
+    hit, wrong, missed = (part.astype(np.float64) for part in parts)
+    return hit, wrong, missed

@@ -16,6 +16,12 @@ def unchanged(original: Array, scores: Array) -> Array:
     return np.stack([same.sum(axis=1), np.full(len(same), same.shape[1])], axis=1)
 
 
+def unchanged_indices(original: Array, indices: Array) -> Array:
+    """Count class indices that are the original's, and all indices."""
+    same = original == indices
+    return np.stack([same.sum(axis=1), np.full(len(same), same.shape[1])], axis=1)
+
+
 def cosine(original: Array, values: Array) -> Array:
     """The cosine similarity of each sample's vector; two vectors of zeros are equal."""
     norms = np.linalg.norm(original, axis=1) * np.linalg.norm(values, axis=1)
@@ -30,10 +36,9 @@ def signal_and_noise(original: Array, values: Array) -> Array:
     return np.stack([(original**2).sum(axis=1), ((values - original) ** 2).sum(axis=1)], axis=1)
 
 
-def sqnr(signal_and_noise: Array) -> float:
+def sqnr(means: Array) -> Array:
     """10 log10(sum of original^2 / sum of error^2), in dB; inf where there is no error."""
-    signal, noise = signal_and_noise.sum(axis=0)
-    return sqnr_db(float(signal), float(noise))
+    return np.array([sqnr_db(float(signal), float(noise)) for signal, noise in means])
 
 
 def sqnr_db(signal: float, noise: float) -> float:

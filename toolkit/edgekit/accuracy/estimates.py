@@ -1,19 +1,22 @@
 """Estimate: a metric of two models on the same samples, with the drop and 95% intervals."""
 
 from dataclasses import dataclass
-from math import inf
+from functools import partial
+from math import inf, nan
 
 import numpy as np
 
-from edgekit.accuracy.classification import OUTCOME
-from edgekit.accuracy.intervals import (
-    Interval,
+from edgekit.accuracy.intervals import Interval, drop_interval, fraction_interval
+from edgekit.accuracy.metric import Metric
+from edgekit.accuracy.resampling import (
+    OfWeights,
     bootstrap_interval,
-    drop_interval,
-    fraction_interval,
+    jackknife_interval,
+    one_by_one,
 )
-from edgekit.accuracy.metrics import Metric
 from edgekit.data.samples import Array
+
+_USERS_DRAWS = 200  # nobody knows what a call of a user's function costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,20 @@ class Estimate:
         return None if original is None else self._worse(original, self.value)
 
     @property
+    def by_class(self) -> list[tuple[float, float]]:
+        """The original's and the file's value of each class; none where the metric is no mean over classes.
+
+        Of two classes only class 1 has a value, and the first of the list is class 0.
+        """
+        of_classes = self.metric.by_class
+        if of_classes is None or self.before is None:
+            return []
+        once = np.ones((1, len(self.after)))
+        before, after = (of_classes(part, once)[:, 0] for part in (self.before, self.after))
+        classes = list(zip(before.tolist(), after.tolist(), strict=False))
+        return [(nan, nan), *classes] if len(classes) == 1 else classes
+
+    @property
     def changes(self) -> tuple[int, int] | None:
         """Samples that were correct and are wrong, and the reverse; None for other metrics."""
         if self.before is None or not (self._is_correct(self.before) and self.is_correct):
@@ -70,18 +87,14 @@ class Estimate:
         if changes := self.changes:
             low, high = drop_interval(*changes, len(self.after))
             return (low / scale, high / scale) if scale else (-inf, inf)
-        before, after = self.before, self.after
-        if self.metric.statistics == "outcomes" and before.shape[1] == len(OUTCOME):
-            before, after = _smoothed(before, after)
-        width = before.shape[1]
+        before, after = self._values(self.before), self._values(self.after)
 
-        def value(statistics: Array) -> float:
-            was = self.metric.value(statistics[:, :width])
-            lost = self._worse(was, self.metric.value(statistics[:, width:]))
-            return lost / abs(was) if relative and was else lost
+        def drops(weights: Array) -> Array:
+            was, is_ = before(weights), after(weights)
+            lost = was - is_ if self.metric.higher_is_better else is_ - was
+            return lost / np.abs(was) if relative else lost
 
-        both = np.hstack([before, after])
-        return bootstrap_interval(value, both, resamples=self.metric.resamples)
+        return self._interval(drops, scale)
 
     def value_interval(self) -> Interval:
         """Compute the 95% interval of the file's value."""
@@ -92,26 +105,24 @@ class Estimate:
             return 1 - high, min(1 - low, 1.0)
         if self.is_correct:
             return fraction_interval(int(self.after[:, 0].sum()), len(self.after))
-        return bootstrap_interval(self.metric.value, self.after, resamples=self.metric.resamples)
+        return self._interval(self._values(self.after))
+
+    def _values(self, statistics: Array) -> OfWeights:
+        if self.metric.of_draws is None:
+            return one_by_one(self.metric.value, statistics)
+        return partial(self.metric.of_draws, statistics)
+
+    def _interval(self, values: OfWeights, scale: float = 1.0) -> Interval:
+        count, one_change = len(self.after), self.metric.one_change
+        if self.metric.of_draws is None:
+            return bootstrap_interval(values, count, draws=_USERS_DRAWS)
+        # At least that of one prediction lost and one won, which Bonett and Price add.
+        least = 2 * one_change(self.after) / (scale**2 or 1.0) if one_change and count else 0.0
+        rarest = self.metric.rarest(self.after) if self.metric.rarest else inf
+        return jackknife_interval(values, count, least=least, rarest=rarest)
 
     def _worse(self, before: float, after: float) -> float:
         return before - after if self.metric.higher_is_better else after - before
 
     def _is_correct(self, statistics: Array) -> bool:
         return self.metric.statistics == "correct" and bool((statistics[:, 1] == 1).all())
-
-
-def _smoothed(before: Array, after: Array) -> tuple[Array, Array]:
-    """Add two samples, one lost and one won, as Bonett and Price do.
-
-    The bootstrap cannot draw what is not there: where no prediction has changed, its interval has no
-    width, however few the samples.
-    """
-    width = before[0, 2]
-    right = int(np.argmax(np.bincount(np.maximum(before[:, 0], 0).astype(np.int64))))
-    wrong = (right + 1) % width
-    was, is_ = (
-        ([right, right, width], [right, wrong, width]),
-        ([right, wrong, width], [right, right, width]),
-    )
-    return np.vstack([before, was]), np.vstack([after, is_])

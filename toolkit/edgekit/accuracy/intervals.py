@@ -3,25 +3,17 @@
 All is paired: both models ran on the same samples, so that what makes a sample hard for both cancels.
 """
 
-import warnings
-from collections.abc import Callable, Sequence
-from math import ceil, inf, isfinite, sqrt
+from collections.abc import Sequence
+from math import ceil, isfinite, sqrt
 from typing import Any, Literal
 
-import numpy as np
-
-from edgekit.data.samples import Array
 from edgekit_runtimes import RuntimeMissing
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 Interval = tuple[float, float]
 
-_CONFIDENCE = 0.95
+CONFIDENCE = 0.95
 _Z = 1.959964  # the normal quantile of a two-sided 95% interval
-_RESAMPLES = 2000
-_CORRECTED = (
-    2000  # samples; with more, BCa's correction is nothing, and its cost grows as their square
-)
 _POWER = 0.841621  # the normal quantile of a chance of 80%
 _MOST_NEEDED = 1_000_000
 
@@ -71,7 +63,7 @@ def fraction_interval(count: int, of: int) -> Interval:
     """
     if not of:
         return 0.0, 1.0
-    interval = scipy_stats().binomtest(count, of).proportion_ci(_CONFIDENCE, method="wilson")
+    interval = scipy_stats().binomtest(count, of).proportion_ci(CONFIDENCE, method="wilson")
     return float(interval.low), float(interval.high)
 
 
@@ -85,54 +77,6 @@ def mcnemar(lost: int, won: int) -> float:
     0.0215
     """
     return float(scipy_stats().binomtest(lost, lost + won).pvalue) if lost + won else 1.0
-
-
-def bootstrap_interval(
-    value: Callable[[Array], float], statistics: Array, *, resamples: int = _RESAMPLES
-) -> Interval:
-    """Compute the 95% interval of a value made of per-sample statistics: the paired bootstrap.
-
-    Samples are drawn with replacement; for a difference of two models, ``statistics`` holds both models'
-    columns side by side, so that a sample is drawn for both at once. The ends are Efron's BCa (1987),
-    on many samples the percentiles, with Hesterberg's correction for few samples (2015: the level
-    widened as Student's t is wider than the normal distribution). Always the same draws.
-
-    Args:
-        value: makes the value of the statistics of drawn samples.
-        statistics: (samples, columns).
-        resamples: how many draws.
-
-    >>> import numpy as np
-    >>> low, high = bootstrap_interval(np.mean, np.arange(50.0)[:, np.newaxis])
-    >>> low < 24.5 < high
-    True
-    """
-    stats, count = scipy_stats(), len(statistics)
-    if count < 2:
-        return -inf, inf
-    level = 1 - 2 * float(
-        stats.norm.cdf(sqrt(count / (count - 1)) * stats.t.ppf((1 - _CONFIDENCE) / 2, count - 1))
-    )
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of draws that are all alike, which are dealt with below
-        result = stats.bootstrap(
-            (np.arange(count),),
-            lambda drawn: np.clip(value(statistics[drawn]), -1e9, 1e9),
-            vectorized=False,
-            n_resamples=resamples,
-            batch=max(1, 1_000_000 // count),
-            confidence_level=level,
-            method="BCa" if count <= _CORRECTED else "percentile",
-            rng=np.random.default_rng(0),
-        )
-        low, high = result.confidence_interval
-        if not (isfinite(low) and isfinite(high)):  # draws all alike, or without one of the classes
-            tail = (1 - level) / 2
-            drawn = result.bootstrap_distribution
-            if np.isnan(drawn).all():
-                return -inf, inf
-            low, high = np.nanquantile(drawn, [tail, 1 - tail])
-    return _unclipped(low), _unclipped(high)
 
 
 def verdict_of(interval: Interval, limit: float) -> Verdict:
@@ -193,7 +137,3 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict:
     return (
         "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
     )
-
-
-def _unclipped(end: float) -> float:
-    return inf if end >= 1e9 else -inf if end <= -1e9 else float(end)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
 
-from edgekit.accuracy.metrics import Metric, find_metric
+from edgekit.accuracy.metric import Metric
+from edgekit.accuracy.metrics import find_metric
 from edgekit.data.samples import DataError
 from edgekit.errors import nearest
 

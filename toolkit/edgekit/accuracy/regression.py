@@ -3,8 +3,6 @@
 Truth and values are shaped (samples, values).
 """
 
-from math import nan, sqrt
-
 import numpy as np
 
 from edgekit.accuracy.aggregates import ratio
@@ -19,9 +17,10 @@ def errors(truth: Array, values: Array, power: int) -> Array:
     return np.stack([error.sum(axis=1), np.full(len(error), error.shape[1])], axis=1)
 
 
-def rmse(errors: Array) -> float:
+def rmse(means: Array) -> Array:
     """The root of the mean squared error."""
-    return sqrt(ratio(errors)) if np.isfinite(errors).all() else nan
+    root: Array = np.sqrt(ratio(means))
+    return root
 
 
 def moments(truth: Array, values: Array) -> Array:
@@ -32,9 +31,11 @@ def moments(truth: Array, values: Array) -> Array:
     return np.concatenate(parts, axis=1)
 
 
-def r2(moments: Array) -> float:
+def r2(means: Array) -> Array:
     """1 - squared error / variance: the mean over values, or of many values all together."""
-    total, squares, errors = moments.mean(axis=0).reshape(3, -1)
+    total, squares, errors = np.moveaxis(means.reshape(len(means), 3, -1), 1, 0)
     variance = squares - total**2
     known = variance > 1e-12 * np.maximum(squares, 1e-300)
-    return float((1 - errors[known] / variance[known]).mean()) if known.any() else nan
+    each = np.where(known, 1 - errors / np.where(known, variance, 1), np.nan)
+    explained: Array = np.nanmean(each, axis=1)
+    return explained

@@ -1,6 +1,6 @@
 """OutputResult: one output of a file compared with the original's, on the same samples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import inf, isfinite
 from typing import Any
@@ -10,7 +10,9 @@ import numpy as np
 from edgekit.accuracy.estimates import Estimate
 from edgekit.accuracy.intervals import Interval, Verdict, worst
 from edgekit.accuracy.limits import Limit, Limits, check_outputs, default_limit
-from edgekit.accuracy.metrics import Metric, find_metric, task_metrics
+from edgekit.accuracy.metric import Metric
+from edgekit.accuracy.metrics import find_metric
+from edgekit.accuracy.task_metrics import task_metrics
 from edgekit.accuracy.tasks import Labels, Task, class_scores, ground_truth, labels_for_output
 from edgekit.accuracy.verdicts import LimitResult, check_limit, not_finite
 from edgekit.data.samples import Array, DataError
@@ -35,6 +37,17 @@ class MetricValue:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassValue:
+    """One metric of one class, or of one label of several at once."""
+
+    metric: str
+    number: int
+    """Of the class."""
+    value: float
+    original: float
+
+
+@dataclass(frozen=True, slots=True)
 class OutputResult:
     """One output of a file, compared with the original's."""
 
@@ -49,6 +62,8 @@ class OutputResult:
     metrics: tuple[MetricValue, ...]
     """The first is the task's main metric."""
     limit_results: tuple[LimitResult, ...] = ()
+    classes: tuple[ClassValue, ...] = ()
+    """By class, of the metrics that are means over classes; classes that do not occur have none."""
     per_sample: Array | None = field(default=None, repr=False, compare=False)
     """The main metric's per-sample statistics; not in ``to_dict``."""
 
@@ -165,9 +180,10 @@ class _Comparison:
         self.reported = (self.main, *others)
         limited = [m.metric for m in limits.also if m.metric and m.output in (None, name)]
         names = dict.fromkeys([*self.reported, *asked, *limited, "sqnr", "max_error"])
+        names |= dict.fromkeys(task_metrics(task, shape, labelled=False))
         if task != "values":
             names["agreement"] = None
-        self.metrics = {m: metric for m in names if self._fits(metric := find_metric(m))}
+        self.metrics = {m: metric for m in names if self._fits(metric := find_metric(m, task))}
         self.before: dict[str, list[Array]] = {m: [] for m in self.metrics}
         self.after: dict[str, list[Array]] = {m: [] for m in self.metrics}
 
@@ -219,6 +235,7 @@ class _Comparison:
                 _metric_value(estimates[n], n in self.asked or n == self.main) for n in shown
             ),
             limit_results=tuple(limit_results),
+            classes=tuple(value for n in shown for value in _class_values(estimates[n])),
             per_sample=estimates[self.main].after,
         )
 
@@ -230,6 +247,9 @@ class _Comparison:
             and (limit.metric or self.main) in self.metrics
             and (limit.metric or self.labelled)
         ]
+        if is_float and self.task in ("index", "detection"):  # another index is no noise
+            unlabelled = task_metrics(self.task, (), labelled=False)[0]
+            return [default_limit(self.limits, unlabelled), *also]
         if is_float:
             return [Limit("min", self.limits.min_float_sqnr, "sqnr"), *also]
         if any(limit.kind == "drop" and (limit.metric or self.main) == self.main for limit in also):
@@ -244,6 +264,12 @@ def _metric_value(estimate: Estimate, with_interval: bool) -> MetricValue:
     elif with_interval:
         interval = estimate.drop_interval()
     return MetricValue(estimate.name, estimate.value, estimate.original, estimate.drop, interval)
+
+
+def _class_values(estimate: Estimate) -> Iterator[ClassValue]:
+    for number, values in enumerate(estimate.by_class):
+        if isfinite(values[0]) and isfinite(values[1]):
+            yield ClassValue(estimate.name, number, values[1], values[0])
 
 
 def _arguments(
@@ -272,7 +298,8 @@ def _fits_none(metric: str, tasks: Mapping[str, Task], labels: Labels) -> str:
     outputs = ", ".join(f"{name} ({task})" for name, task in tasks.items())
     if entry.against == "labels" and labels is None:
         return f"{metric} needs labels, and the samples have none. Add them as `y`."
-    if entry.against == "labels" and not set(tasks.values()).isdisjoint(entry.tasks):
+    fits = any(task in find_metric(metric, task).tasks for task in tasks.values())
+    if entry.against == "labels" and fits:
         return f"{metric}: the labels' shape fits none of the outputs {outputs}."
     return (
         f"{metric} is for outputs that are {' or '.join(entry.tasks)}; the model's are {outputs}."

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import inf, isnan
+from math import inf, isinf, isnan
 
 from edgekit.accuracy import formatting
 from edgekit.accuracy.estimates import Estimate
@@ -107,7 +107,9 @@ def _reason(estimate: Estimate, result: LimitResult) -> str:
         )
     if result.verdict == "inconclusive":
         text += f"; inconclusive with {len(estimate.after):,} samples: "
-        if result.needed:
+        if isinf(result.interval[0]) and isinf(result.interval[1]):
+            text += "they say nothing of the difference; have more of the rarer classes"
+        elif result.needed:
             text += f"about {_round_up(result.needed):,} would decide"
         else:
             text += "too near the limit for any number to decide"
@@ -155,7 +157,8 @@ def _value_sentence(estimate: Estimate, result: LimitResult) -> str:
 
 def _interval(result: LimitResult, write: Callable[[float], str]) -> str:
     low, high = result.interval
-    return f" (95% CI {write(low)} to {write(high)})" if low < high else ""
+    known = low < high and not (isinf(low) and isinf(high))
+    return f" (95% CI {write(low)} to {write(high)})" if known else ""
 
 
 def _round_up(count: int) -> int:

@@ -7,6 +7,7 @@ from heapq import nlargest
 import numpy as np
 
 from edgekit.accuracy.tasks import (
+    SEVERAL_LABELS,
     Labels,
     Task,
     class_scores,
@@ -20,7 +21,9 @@ from edgekit.diagnosis.per_class import ClassCounts, ClassResult
 from edgekit.diagnosis.value_pairs import PairCollector, ValuePairs
 
 _BATCH = 32
+_MOST_NAMED = 6  # labels or boxes of a sample
 _BINS = 41  # of the error histogram; odd, so that the middle one stands for no error
+_ONE_OF_SEVERAL = ("classes", "sequence", "binary", "binary_logits")
 _MOST_CLASSES = 50  # of a confusion matrix that still can be looked at
 
 
@@ -114,14 +117,18 @@ def find_differences(
         changed = error == np.inf
         if task == "values":
             collector.add(row, expected, actual)
-        else:
+        elif task != "detection":
             predictions = predicted_classes(expected, task), predicted_classes(actual, task)
             changed |= (predictions[0] != predictions[1]).any(axis=1)
             classes = class_scores(expected[:1], task).shape[-1]
             rows = predictions[0] if true is None else true
-            counts = counts or ClassCounts(classes)
-            counts.add(rows, *predictions)
-            if classes <= _MOST_CLASSES:
+            if task in SEVERAL_LABELS:
+                counts = counts or ClassCounts(classes)
+                counts.add_several(rows, *predictions)
+            elif task in _ONE_OF_SEVERAL:
+                counts = counts or ClassCounts(classes)
+                counts.add(rows, *predictions)
+            if task in _ONE_OF_SEVERAL and classes <= _MOST_CLASSES:
                 confusions.append(np.stack([_confusion(rows, p, classes) for p in predictions]))
         changed_count += int(changed.sum())
         ranked = nlargest(worst, range(count), key=lambda i: (changed[i], error[i]))
@@ -182,7 +189,14 @@ def _prediction(outputs: Array, task: Task, class_names: Sequence[str]) -> str:
     """Format one sample's output, of shape (1, ...): class and score, or the first values."""
     if task == "values":
         return _first_values(outputs)
+    if task == "detection":
+        best = outputs[0][np.argsort(-outputs[0, :, 4], kind="stable")[:_MOST_NAMED]]
+        return ", ".join(f"{_name(int(c), class_names)} {s:.3g}" for s, c in best[:, 4:] if s > 0)
     predicted = predicted_classes(outputs, task)[0]
+    if task in SEVERAL_LABELS:
+        return _names_of(predicted, class_names)
+    if task == "index" and predicted.size == 1:
+        return _name(int(predicted[0]), class_names)
     if predicted.size > 1:
         return _label(predicted, task, class_names)
     score = class_scores(outputs, task)[0, 0, predicted[0]]
@@ -193,11 +207,22 @@ def _label(values: Array, task: Task, class_names: Sequence[str]) -> str:
     """Format one sample's label; of a mask, the most frequent classes."""
     if task == "values":
         return _first_values(values)
+    if task == "detection":
+        return ", ".join(_name(int(c), class_names) for c in values[:_MOST_NAMED, 4] if c >= 0)
+    if task in SEVERAL_LABELS:
+        return _names_of(values.reshape(-1), class_names)
     if values.size == 1:
         return _name(int(values[0]), class_names)
     classes, counts = np.unique(values, return_counts=True)
     most = sorted(zip(counts / values.size, classes, strict=True), reverse=True)[:3]
     return ", ".join(f"{_name(int(c), class_names)} {fraction:.0%}" for fraction, c in most)
+
+
+def _names_of(labels: Array, class_names: Sequence[str]) -> str:
+    """Name the labels that are 1."""
+    on = np.flatnonzero(labels)
+    more = ", ..." if len(on) > _MOST_NAMED else ""
+    return (", ".join(_name(int(i), class_names) for i in on[:_MOST_NAMED]) or "none") + more
 
 
 def _first_values(values: Array) -> str:

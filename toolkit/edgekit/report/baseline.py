@@ -111,7 +111,7 @@ def _drop(result: OutputResult, entry: Mapping[str, Any], fingerprint: str) -> s
             f"the samples are not those of the baseline ({entry['samples']} with {entry['metric']} then, "
             f"{result.samples} with {name} now). {_UPDATE}"
         )
-    metric = find_metric(name)
+    metric = find_metric(name, result.task)
     if metric.takes == "raw":
         return ""
     packed = zlib.decompress(base64.b64decode(entry["rows"]))

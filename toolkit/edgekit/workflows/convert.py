@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from edgekit.accuracy.limits import Limits, read_limits
+from edgekit.accuracy.task_names import check_tasks
 from edgekit.bundle.folder import (
     FAILED_LOG,
     LOG,
@@ -108,6 +109,7 @@ def convert(
     chosen = resolve(ConvertOptions, options)
     images = Images(chosen["scale"]) if chosen["scale"] else None
     limits = read_limits(chosen["max_drop"], chosen["min"], chosen["max"])
+    check_tasks(chosen["task"])
     output = Path(output)
     _check(model, data, chosen["precision"], chosen["to"], output, force=chosen["force"])
     with workplace(output) as scratch:
@@ -253,7 +255,7 @@ def _work(
             for (form, precision), path in paths.items()
         ],
         samples,
-        Criteria(limits),
+        Criteria(limits, task=options["task"]),
         scratch=scratch,
         progress=progress,
     )

@@ -70,6 +70,8 @@ class Criteria:
 
     limits: Limits = field(default_factory=Limits)
     metrics: tuple[str, ...] = ()
+    task: tuple[str, ...] = ()
+    """Of outputs whose task would be guessed wrong."""
     worst: int = 10
     """Samples to show, of those that changed most."""
     per_layer: bool | None = None
@@ -204,7 +206,13 @@ def evaluate(
         environment=machine,
     )
     progress("judging")
-    report = judge(recording, criteria.limits, metrics=criteria.metrics, worst=criteria.worst)
+    report = judge(
+        recording,
+        criteria.limits,
+        metrics=criteria.metrics,
+        worst=criteria.worst,
+        task=criteria.task,
+    )
     for at, (candidate, result) in enumerate(zip(candidates, report.files, strict=True)):
         if result.verdict == "fail" if criteria.per_layer is None else criteria.per_layer:
             start = perf_counter()

@@ -2,23 +2,39 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from edgekit.accuracy.detection_outputs import (
+    DETECTIONS,
+    DetectionOutputs,
+    find_detection_outputs,
+    joined,
+    joined_labels,
+)
 from edgekit.accuracy.limits import Limits
 from edgekit.accuracy.results import OutputResult, compare
-from edgekit.accuracy.tasks import Task, find_tasks
+from edgekit.accuracy.task_names import Task, TaskTexts
+from edgekit.accuracy.tasks import find_tasks
 from edgekit.diagnosis.changed_samples import find_differences
+from edgekit.names import names
 from edgekit.report.file_result import FileResult, slower_than_float
 from edgekit.report.result import Report
 from edgekit.report.saved_outputs import RecordedFile, Recording, labels_by_name
 
+_NO_SIGNAL = ("values", "index", "detection")
 _SUSPICIOUS = 10.0  # dB: an error of a third of the signal
 
 
 def judge(
-    recording: Recording, limits: Limits, *, metrics: Sequence[str] = (), worst: int = 10
+    recording: Recording,
+    limits: Limits,
+    *,
+    metrics: Sequence[str] = (),
+    worst: int = 10,
+    task: TaskTexts = (),
 ) -> Report:
     """Compare every file's outputs with the original's, and the differences with the limits.
 
@@ -27,11 +43,16 @@ def judge(
         limits: how much a file may lose.
         metrics: to compute besides the task's.
         worst: how many samples to show, of those that changed most.
+        task: of the outputs whose task would be guessed wrong.
 
     Raises:
-        DataError: a metric or a limit fits none of the outputs.
+        DataError: a metric, a limit or a task fits none of the outputs.
     """
-    tasks = find_tasks(recording.original, recording.labels)
+    if parts := find_detection_outputs(recording.original, task):
+        recording = _with_detections(recording, parts)
+        others = [text for text in names(task) if text != "detection"]
+        task = [*others, f"{DETECTIONS}=detection"]
+    tasks = find_tasks(recording.original, recording.labels, task)
     files = tuple(_judge_file(f, recording, tasks, limits, metrics, worst) for f in recording.files)
     return Report(
         model=recording.model,
@@ -47,6 +68,15 @@ def judge(
         environment=recording.environment,
         pictures=recording.pictures,
         fingerprint=_fingerprint(recording),
+    )
+
+
+def _with_detections(recording: Recording, parts: DetectionOutputs) -> Recording:
+    return replace(
+        recording,
+        original=joined(recording.original, parts),
+        files=tuple(replace(f, outputs=joined(f.outputs, parts)) for f in recording.files),
+        labels=joined_labels(recording.labels, parts),
     )
 
 
@@ -101,7 +131,11 @@ def _judge_file(
 def _suspicious(name: str, results: Sequence[OutputResult]) -> Iterator[str]:
     """Warn of outputs that are far off although the predictions agree: on other samples they might not."""
     for result in results:
-        if result.verdict != "fail" and result.task != "values" and result.sqnr_db < _SUSPICIOUS:
+        if (
+            result.verdict != "fail"
+            and result.task not in _NO_SIGNAL
+            and result.sqnr_db < _SUSPICIOUS
+        ):
             yield (
                 f"{name}: output {result.output!r} has an SQNR of {result.sqnr_db:.1f} dB against the "
                 "original, although the predictions agree: quantization alone does not do that. A "

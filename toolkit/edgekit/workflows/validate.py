@@ -10,6 +10,7 @@ from typing import Any, Unpack
 
 from edgekit.accuracy.limits import read_limits
 from edgekit.accuracy.metrics import find_metric
+from edgekit.accuracy.task_names import check_tasks
 from edgekit.bundle.manifest import Manifest, read_manifest
 from edgekit.bundle.packages import CONVERTERS, missing, require
 from edgekit.data.images import Images
@@ -96,6 +97,7 @@ def validate(
         _check_original(Path(original))
     for metric in metrics:
         find_metric(metric)
+    check_tasks(chosen["task"])
     if save is not None:
         check_saved(save)
     require(["scipy"], "evaluating accuracy", "validate")
@@ -111,7 +113,9 @@ def validate(
             source=source_of(original, scratch),
             name=name_of(original),
             candidates=_candidates(paths, manifests, original, chosen["devices"]),
-            criteria=Criteria(limits, metrics, chosen["worst"], chosen["per_layer"]),
+            criteria=Criteria(
+                limits, metrics, chosen["task"], chosen["worst"], chosen["per_layer"]
+            ),
             label_names=next((m.labels for m in known if m and m.labels), ()),
             trust=chosen["trust"],
         )
@@ -174,7 +178,13 @@ def validate_saved(
     limits = read_limits(chosen["max_drop"], chosen["min"], chosen["max"])
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         recording = load_recording(Path(path), Path(folder))
-        return judge(recording, limits, metrics=chosen["metrics"], worst=chosen["worst"])
+        return judge(
+            recording,
+            limits,
+            metrics=chosen["metrics"],
+            worst=chosen["worst"],
+            task=chosen["task"],
+        )
 
 
 def _check_original(path: Path) -> None:

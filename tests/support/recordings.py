@@ -37,6 +37,7 @@ def judged(
     *,
     files: Mapping[str, Mapping[str, Any]] | None = None,
     label_names: tuple[str, ...] = (),
+    task: str = "",
     **limits: Any,
 ) -> Report:
     """The report of int8 files with these outputs; ``files`` adds to what is known of one."""
@@ -67,7 +68,7 @@ def judged(
         warnings=(),
         environment=MACHINE,
     )
-    return judge(recording, read_limits(**limits))
+    return judge(recording, read_limits(**limits), task=task)
 
 
 def predicting(classes: Array, width: int) -> Array:

@@ -11,8 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 from support.json_schema import FOLDER
+from support.outputs import stored
 
 from edgekit.cli.main import main
+from edgekit.workflows.run import RunSummary, save_predictions
 
 
 def edgekit(*arguments: str | Path, stdin: bytes | None = None) -> Result:
@@ -227,3 +229,17 @@ def test_a_stream_is_not_read_further_than_asked(
 
     assert result.exit_code == 0, result.output
     assert "3 samples; whether there are more is not known" in result.stderr
+
+
+def test_several_labels_at_once_are_written_by_their_names(tmp_path: Path) -> None:
+    outputs = np.array([[0.9, 0.2, 0.8], [0.1, 0.2, 0.3]], np.float32)
+    summary = RunSummary(
+        file="tags.onnx", device="mlas", samples=2, left_out=0, label_names=("red", "round", "soft"),
+        outputs=stored(tmp_path / "outputs", {"tags": outputs}), numbers=(0, 1), labels=None,
+        tasks={"tags": "multilabel"}, metrics={}, refusal="",
+    )  # fmt: skip
+    save_predictions(summary, tmp_path / "tags.csv")
+
+    rows = list(csv.DictReader((tmp_path / "tags.csv").open(encoding="utf-8")))
+    assert [row["tags"] for row in rows] == ["red soft", ""]
+    assert float(rows[0]["tags_0"]) == pytest.approx(0.9)

@@ -151,6 +151,58 @@ def test_without_labels_the_predictions_of_both_are_counted(
     assert "Predictions of each class" in text_of(page(report))
 
 
+def test_several_labels_at_once_are_counted_label_by_label(
+    tmp_path: Path, page: Callable[[Report], str]
+) -> None:
+    """As scikit-learn has it; beside them the metrics that need scores."""
+    metrics = pytest.importorskip("sklearn.metrics")
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 2, (400, 3))
+    before, after = (np.clip(labels + random.normal(0, s, labels.shape), 0, 1) for s in (0.3, 0.6))
+    report = judged(
+        tmp_path / "made", before, {"a.tflite": after}, labels, label_names=("red", "round", "soft")
+    )
+    (section,) = sections(report)
+    (output,) = section.outputs
+    counts = [row.counts for row in output.classes if row.counts]
+
+    assert [row.name for row in output.classes] == ["red", "round", "soft"]
+    for found, predicted in (("original_f1", before > 0.5), ("candidate_f1", after > 0.5)):
+        expected = metrics.f1_score(labels, predicted, average=None)
+        assert [getattr(c, found) for c in counts] == pytest.approx(expected)
+    assert "roc_auc" in output.class_metrics
+    assert "f1" not in output.class_metrics, "which the counts have"
+    assert "ROC AUC" in text_of(page(report))
+    assert "same labels" in text_of(page(report))
+
+
+def test_detections_have_the_average_precision_of_each_class(
+    tmp_path: Path, page: Callable[[Report], str]
+) -> None:
+    random = np.random.default_rng(0)
+    corners = random.uniform(0, 70, (40, 3, 2))
+    boxes = np.concatenate([corners, corners + 20], axis=-1)
+    classes = random.integers(0, 2, (40, 3, 1)).astype(float)
+    scores = random.uniform(0.3, 1, (40, 3, 1))
+    before = np.concatenate([boxes, scores, classes], axis=-1).astype(np.float32)
+    after = before + np.r_[8, 0, 8, 0, 0, 0].astype(np.float32) * (classes == 1)
+    truth = np.concatenate([boxes, classes], axis=-1)
+    report = judged(
+        tmp_path / "made", before, {"a.tflite": after}, truth, task="detection",
+        label_names=("cat", "dog"),
+    )  # fmt: skip
+    (section,) = sections(report)
+    (output,) = section.outputs
+    cat, dog = output.classes
+
+    assert (cat.name, dog.name) == ("cat", "dog")
+    assert cat.change == 0
+    assert dog.change > 0.3
+    told = text_of(page(report))
+    assert "mAP" in told
+    assert "predictions changed" not in told
+
+
 @pytest.mark.parametrize(("columns", "plots"), [(1, 1), (3, 3), (40, 1)])
 def test_numbers_are_plotted_against_the_originals_with_the_worst_of_them(
     columns: int, plots: int, tmp_path: Path, page: Callable[[Report], str]

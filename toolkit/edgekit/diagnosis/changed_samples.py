@@ -152,7 +152,9 @@ def find_differences(
         worst=tuple(kept),
         error_edges=tuple(edges.tolist()),
         error_counts=tuple(error_counts.tolist()),
-        class_names=tuple(_name(i, class_names) for i in range(confusion.shape[1])),
+        class_names=tuple(class_names)
+        if task == "detection"
+        else tuple(_name(i, class_names) for i in range(confusion.shape[1])),
         original_confusion=tuple(map(tuple, confusion[0].tolist())),
         candidate_confusion=tuple(map(tuple, confusion[1].tolist())),
         changed=changed_count,

@@ -15,6 +15,7 @@ MOST_CLASSES = 1000
 class ClassResult:
     """One class, in counts of predictions; without labels the original's predictions are the labels."""
 
+    number: int
     name: str
     labels: int
     """How many have this class."""
@@ -63,7 +64,7 @@ class ClassCounts:
         rows = self._counts.T
         present = np.flatnonzero(rows.any(axis=1)).tolist()
         found = [
-            ClassResult(names[at] if at < len(names) else str(at), *map(int, rows[at]))
+            ClassResult(at, names[at] if at < len(names) else str(at), *map(int, rows[at]))
             for at in present
         ]
         if len(found) > MOST_CLASSES:

@@ -7,6 +7,7 @@ from typing import Literal
 from edgekit.accuracy.formatting import decibel, difference, label, percent, value
 from edgekit.accuracy.metrics import find_metric
 from edgekit.accuracy.results import MetricValue, OutputResult
+from edgekit.accuracy.tasks import SEVERAL_LABELS
 from edgekit.report.file_result import FileResult, short_titles
 
 Unit = Literal["µs", "ms"]
@@ -73,7 +74,7 @@ def summary_columns(
             shown=bool(metric_names),
         ),
         Column(
-            "same top-1",
+            same_predictions(files),
             lambda f: percent(f.worst_result.agreement),
             shown=has_predictions,
             optional=2 if metric_names else 0,
@@ -99,6 +100,12 @@ def summary_columns(
 def task_metric(result: OutputResult) -> MetricValue | None:
     """The task's main metric, where it is measured against labels."""
     return next((m for m in result.metrics if m.original is not None), None)
+
+
+def same_predictions(files: Sequence[FileResult]) -> str:
+    """Title the column of predictions that are the original's: of several labels there is no top one."""
+    several = all(file.worst_result.task in SEVERAL_LABELS for file in files)
+    return "same labels" if several else "same top-1"
 
 
 def confidence_interval(metric: MetricValue) -> str:

@@ -10,7 +10,13 @@ from pathlib import Path
 from edgekit.accuracy import formatting
 from edgekit.bundle.atomic import replacing
 from edgekit.report import page_content
-from edgekit.report.columns import confidence_interval, latency, latency_unit, size
+from edgekit.report.columns import (
+    confidence_interval,
+    latency,
+    latency_unit,
+    same_predictions,
+    size,
+)
 from edgekit.report.overview_chart import overviews
 from edgekit.report.page_content import Section
 from edgekit.report.result import Report
@@ -77,6 +83,7 @@ def _page(report: Report) -> str:
         report=report,
         titles=report.titles,
         latency_unit=latency_unit(report.files),
+        same_predictions=same_predictions(report.files),
         floats={f.format: f.bytes for f in report.files if f.precision == "float32"},
         largest=max([report.model_bytes, *(f.bytes for f in report.files)]),
         reasons=page_content.reasons(report) if report.shippable else [],

@@ -6,7 +6,7 @@ from typing import Any
 
 from edgekit.accuracy.intervals import Verdict
 from edgekit.accuracy.limits import Limit
-from edgekit.accuracy.results import MetricValue, OutputResult
+from edgekit.accuracy.results import ClassValue, MetricValue, OutputResult
 from edgekit.accuracy.verdicts import LimitResult
 from edgekit.diagnosis.changed_samples import ChangedSample, OutputDifferences
 from edgekit.diagnosis.layers import worst_layers
@@ -21,6 +21,7 @@ _WORST_FIRST: tuple[Verdict, ...] = ("fail", "inconclusive", "pass")
 _OPEN = 3  # sections; more are a list to choose from
 _CAUSES = 2  # of one file
 _CLASSES = 20  # rows of a table; of more, those that changed most come first
+_COUNTED = ("recall", "precision", "f1")  # metrics that a table of counts has anyway
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,24 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassRow:
+    """One class of an output."""
+
+    name: str
+    counts: ClassResult | None
+    """None where predictions are not counted by class."""
+    values: tuple[ClassValue | None, ...]
+    """Of further metrics, in the order of ``Output.class_metrics``."""
+
+    @property
+    def change(self) -> float:
+        """By how much the metric that changed most did."""
+        counted = self.counts
+        f1 = abs(counted.original_f1 - counted.candidate_f1) if counted else 0.0
+        return max([f1, *(abs(v.original - v.value) for v in self.values if v)])
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """One output of a file."""
 
@@ -61,8 +80,9 @@ class Output:
     labelled: bool
     metrics: tuple[MetricValue, ...]
     differences: OutputDifferences | None
-    classes: tuple[ClassResult, ...] = ()
-    more_classes: tuple[ClassResult, ...] = ()
+    class_metrics: tuple[str, ...] = ()
+    classes: tuple[ClassRow, ...] = ()
+    more_classes: tuple[ClassRow, ...] = ()
     """Behind those that changed most, where there are many."""
     scatters: tuple[Scatter, ...] = ()
     error_histogram: tuple[charts.Bar, ...] = ()
@@ -171,14 +191,15 @@ def _output(file: FileResult, result: OutputResult) -> Output:
     counts = differences.error_counts
     has_errors = sum(counts) > counts[len(counts) // 2]
     original, candidate = differences.original_confusion, differences.candidate_confusion
-    classes = list(differences.per_class)
+    class_metrics, classes = _classes(result, differences)
     if len(classes) > _CLASSES:
-        classes.sort(key=lambda c: -abs(c.original_f1 - c.candidate_f1))
+        classes.sort(key=lambda row: -row.change)
     return Output(
         result=result,
         labelled=labelled,
         metrics=result.metrics,
         differences=differences,
+        class_metrics=class_metrics,
         classes=tuple(classes[:_CLASSES]),
         more_classes=tuple(classes[_CLASSES:]),
         scatters=tuple(map(scatter, differences.value_pairs)),
@@ -189,3 +210,19 @@ def _output(file: FileResult, result: OutputResult) -> Output:
         confusion_changes=tuple(charts.confusion_changes(original, candidate)),
         worst=tuple(s for s in differences.worst if s.changed or (s.error and not is_float)),
     )
+
+
+def _classes(
+    result: OutputResult, differences: OutputDifferences
+) -> tuple[tuple[str, ...], list[ClassRow]]:
+    """The classes that occur, in their order, and the names of the metrics beside their counts."""
+    counted = {c.number: c for c in differences.per_class}
+    values = {
+        (v.metric, v.number): v for v in result.classes if not (counted and v.metric in _COUNTED)
+    }
+    metrics = tuple(dict.fromkeys(metric for metric, _ in values))
+    names = dict(enumerate(differences.class_names)) | {n: c.name for n, c in counted.items()}
+    return metrics, [
+        ClassRow(names.get(n, str(n)), counted.get(n), tuple(values.get((m, n)) for m in metrics))
+        for n in sorted({*counted, *(number for _, number in values)})
+    ]

@@ -212,7 +212,7 @@ def _changed_samples(report: Report, worst: int) -> Iterator[RenderableType]:
             if len(file.differences) > 1:
                 name += f" ({differences.output})"
             counted = ""
-            if differences.class_names:
+            if differences.per_class:
                 counted = (
                     f"; {differences.changed:,} of {report.evaluated_on:,} predictions changed"
                 )

@@ -11,7 +11,13 @@ import numpy as np
 
 from edgekit.accuracy.limits import Limits
 from edgekit.accuracy.results import compare
-from edgekit.accuracy.tasks import Labels, Task, find_tasks, predicted_classes
+from edgekit.accuracy.tasks import (
+    SEVERAL_LABELS,
+    Labels,
+    Task,
+    find_tasks,
+    predicted_classes,
+)
 from edgekit.bundle.atomic import replacing
 from edgekit.bundle.plain import to_plain
 from edgekit.bundle.schema import PREDICTIONS
@@ -20,6 +26,7 @@ from edgekit.data.store import ArrayWriter, StoredArrays
 from edgekit.inference.predict import Predictions, class_name, label_text
 
 _BATCH = 256
+_NO_CLASSES: tuple[Task, ...] = ("values", "detection")
 _MOST_COLUMNS = 10_000  # of a table that a spreadsheet or a person still opens
 SUFFIXES = (".csv", ".npz", ".json")
 """The files that predictions are written as."""
@@ -33,7 +40,7 @@ class PredictedSample:
     """Its number in the data."""
     label: str | None
     predicted: dict[str, str]
-    """The class's name, of each output that predicts classes; several a sample are joined by spaces."""
+    """The class's name, of each output that predicts classes; several of a sample are joined by spaces."""
     outputs: dict[str, Any]
     """All values of each output, as nested lists."""
 
@@ -204,8 +211,9 @@ def _write_csv(summary: RunSummary, outputs: StoredArrays, path: Path) -> None:
     labelled = summary.labels is not None
     head = ["sample", *(["label"] if labelled else [])]
     for name, size in sizes.items():
-        alone = size == 1 and summary.tasks[name] == "values"
-        head += [name] if alone or summary.tasks[name] != "values" else []
+        predicts = summary.tasks[name] not in _NO_CLASSES
+        alone = size == 1 and not predicts
+        head += [name] if alone or predicts else []
         head += [] if alone else [f"{name}_{i}" for i in range(size)]
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
@@ -238,7 +246,7 @@ def _rows(summary: RunSummary, outputs: StoredArrays) -> Iterator[PredictedSampl
         classes = {
             name: predicted_classes(batch[name], task)
             for name, task in summary.tasks.items()
-            if task != "values"
+            if task not in _NO_CLASSES
         }
         for i in range(len(next(iter(batch.values())))):
             label = _label(summary.labels, row)
@@ -246,7 +254,14 @@ def _rows(summary: RunSummary, outputs: StoredArrays) -> Iterator[PredictedSampl
                 sample=summary.numbers[row],
                 label=None if label is None else label_text(label, names),
                 predicted={
-                    name: " ".join(class_name(int(c), names) for c in found[i])
+                    name: " ".join(
+                        class_name(int(c), names)
+                        for c in (
+                            np.flatnonzero(found[i])
+                            if summary.tasks[name] in SEVERAL_LABELS
+                            else found[i]
+                        )
+                    )
                     for name, found in classes.items()
                 },
                 outputs={name: array[i].tolist() for name, array in batch.items()},

@@ -71,7 +71,7 @@ def attack(
         for i in range(processes)
     ]
     try:
-        while any([run.goes_on() for run in runs]):
+        while any(run.goes_on() for run in runs):
             time.sleep(0.02)
     finally:
         for run in runs:

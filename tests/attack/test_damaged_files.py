@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from attack.campaign import attack
 from attack.victims import ATTACKS
 

@@ -11,7 +11,6 @@ import os
 import signal
 import struct
 import sys
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

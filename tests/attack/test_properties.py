@@ -1,6 +1,7 @@
 """What must hold for any numbers, names and texts, not only for those that somebody thought of."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +22,13 @@ from edgekit.project import read_project
 from edgekit_runtimes import Engine, InputError, RuntimesError, Session, TensorSpec
 from edgekit_runtimes.arrays import dequantize, quantize
 
-few = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(
+    max_examples=40,
+    deadline=None,
+    derandomize="SEED" not in os.environ,  # the same ones each time, but in a campaign
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 IMAGE = [TensorSpec("x", (None, 3), "float32")]
 INTEGERS = ("int8", "uint8", "int16")
 SHAPES = arrays_of.array_shapes(min_dims=1, max_dims=3, max_side=5)
@@ -189,7 +196,8 @@ def test_any_array_in_an_archive_is_read_as_it_is_or_refused(
     np.savez(path, **{name: np.asfortranarray(array) if fortran else array})
     with or_refused(str(path), DataError), np.errstate(all="ignore"):
         read = [sample["x"] for _, (sample, _) in open_samples(path, IMAGE).read(lambda i: True)]
-        np.testing.assert_array_equal(read, array.astype(np.float32).reshape(-1, 3))
+        numbers = array.astype(np.float32).reshape(-1, 3)
+        np.testing.assert_array_equal(np.reshape(read, (-1, 3)), numbers)
 
 
 VALUES = st.one_of(st.text(max_size=12), st.floats(), st.integers(), st.sampled_from(

@@ -1,6 +1,6 @@
 # Everything that CI runs, a person runs here.
 PYTHON ?= python3
-export KERNELS
+export KERNELS SEED SIZE
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 comma := ,
@@ -9,7 +9,7 @@ INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 
-.PHONY: setup lock demo test test-slow test-accelerators test-page check format bench matrix clean
+.PHONY: setup lock demo test test-slow attack test-accelerators test-page check format bench matrix clean
 
 setup: .venv/installed ## .venv with everything, as locked; LATEST=1: the newest that pyproject.toml allows
 
@@ -36,10 +36,13 @@ demo: setup ## train, convert and check a small model, from nothing
 	$(BIN)/edgekit demo
 
 test: setup ## the tests that take seconds; KERNELS=plain: without XNNPACK and without optimized graphs
-	$(BIN)/pytest -m 'not slow and not benchmark and not accelerator and not page' -n 2 --dist worksteal
+	$(BIN)/pytest -m 'not slow and not benchmark and not accelerator and not page and not attack' -n 2 --dist worksteal
 
 test-slow: setup ## all tests, each conversion in a Python of its own
-	WORKERS=fresh $(BIN)/pytest -m 'not benchmark and not accelerator and not page' -n 2 --dist worksteal
+	WORKERS=fresh $(BIN)/pytest -m 'not benchmark and not accelerator and not page and not attack' -n 2 --dist worksteal
+
+attack: setup ## damaged files by the thousand, kills, hostile models (an hour): SEED=... repeats one, SIZE=0.1 a tenth
+	$(BIN)/pytest -m attack -s -q tests/attack
 
 test-accelerators: setup ## a GPU in software, emulated NPUs: installs them into .venv (280 MB), then tests
 	$(INSTALL) $(if $(LATEST),--editable '.[all$(comma)accelerators]',--require-hashes --requirement tests/accelerators/requirements.lock)

@@ -5,7 +5,8 @@ package. Protocol Buffers' wire format is simple enough to read the few fields t
 numbers are those of ``onnx.proto``.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,9 +72,16 @@ def read_graph(path: Path) -> Graph:
     Raises:
         ModelError: the file is not ONNX, or is cut short.
     """
-    try:
+    with _whole(path):
         return _graph(path)
-    except (ValueError, IndexError) as error:
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Turns what reading a damaged file raises into an error that names it."""
+    try:
+        yield
+    except (ValueError, IndexError, TypeError, OverflowError, RecursionError) as error:
         raise ModelError(f"{path}: the file is cut short or damaged.") from error
 
 
@@ -110,6 +118,11 @@ def read_types(path: Path) -> tuple[set[str], set[str]]:
     Raises:
         ModelError: the file is not ONNX, or is cut short.
     """
+    with _whole(path):
+        return _types(path)
+
+
+def _types(path: Path) -> tuple[set[str], set[str]]:
     graph, scalars = read_graph(path), read_scalars(path)
     if not graph.nodes and not graph.outputs:
         raise ModelError(f"{path}: this is not an ONNX file.")
@@ -133,7 +146,16 @@ def read_types(path: Path) -> tuple[set[str], set[str]]:
 
 
 def read_scalars(path: Path) -> dict[str, Any]:
-    """The initializers of one element, as NumPy scalars; scales and zero points are among them."""
+    """The initializers of one element, as NumPy scalars; scales and zero points are among them.
+
+    Raises:
+        ModelError: the file is not ONNX, or is cut short.
+    """
+    with _whole(path):
+        return _scalars(path)
+
+
+def _scalars(path: Path) -> dict[str, Any]:
     scalars = {}
     for number, graph in fields(memoryview(path.read_bytes())):
         if number != _MODEL_GRAPH or isinstance(graph, int):
@@ -159,7 +181,16 @@ def more_outputs(path: Path, tensors: Sequence[str]) -> bytes:
 
 
 def read_ends(path: Path) -> dict[str, tuple[float | None, int]]:
-    """The names of the file's inputs and outputs, with scale and zero point where edgekit wrote them."""
+    """The names of the file's inputs and outputs, with scale and zero point where edgekit wrote them.
+
+    Raises:
+        ModelError: the file is not ONNX, or is cut short.
+    """
+    with _whole(path):
+        return _ends(path)
+
+
+def _ends(path: Path) -> dict[str, tuple[float | None, int]]:
     names: list[str] = []
     scales: dict[str, tuple[float, int]] = {}
     for number, message in fields(memoryview(path.read_bytes())):
@@ -168,7 +199,11 @@ def read_ends(path: Path) -> dict[str, tuple[float | None, int]]:
         if number == _MODEL_GRAPH:
             for kind, port in fields(message):
                 if kind in _GRAPH_ENDS and not isinstance(port, int):
-                    names += [bytes(v).decode() for k, v in fields(port) if k == 1]
+                    names += [
+                        bytes(v).decode()
+                        for k, v in fields(port)
+                        if k == 1 and not isinstance(v, int)
+                    ]
         elif number == _MODEL_METADATA:
             texts = {k: bytes(v).decode() for k, v in fields(message) if not isinstance(v, int)}
             if texts.get(_ENTRY_KEY) == QUANTIZATION_KEY:
@@ -225,7 +260,7 @@ def _scalar(message: memoryview) -> Any:
         elif number in _TENSOR_VALUES:
             integer = value if isinstance(value, int) else None
             if number == _INT32_DATA and not isinstance(value, int):
-                integer = next(varints(value))  # packed
+                integer = next(varints(value), None)  # packed
             # Negative integers are written in 64 bits; the low bytes come first.
             content = bytes(value) if integer is None else integer.to_bytes(10, "little")
     if kind not in _TYPES or not content:

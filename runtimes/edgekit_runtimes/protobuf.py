@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_LONGEST = 63  # bits before the last byte of an integer
 
 
 def field(number: int, content: bytes) -> bytes:
@@ -64,6 +65,8 @@ def varint(message: memoryview, at: int) -> tuple[int, int]:
         at, shift = at + 1, shift + 7
         if byte < 0x80:
             return value, at
+        if shift > _LONGEST:
+            raise ValueError("an integer of more than 64 bits: this is no Protocol Buffers message")
 
 
 def varints(message: memoryview) -> Iterator[int]:

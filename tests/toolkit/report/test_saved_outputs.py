@@ -184,11 +184,11 @@ def test_what_is_loaded_is_what_was_saved(labels: Any, kind: str, tmp_path: Path
 @pytest.mark.parametrize("kind", KINDS)
 def test_answers_that_are_no_numbers_are_kept(kind: str, tmp_path: Path) -> None:
     store = ArrayWriter(tmp_path / "o")
-    store.add({"y": np.array([[np.nan], [np.inf], [-np.inf], [1.5]])})
+    store.add({"y": np.array([[np.nan], [np.inf], [-np.inf], [1.5], [0], [0], [0]])})
     save_recording(recording(tmp_path / "made", original=store.close()), tmp_path / f"r.{kind}")
     (batch,) = load_recording(tmp_path / f"r.{kind}", tmp_path / "read").original.batches(9)
 
-    np.testing.assert_array_equal(batch["y"].ravel(), [np.nan, np.inf, -np.inf, 1.5])
+    np.testing.assert_array_equal(batch["y"].ravel(), [np.nan, np.inf, -np.inf, 1.5, 0, 0, 0])
 
 
 # What is refused, and what a failure leaves.

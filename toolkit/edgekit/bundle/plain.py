@@ -19,8 +19,13 @@ def to_plain(value: Any) -> Any:
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
-def from_plain(kind: type[T], plain: Any) -> T:
+def from_plain(kind: type[T], plain: Any, **given: Any) -> T:
     """Build a dataclass of what ``to_plain`` made of one; keys that it does not know are left out.
+
+    Args:
+        kind: the dataclass.
+        plain: its fields as JSON has them.
+        given: the values of fields that are not in ``plain``, or not as plain values.
 
     Raises:
         ValueError: a value is missing, or of another type.
@@ -34,7 +39,9 @@ def from_plain(kind: type[T], plain: Any) -> T:
     hints = get_type_hints(kind)
     values = {}
     for field in fields(kind):  # type: ignore[arg-type]
-        if field.name in plain:
+        if field.name in given:
+            values[field.name] = given[field.name]
+        elif field.name in plain:
             values[field.name] = _value(hints[field.name], plain[field.name], field.name)
         elif field.default is MISSING and field.default_factory is MISSING:
             raise ValueError(f"{kind.__name__}: {field.name} is missing")

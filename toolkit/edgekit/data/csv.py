@@ -12,6 +12,7 @@ from edgekit.names import printable
 from edgekit_runtimes import TensorSpec
 
 _LABELS = (*LABEL_NAMES, "target")
+_LONGEST = 20  # digits of a column's number: Python refuses to read thousands
 
 
 def open_csv(path: Path, inputs: Sequence[TensorSpec]) -> SampleSource:
@@ -87,8 +88,9 @@ def _by_name(
             )
         if twice := next((header[i] for i in named if header.count(header[i]) > 1), None):
             raise DataError(f"{source}: two columns are called {twice!r}.")
-        if all(header[i].removeprefix(f"{spec.name}_").isdecimal() for i in named):
-            named = sorted(named, key=lambda i: int(header[i].removeprefix(f"{spec.name}_")))
+        places = {i: header[i].removeprefix(f"{spec.name}_") for i in named}
+        if all(place.isdecimal() and len(place) < _LONGEST for place in places.values()):
+            named = sorted(named, key=lambda i: int(places[i]))
         columns[spec.name] = named
     return label, columns
 

@@ -227,32 +227,46 @@ def _read_json(
 def _recording(
     document: dict[str, Any], labels: Mapping[str, Array], stores: Mapping[str, StoredArrays]
 ) -> Recording:
+    _check_keys(document, Recording, {"schema"}, {*_ARRAYS} - {"files"})
+    for entry in document["files"]:
+        _check_keys(entry, RecordedFile, set(), {"outputs"})
     files = tuple(
-        _recorded_file(entry, stores[_store_name(i)])
-        for i, entry in enumerate(document.pop("files"))
+        from_plain(RecordedFile, entry, outputs=stores[_store_name(i)])
+        for i, entry in enumerate(document["files"])
     )
-    del document["schema"]
-    environment = from_plain(Environment, document.pop("environment"))
-    pictures = {int(row): picture for row, picture in document.pop("pictures").items()}
+    pictures = {int(row): str(picture) for row, picture in document["pictures"].items()}
     of_outputs = {_below(name): array for name, array in labels.items()}
-    return Recording(
-        **_with_tuples(document),
-        environment=environment,
+    recording = from_plain(
+        Recording,
+        document,
         pictures=pictures,
         original=stores["original"],
         files=files,
         labels=labels.get(_LABELS, of_outputs or None),
     )
+    _check_counts(recording)
+    return recording
 
 
-def _recorded_file(entry: Mapping[str, Any], outputs: StoredArrays) -> RecordedFile:
-    sources = entry["error_sources"]
-    changes = {
-        "outputs": outputs,
-        "error_sources": ErrorSources(**sources) if sources else None,
-        "layers": tuple(LayerResult(**_with_tuples(layer)) for layer in entry["layers"]),
-    }
-    return RecordedFile(**{**_with_tuples(entry), **changes})
+def _check_keys(entry: Mapping[str, Any], kind: type[Any], more: set[str], less: set[str]) -> None:
+    expected = ({f.name for f in fields(kind)} | more) - less
+    if strange := set(entry) ^ expected:
+        raise KeyError(f"{kind.__name__}: {', '.join(sorted(strange))}")
+
+
+def _check_counts(recording: Recording) -> None:
+    """Refuse what belongs to different numbers of samples, or to other outputs."""
+    counts = {len(recording.original), len(recording.numbers)}
+    counts |= {len(file.outputs) for file in recording.files}
+    counts |= {len(array) for array in labels_by_name(recording.labels).values()}
+    if len(counts) != 1 or 0 in counts:
+        raise ValueError(f"arrays of different numbers of samples, or of none: {sorted(counts)}")
+    shapes = dict(recording.original.shapes)
+    for file in recording.files:
+        if dict(file.outputs.shapes) != shapes:
+            raise ValueError(
+                f"{file.name} has outputs of {dict(file.outputs.shapes)}, and the original of {shapes}"
+            )
 
 
 def _check_schema(path: Path, document: object) -> None:
@@ -272,11 +286,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-
-
-def _with_tuples(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The lists of JSON as the tuples that the dataclasses have."""
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in entry.items()}
 
 
 def _array_to_json(array: Array) -> dict[str, Any]:

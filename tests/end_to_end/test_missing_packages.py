@@ -51,12 +51,12 @@ def link(folder: Path, *packages: str) -> Path:
     ("command", "added", "words"),
     [
         ("demo", [], ["scikit-learn", "[demo]"]),
-        ("convert model.keras --data eval.npz", [], ["tensorflow", "[convert]"]),
+        pytest.param("convert model.keras --data eval.npz", [], ["tensorflow", "[convert]"], marks=pytest.mark.slow),
         ("convert model.keras --data photos", [], ["Pillow", "[validate]"]),
         ("validate float.onnx int8.onnx --data eval.npz", [], ["scipy", "[validate]"]),
-        ("validate float.onnx int8.onnx --data eval.npz", ["scipy"], ["onnxruntime", "[onnx]"]),
-        ("validate model.keras int8.onnx --data eval.npz", ["scipy"], ["tensorflow", "[convert]"]),
-        ("run int8.onnx --data eval.npz", [], ["onnxruntime", "[onnx]"]),
+        pytest.param("validate float.onnx int8.onnx --data eval.npz", ["scipy"], ["onnxruntime", "[onnx]"], marks=pytest.mark.slow),
+        pytest.param("validate model.keras int8.onnx --data eval.npz", ["scipy"], ["tensorflow", "[convert]"], marks=pytest.mark.slow),
+        pytest.param("run int8.onnx --data eval.npz", [], ["onnxruntime", "[onnx]"], marks=pytest.mark.slow),
         ("run int8.onnx --data photos", [], ["Pillow", "[validate]"]),
     ],
 )  # fmt: skip

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from edgekit.bundle.environment import processor
+from edgekit.bundle.plain import to_plain
 from edgekit.data.split import SampleSplit
 from edgekit.inference.output_cache import digest_of
 from edgekit.report.saved_outputs import labels_by_name
@@ -129,7 +130,7 @@ def _surroundings() -> str:
             "versions": versions,
             "settings": settings,
             "keras.json": _keras_settings(),
-            "processor": processor(),
+            "processor": to_plain(processor()),
             "threads": cpu_limit(),
             "code": _own_code(),
         }

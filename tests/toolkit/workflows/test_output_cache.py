@@ -45,7 +45,7 @@ def run(own: Path, digits: Path, converted: Path) -> Run:
         opened, taken = (
             any(step.startswith(words) for step in steps) for words in ("opening", "taking")
         )
-        assert opened != taken
+        assert opened or taken  # both, where another run kept the outputs just then
         return opened, report.to_dict()["files"][0]["results"]
 
     return validate

@@ -11,6 +11,7 @@ from support.once import once, shared_folder
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ["EDGEKIT_CACHE"] = "off"  # no test takes what another computed
 
 if os.environ.get("KERNELS") == "plain":
     from support.plain_kernels import use_plain_kernels

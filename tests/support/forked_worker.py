@@ -18,6 +18,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -168,6 +169,7 @@ def _work(request: dict[str, Any], *ends: int) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.environ.clear()
         os.environ.update(request["env"])
+        tempfile.tempdir = None  # what Python remembers of TMPDIR is that of the process that forks
         sys.path[:] = request["path"]
         os.chdir(request["cwd"])
 

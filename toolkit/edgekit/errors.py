@@ -3,6 +3,7 @@
 ```
 edgekit.EdgekitError                  the toolkit
     DataError                         samples, a project file or saved outputs that cannot be read or do not fit
+    OutputInUse                       another run is writing into the output folder
     OptionError (ValueError)          an option with a value that it cannot take
     WorkerError                       the child process died or ran out of time
 edgekit_converters.ConversionError    a model that cannot be converted

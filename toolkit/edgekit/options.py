@@ -201,6 +201,14 @@ class ValidateOptions(RunOptions, SavedOptions, total=False):
             default_help="only files that fail",
         ),
     ]
+    cache: Annotated[
+        bool | None,
+        Option(
+            Switch(),
+            "Keep the outputs of a Keras original for the next run on the same samples.",
+            default_help="yes, at most 2 GiB, unless EDGEKIT_CACHE=off",
+        ),
+    ]
     save: Annotated[
         PathName | None,
         Option(File(), "Save all outputs to this .npz or .json file, to evaluate again later."),

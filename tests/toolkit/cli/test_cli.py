@@ -22,7 +22,7 @@ def edgekit(*arguments: str | Path) -> Result:
 
 def test_help_says_what_the_exit_status_means() -> None:
     result = edgekit("--help")
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.output
     assert "1 a limit is not met" in result.output
     for command in ("demo", "convert", "validate", "run"):
         assert command in result.output
@@ -49,7 +49,7 @@ def test_json_is_the_report(digits: Path, tmp_path: Path) -> None:
     result = edgekit(
         "convert", digits / "mlp.keras", "--data", digits / "calib.npz", "-o", tmp_path, "--json"
     )  # fmt: skip
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.output
     printed = json.loads(result.stdout)
     assert printed == json.loads((tmp_path / "report.json").read_text())
 
@@ -82,7 +82,7 @@ def test_validate_fails_a_file_of_another_model(
         "validate", digits / "cnn.keras", converted / "model_int8.tflite", "--data", digits / "eval.npz",
         "--max-drop", "0.5%",
     )  # fmt: skip
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.output
     result = edgekit(
         "validate", tmp_path / "untrained.keras", converted / "model_int8.tflite",
         "--data", digits / "eval.npz",

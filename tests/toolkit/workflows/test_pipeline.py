@@ -105,3 +105,47 @@ def test_both_int8_files_give_the_same_bits(digits: Path, converted: Path) -> No
         for form, device in files.items()
     ]
     np.testing.assert_array_equal(*answers)
+
+
+class Watched:
+    """How far a run says that it is."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.expected: list[int] = []
+        self.parts: dict[str, list[tuple[int, int]]] = {}
+
+    def __call__(self, step: str) -> None:
+        self.begun.append(step)
+
+    def expect(self, steps: int) -> None:
+        self.expected.append(len(self.begun) + steps)
+
+    def advance(self, done: int, total: int) -> None:
+        self.parts.setdefault(self.begun[-1], []).append((done, total))
+
+
+@pytest.mark.parametrize(
+    ("precision", "limit", "failing"), [("int8", 1, 0), ("float32,dynamic", 300, 2)]
+)
+def test_the_number_of_steps_is_known_from_the_start(
+    precision: str, limit: float, failing: int, digits: Path, tmp_path: Path
+) -> None:
+    watched = Watched()
+
+    edgekit.convert(
+        digits / "mlp.keras",
+        digits / "calib.npz",
+        tmp_path / "out",
+        precision=precision,
+        min={"sqnr": limit},
+        progress=watched,
+    )
+
+    assert watched.expected[-1] == len(watched.begun)
+    assert watched.expected[0] == len(watched.begun) - failing
+    running = [step for step in watched.begun if step.startswith("running")]
+    for step in ("reading samples", *running):
+        done = [part for part, total in watched.parts[step]]
+        assert done == sorted(done), step
+        assert {total for _, total in watched.parts[step]} in ({700}, {500}), step

@@ -5,41 +5,44 @@ import hashlib
 import json
 import os
 import shutil
-import signal
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from edgekit.data.samples import DataError
+from edgekit.errors import EdgekitError
+from edgekit.scratch import is_still, scratch_folder, try_lock
+from edgekit.stopping import postponed
 from edgekit_runtimes.manifest_file import MANIFEST, UNFINISHED, is_manifest
 
 LOG = "edgekit.log"
 FAILED_LOG = "edgekit-failed.log"
-_SCRATCH = ".edgekit-"
+
+
+class OutputInUse(EdgekitError):
+    """Another run is writing into the output folder."""
 
 
 @contextlib.contextmanager
 def workplace(output: Path) -> Iterator[Path]:
-    """A scratch folder inside ``output``, so that moving out of it is a rename.
+    """A scratch folder beside ``output``, so that moving out of it is a rename; nobody else may use it.
 
-    It is gone afterwards, whatever happened; so is ``output``, where it was made for this and
-    nothing was put into it. What killed runs left there is removed first.
+    It holds samples, so it never lies inside ``output``: where the folder above cannot be written, or
+    is on another file system, it is among the temporary files. It is gone afterwards, whatever
+    happened; so is ``output``, where it was made for this and nothing was put into it.
+
+    Raises:
+        OutputInUse: another run has the folder.
     """
     made = not output.exists()
-    output.mkdir(parents=True, exist_ok=True)
-    for stale in output.glob(f"{_SCRATCH}*"):
-        if not _alive(stale.name.removeprefix(_SCRATCH)):
-            shutil.rmtree(stale, ignore_errors=True)
-    scratch = output / f"{_SCRATCH}{os.getpid()}"
-    scratch.mkdir(exist_ok=True)
-    try:
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-        if made:
-            with contextlib.suppress(OSError):  # something was put into it
-                output.rmdir()
+    with _reserved(output):
+        try:
+            with scratch_folder(_above(output)) as scratch:
+                yield scratch
+        finally:
+            if made:
+                with contextlib.suppress(OSError):  # something was put into it
+                    output.rmdir()
 
 
 def publish(scratch: Path, names: Sequence[str], output: Path, *, force: bool = False) -> None:
@@ -49,10 +52,10 @@ def publish(scratch: Path, names: Sequence[str], output: Path, *, force: bool = 
     manifest that says that the folder is unfinished takes the place of the one that is there, then the
     files are moved, then their manifest. Whoever opens an unfinished folder is told.
 
-    An interrupt waits until all are moved.
+    A signal that ends the process waits until all are moved.
 
     Args:
-        scratch: where the files and the manifest are, on the same file system.
+        scratch: where the files and the manifest are.
         names: of the files.
         output: the folder.
         force: whether a manifest that is not edgekit's may be replaced.
@@ -61,12 +64,12 @@ def publish(scratch: Path, names: Sequence[str], output: Path, *, force: bool = 
         DataError: there is such a manifest, and it may not.
     """
     refuse_foreign_manifest(output, force=force)
-    unfinished = scratch / f"unfinished-{MANIFEST}"
-    write_json(unfinished, {"schema": UNFINISHED, "files": []})
-    with _uninterrupted():
-        unfinished.replace(output / MANIFEST)
-        for name in (*names, MANIFEST):
-            (scratch / name).replace(output / name)
+    unfinished = f"unfinished-{MANIFEST}"
+    write_json(scratch / unfinished, {"schema": UNFINISHED, "files": []})
+    staged = _on_the_same_file_system(scratch, [unfinished, *names, MANIFEST], output)
+    with postponed():
+        for name, source in zip([MANIFEST, *names, MANIFEST], staged, strict=True):
+            source.replace(output / name)
 
 
 def refuse_foreign_manifest(output: Path, *, force: bool = False) -> None:
@@ -101,25 +104,51 @@ def sha256(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    caught: list[tuple[int, Any]] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: caught.append((number, frame)))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if caught and callable(before):
-        before(*caught[0])
+def _reserved(output: Path) -> Iterator[None]:
+    """Makes the folder, and keeps other runs out of it.
+
+    The lock is on the folder itself, so that nothing is left in it, and holds between containers too.
+    File systems without such locks (NFS) keep nobody out.
+    """
+    while True:
+        output.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(output, os.O_RDONLY)
+        except FileNotFoundError:  # another run took its empty folder away
+            continue
+        except PermissionError:  # Windows does not open folders
+            yield
+            return
+        try:
+            if try_lock(descriptor) is False:
+                raise OutputInUse(
+                    f"{output}: another edgekit is writing into this folder. Wait until it has ended, or "
+                    "name another output."
+                )
+            if is_still(output, descriptor):
+                yield
+                return
+        finally:
+            os.close(descriptor)
 
 
-def _alive(pid: str) -> bool:
+def _above(output: Path) -> Path | None:
+    """The folder above, where scratch files can be renamed into ``output``; else None."""
+    above = output.resolve().parent
+    same = above.stat().st_dev == output.stat().st_dev and output.resolve() != above
+    return above if same and os.access(above, os.W_OK) else None
+
+
+def _on_the_same_file_system(scratch: Path, names: Sequence[str], output: Path) -> list[Path]:
+    """The files, copied into ``output`` under other names where they cannot be renamed into it."""
+    if scratch.stat().st_dev == output.stat().st_dev:
+        return [scratch / name for name in names]
+    copies = [output / f".{name}.unfinished" for name in names]
     try:
-        os.kill(int(pid), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True
+        for name, copy in zip(names, copies, strict=True):
+            shutil.copyfile(scratch / name, copy)
+    except BaseException:
+        for copy in copies:
+            copy.unlink(missing_ok=True)
+        raise
+    return copies

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli.console import MISSING, OK, draw, errors, steps
+from edgekit.cli.bars import steps
+from edgekit.cli.console import MISSING, OK, draw, errors, say
 from edgekit.cli.options import Numbers, devices_option, json_option
 
 
@@ -63,7 +64,7 @@ def bench(
             progress=step,
         )
     if as_json:
-        click.echo(json.dumps([timing.to_dict() for timing in timings], indent=2))
+        say(json.dumps([timing.to_dict() for timing in timings], indent=2))
     else:
         from edgekit.cli.tables import timing_table
 

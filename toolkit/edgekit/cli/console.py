@@ -4,14 +4,14 @@ import contextlib
 import json
 import os
 import re
+import signal
 import sys
-import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import click
 
-from edgekit.progress import Progress
+from edgekit.stopping import Stopped, tidily
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from edgekit.report.result import Report
 
 OK, LIMIT_BROKEN, USAGE, CONVERSION_FAILED, MISSING = 0, 1, 2, 3, 4
-_INTERRUPTED = 130
+_SIGNAL = 128  # and the number of the signal, as a shell has it
 _TRACEBACK = "EDGEKIT_TRACEBACK"
 
 
 def show(report: "Report", as_json: bool, quiet: bool, worst: int = 0) -> None:
     """Prints a report; ``worst`` is how many of the samples that changed most to list."""
     if as_json:
-        click.echo(json.dumps(report.to_dict(), indent=2))
+        say(json.dumps(report.to_dict(), indent=2))
     elif not quiet:
         from edgekit.report.table import render
 
@@ -37,7 +37,29 @@ def draw(drawing: "RenderableType") -> None:
     """Prints a table or the like."""
     from rich.console import Console
 
-    Console(highlight=False, soft_wrap=False).print(drawing)
+    console = Console(highlight=False, soft_wrap=False)
+    with console.capture() as text:
+        console.print(drawing)
+    say(text.get().removesuffix("\n"))
+
+
+def say(text: str) -> bool:
+    """Prints text; False where nobody reads on, as ``head`` does. That is no error."""
+    try:
+        click.echo(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard(sys.stdout)
+        return False
+    except OSError as error:  # a full disk
+        raise _unwritable(error) from error
+    return True
+
+
+def tell(text: str) -> None:
+    """Prints text on standard error; if that cannot be written, it is lost."""
+    with _standard_error():
+        click.echo(text, err=True)
 
 
 def status(report: "Report", strict: bool) -> int:
@@ -46,24 +68,10 @@ def status(report: "Report", strict: bool) -> int:
 
 
 @contextlib.contextmanager
-def steps(*, quiet: bool, verbose: bool) -> Iterator[Progress]:
-    """A function that shows the current step: on a terminal in one line, which is then removed."""
-    if quiet:
-        yield lambda step: None
-    elif verbose:
-        start = time.perf_counter()
-        yield lambda step: click.echo(f"{time.perf_counter() - start:6.1f} s  {step}", err=True)
-    else:
-        from rich.console import Console
-
-        with Console(stderr=True).status("starting") as status:
-            yield lambda step: status.update(step)
-
-
-@contextlib.contextmanager
 def hushed() -> Iterator[None]:
     """Discard what native code prints on standard error."""
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # a full disk
+        sys.stderr.flush()
     kept = os.dup(2)
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 2)
@@ -78,21 +86,52 @@ def hushed() -> Iterator[None]:
 @contextlib.contextmanager
 def errors() -> Iterator[None]:
     """End every error in one message and its exit status."""
-    try:
-        yield
-    except (click.ClickException, click.exceptions.Exit, click.Abort):
-        raise
-    except Exception as error:
-        status = exit_status(error)
-        if status is None and os.environ.get(_TRACEBACK):
+    with tidily():
+        try:
+            yield
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        _print(_message(error, status))
-        for note in getattr(error, "__notes__", ()):
-            _print(note)
-        sys.exit(CONVERSION_FAILED if status is None else status)
-    except KeyboardInterrupt:
-        click.echo("\nInterrupted; existing output unchanged.", err=True)
-        os._exit(_INTERRUPTED)
+        except Exception as error:
+            status = exit_status(error)
+            if status is None and os.environ.get(_TRACEBACK):
+                raise
+            _print(_message(error, status))
+            for note in getattr(error, "__notes__", ()):
+                _print(note)
+            sys.exit(CONVERSION_FAILED if status is None else status)
+        except KeyboardInterrupt as interrupt:
+            number = interrupt.number if isinstance(interrupt, Stopped) else signal.SIGINT
+            word = "Interrupted" if number == signal.SIGINT else "Terminated"
+            tell(f"\n{word}; existing output unchanged.")
+            os._exit(_SIGNAL + number)
+
+
+def end(run: Callable[[], object]) -> NoReturn:
+    """Run a command line and end the process, with the exit status that belongs to it.
+
+    It is right also where standard output or error is closed, full, or a pipe that nobody reads.
+    """
+    _open_standard_streams()
+    status = OK
+    try:
+        code = run()
+        status = code if isinstance(code, int) else OK
+    except click.ClickException as error:
+        status = _shown(error)
+    except click.Abort:
+        status = _SIGNAL + signal.SIGINT
+        tell("\nInterrupted.")
+    except BrokenPipeError:  # of what click prints: --help, --version
+        _discard(sys.stdout)
+    except OSError as error:
+        status = _shown(_unwritable(error))
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard(sys.stdout)
+    except OSError as error:
+        status = _shown(_unwritable(error))
+    sys.exit(status)
 
 
 def exit_status(error: BaseException) -> int | None:
@@ -146,4 +185,48 @@ def _message(error: Exception, status: int | None) -> str:
 
 
 def _print(text: str) -> None:
-    click.echo(f"edgekit: {text}", err=True)
+    tell(f"edgekit: {text}")
+
+
+class _Unwritable(click.ClickException):
+    exit_code = CONVERSION_FAILED
+
+
+def _shown(error: click.ClickException) -> int:
+    with _standard_error():
+        error.show()
+    return error.exit_code
+
+
+def _unwritable(error: OSError) -> click.ClickException:
+    _discard(sys.stdout)
+    return _Unwritable(f"standard output cannot be written: {error.strerror or error}.")
+
+
+@contextlib.contextmanager
+def _standard_error() -> Iterator[None]:
+    """What is printed there may be lost: nobody is left to be told so."""
+    try:
+        yield
+    except OSError:
+        _discard(sys.stderr)
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what is still to be written to a stream go nowhere."""
+    with contextlib.suppress(OSError, ValueError):  # a stream of a test's, without a descriptor
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, stream.fileno())
+        os.close(silence)
+
+
+def _open_standard_streams() -> None:
+    """Open those that are closed: else the next file takes their place, and gets what is printed."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from edgekit.cli.console import errors, show, status, steps
+from edgekit.cli.bars import steps
+from edgekit.cli.console import errors, say, show, status
 from edgekit.cli.github import annotate
 from edgekit.cli.options import options_of, printing_options, typed
 from edgekit.options import ConvertCommand
@@ -36,7 +37,5 @@ def convert(as_json: bool, quiet: bool, verbose: bool, **given: Any) -> None:
         show(report, as_json, quiet)
         annotate(report, strict)
     if not (as_json or quiet):
-        click.echo(
-            f"\nWritten to {report.output}: the files, manifest.json, report.json, edgekit.log"
-        )
+        say(f"\nWritten to {report.output}: the files, manifest.json, report.json, edgekit.log")
     sys.exit(status(report, strict))

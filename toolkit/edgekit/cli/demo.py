@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli.console import errors, show, status, steps
+from edgekit.cli.bars import steps
+from edgekit.cli.console import errors, say, show, status
 
 
 @click.command(short_help="Train a small model, convert it, and evaluate the files.")
@@ -27,17 +28,21 @@ def demo(output: Path) -> None:
         check_demo()
         output.mkdir(parents=True, exist_ok=True)
         log = output / "training.log"
-        run_in_worker(train_digits, output, log=log, progress=step)
+        try:
+            run_in_worker(train_digits, output, log=log, progress=step)
+        except KeyboardInterrupt:
+            log.unlink()
+            raise
         log.unlink()
         report = convert(
             output / "model.keras", output / "calib.npz", output / "out", progress=step
         )
     show(report, as_json=False, quiet=False)
-    click.echo(f"\nThe files, the report and the manifest are in {output / 'out'}. Next, try:")
+    say(f"\nThe files, the report and the manifest are in {output / 'out'}. Next, try:")
     for line in (
         f"edgekit convert {output}/model.keras --data {output}/calib.npz -o {output}/again",
         f"edgekit validate {output}/model.keras {output}/out/model_int8.tflite --data {output}/eval.npz",
         f"edgekit run {output}/out/model_int8.onnx --data {output}/eval.npz",
     ):
-        click.echo(f"  {line}")
+        say(f"  {line}")
     sys.exit(status(report, strict=False))

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from edgekit.cli.console import draw, errors, hushed
+from edgekit.cli.console import draw, errors, hushed, say
 from edgekit.cli.options import json_option
 
 
@@ -18,7 +18,7 @@ def devices(as_json: bool) -> None:
 
         listed: dict[str, Any] = devices_json()
     if as_json:
-        click.echo(json.dumps(listed, indent=2))
+        say(json.dumps(listed, indent=2))
     else:
         from edgekit.cli.tables import devices_table
 

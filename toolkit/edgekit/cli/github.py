@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
-import click
+from edgekit.cli.console import tell
 
 if TYPE_CHECKING:
     from edgekit.report.result import Report
@@ -15,4 +15,4 @@ def annotate(report: "Report", strict: bool) -> None:
         from edgekit.report.annotations import annotations
 
         for line in annotations(report, strict=strict):
-            click.echo(line, err=True)
+            tell(line)

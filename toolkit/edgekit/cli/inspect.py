@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli.console import draw, errors, hushed
+from edgekit.cli.console import draw, errors, hushed, say
 from edgekit.cli.options import (
     Fraction,
     device_option,
@@ -51,7 +51,7 @@ def inspect(
     if as_json:
         from edgekit.cli.tables import placement_json
 
-        click.echo(json.dumps(placement_json(*session_facts, placement), indent=2))
+        say(json.dumps(placement_json(*session_facts, placement), indent=2))
     else:
         from edgekit.cli.tables import placement_table
 

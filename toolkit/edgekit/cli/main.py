@@ -3,9 +3,13 @@
 Heavy imports stay inside the commands, so that ``--help`` is there at once.
 """
 
+from functools import partial
+from typing import Any
+
 import click
 
 from edgekit.cli.bench import bench
+from edgekit.cli.console import end
 from edgekit.cli.convert import convert
 from edgekit.cli.demo import demo
 from edgekit.cli.devices import devices
@@ -25,7 +29,17 @@ COMMANDS: dict[str, click.Command] = {
 """Every verb; each is a file of this folder."""
 
 
-@click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+class _Verbs(click.Group):
+    """Verbs that end as ``console.end`` has it."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        extra.pop("standalone_mode", None)
+        end(partial(super().main, *args, standalone_mode=False, **extra))
+
+
+@click.group(
+    cls=_Verbs, commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="edgekit-toolkit", prog_name="edgekit")
 def main() -> None:
     """Convert Keras models to int8 TFLite and ONNX files, and check their accuracy.

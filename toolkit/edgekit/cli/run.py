@@ -3,20 +3,20 @@
 import contextlib
 import json
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgekit.cli.console import errors, hushed
+from edgekit.cli.console import errors, hushed, say, tell
 from edgekit.cli.options import (
     device_option,
     file_argument,
     scale_option,
     threads_option,
 )
+from edgekit.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from edgekit.inference.predict import Predictions
@@ -82,7 +82,7 @@ def run(
 
         if output is not None:
             check_output(output)
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgekit-")))
+        scratch = stack.enter_context(scratch_folder())
         given = _standard_input(scratch) if data == _STDIN else data
         with hushed():
             predictions = stack.enter_context(
@@ -95,21 +95,21 @@ def run(
                     scale=scale,
                 )
             )
-        _note(_chosen(predictions, model))
+        tell(_chosen(predictions, model))
 
         def show(number: int, outputs: dict[str, Any], label: Any) -> None:
             if output is None:
                 line = predictions.prediction(number, outputs, label, top)
-                click.echo(json.dumps(line.to_dict()) if as_json else str(line))
+                say(json.dumps(line.to_dict()) if as_json else str(line))
 
         with hushed():
             summary = run_samples(predictions, scratch / "outputs", show)
             if output is not None:
                 save_predictions(summary, output)
         for line in _told(summary, predictions.unusable):
-            _note(line)
+            tell(line)
         if output is not None:
-            _note(f"written to {output}")
+            tell(f"written to {output}")
 
 
 def _standard_input(scratch: Path) -> Any:
@@ -152,7 +152,3 @@ def _told(summary: "RunSummary", unusable: int) -> Iterator[str]:
         yield of + ", ".join(f"{label(m)} {value(v, m)}" for m, v in metrics.items())
     if summary.refusal:
         yield f"no accuracy: {summary.refusal}"
-
-
-def _note(text: str) -> None:
-    click.echo(text, err=True)

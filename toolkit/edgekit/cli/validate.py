@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from edgekit.cli.console import errors, show, status, steps
+from edgekit.cli.bars import steps
+from edgekit.cli.console import errors, show, status
 from edgekit.cli.github import annotate
 from edgekit.cli.options import Value, options_of, printing_options, typed
 from edgekit.option_kinds import File

@@ -5,8 +5,8 @@ there are, and a source that can be read only once is read once.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from edgekit.data.npy import read_header
 from edgekit.data.samples import Array, DataError
+from edgekit.progress import Progress, advances
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class StoredArrays:
     count: int
     shapes: Mapping[str, tuple[int, ...]]
     dtypes: Mapping[str, str]
+    watch: Callable[[int, int], None] | None = None
+    """Is called with the rows that are read, and all that there are, as somebody reads."""
 
     def __len__(self) -> int:
         return self.count
@@ -32,13 +35,19 @@ class StoredArrays:
         for batch in self.batches(1):
             yield {name: array[0] for name, array in batch.items()}
 
+    def watched(self, progress: Progress) -> "StoredArrays":
+        """The same arrays; a watcher is told how far they are read."""
+        return replace(self, watch=advances(progress))
+
     def batches(self, size: int) -> Iterator[dict[str, Array]]:
         """Yield batches of at most ``size`` rows; read, not mapped: mapped pages count as memory."""
-        files = {name: self._path(name).open("rb") for name in self.shapes}
+        files = {name: self.path(name).open("rb") for name in self.shapes}
         try:
             for start in range(0, self.count, size):
                 rows = min(size, self.count - start)
                 yield {name: self._read(file, name, rows) for name, file in files.items()}
+                if self.watch:
+                    self.watch(start + rows, self.count)
         finally:
             for file in files.values():
                 file.close()
@@ -51,10 +60,11 @@ class StoredArrays:
             "shape": (self.count, *self.shapes[name]),
         }
         np.lib.format.write_array_header_1_0(file, header)
-        with self._path(name).open("rb") as raw:
+        with self.path(name).open("rb") as raw:
             shutil.copyfileobj(raw, file)
 
-    def _path(self, name: str) -> Path:
+    def path(self, name: str) -> Path:
+        """The file that holds an array: its rows, one after the other, without a header."""
         return self.folder / f"{list(self.shapes).index(name)}.raw"
 
     def _read(self, file: IO[bytes], name: str, rows: int) -> Array:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.names import names
-from edgekit.progress import Progress, silent
+from edgekit.progress import Progress, advances, expect, silent
 from edgekit_runtimes import DEVICES, DeviceUnavailable, ModelError, Session, open_model
 from edgekit_runtimes.arrays import random_inputs
 from edgekit_runtimes.base import Array
@@ -103,6 +103,7 @@ def bench(
     call_seconds: dict[int, list[float]] = {}
     errors: dict[int, str] = {}
     try:
+        expect(progress, len(rows) + 1)
         for i, (file, device, count) in enumerate(rows):
             progress(f"opening {file} on {device}")
             children.append(Child(str(file)))
@@ -112,8 +113,9 @@ def bench(
             except (ModelError, DeviceUnavailable) as error:
                 errors[i] = str(error)
         turns = max(1, round(seconds / _TURN_SECONDS))
+        progress(f"timing {len(call_seconds)} in turns")
         for turn in range(turns):
-            progress(f"timing {len(call_seconds)} in turns: {turn * 100 // turns}%")
+            advances(progress)(turn, turns)
             for i in list(call_seconds):
                 try:
                     call_seconds[i] += children[i].ask(_time_calls, _TURN_SECONDS)

@@ -1,5 +1,7 @@
 """``edgekit convert``: a Keras model and samples to a folder that ships, with the report of its accuracy."""
 
+import contextlib
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +26,7 @@ from edgekit.data.split import SampleSplit, set_aside
 from edgekit.diagnosis import input_checks
 from edgekit.names import printable
 from edgekit.options import ConvertOptions, resolve, with_options
-from edgekit.progress import Progress, silent
+from edgekit.progress import Progress, expect, silent
 from edgekit.report.file_result import FileResult
 from edgekit.report.result import Report
 from edgekit.workflows.describe import describe
@@ -36,6 +38,7 @@ from edgekit.workflows.evaluate import (
     evaluate,
     record_original,
     sidecar,
+    steps_of,
 )
 from edgekit.workflows.original import name_of, source_of
 from edgekit.workflows.worker import WorkerError, run_in_worker
@@ -100,6 +103,7 @@ def convert(
 
     Raises:
         OptionError: an option has a value that it cannot take.
+        OutputInUse: another conversion is writing into ``output``.
         ConversionError: the model cannot be converted.
         ModelError: a file was written that its own runtime cannot open.
         DataError: the samples cannot be read, or do not fit the model.
@@ -114,14 +118,16 @@ def convert(
     _check(model, data, chosen["precision"], chosen["to"], output, force=chosen["force"])
     with workplace(output) as scratch:
         source = source_of(model, scratch)
-        log = output / FAILED_LOG  # its name until all is well
-        log.write_bytes(b"")
+        log = scratch / LOG
+        log.touch()
 
         def read_samples(inputs: Sequence[TensorSpec]) -> SampleSplit:
             progress("reading samples")
             opened = open_samples(RANDOM if data is None else data, inputs, images)
             calibration = chosen["samples"] if CALIBRATED & set(chosen["precision"]) else 0
-            return set_aside(opened, scratch / "samples", calibration=calibration)
+            return set_aside(
+                opened, scratch / "samples", calibration=calibration, progress=progress
+            )
 
         try:
             outcome = run_in_worker(
@@ -132,23 +138,23 @@ def convert(
                 limits,
                 scratch,
                 log=log,
+                scratch=scratch,
                 timeout=chosen["timeout"],
                 progress=progress,
                 answer=read_samples,
                 answering="reading samples",
             )
         except (ConversionError, ModelError, WorkerError, OSError) as error:
-            error.add_note(f"What the converters printed is in {log}.")
-            raise
-        except BaseException:
-            log.unlink(missing_ok=True)
+            if log.stat().st_size:
+                with contextlib.suppress(OSError):  # a full disk is told by the error itself
+                    shutil.copyfile(log, output / FAILED_LOG)
+                error.add_note(f"What the converters printed is in {output / FAILED_LOG}.")
             raise
         report = replace(outcome.evaluation.report, output=str(output))
         if not report.shippable:
             why = "no data was given" if data is None else f"the data is {RANDOM!r}"
             warnings = (f"{NOT_FOR_SHIPPING} ({why})", *report.warnings)
             report = replace(report, warnings=warnings)
-        log.replace(scratch / LOG)
         write_json(scratch / "report.json", report.to_dict())
         manifest = describe(
             report,
@@ -165,6 +171,7 @@ def convert(
         files = [entry.file for entry in manifest.files]
         published = [*beside, *files, LOG, "report.json"]
         publish(scratch, published, output, force=chosen["force"])
+        (output / FAILED_LOG).unlink(missing_ok=True)  # of an earlier run
         for name in files:  # what an earlier run put beside a file of this name
             stale = sidecar(output / name)
             if stale is not None and stale.name not in beside:
@@ -217,6 +224,7 @@ def _work(
     ask: Callable[[Sequence[TensorSpec]], SampleSplit],
 ) -> _Outcome:
     """Do all that needs TensorFlow or runs native code; in a child process."""
+    expect(progress, _steps_of(options["to"], options["precision"]))
     progress("loading TensorFlow and the model")
     model = load_model(source, trust=options["trust"])
     session = keras_session(model, source)
@@ -235,7 +243,7 @@ def _work(
     conversion = convert_model(
         model,
         paths | {(form, FLOAT): path for form, path in counterparts.items()},
-        samples.calibration,
+        samples.calibration.watched(progress) if samples.calibration else None,
         scratch=scratch,
         batch=options["batch"],
         shapes=samples.held_out.shapes,
@@ -272,6 +280,13 @@ def _work(
         notes=(*conversion.notes, *report.notes),
     )
     return _Outcome(replace(evaluation, report=report), conversion)
+
+
+def _steps_of(formats: Sequence[str], precisions: Sequence[Precision]) -> int:
+    """The number of steps of ``_work``: of the converters, of the original, and of ``evaluate``."""
+    written = {*precisions, FLOAT}  # float32 as a counterpart, where it does not ship
+    converting = 1 + len(formats) + len(written) + bool(CALIBRATED & written)
+    return 2 + converting + 1 + steps_of(len(formats) * len(precisions))
 
 
 def _format_gap(files: Sequence[FileResult]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from edgekit.diagnosis.layers import LayerResult, compare_layers
 from edgekit.inference.latency import latencies
 from edgekit.inference.record import record
 from edgekit.inference.tensor_names import with_original_names
-from edgekit.progress import Progress
+from edgekit.progress import Progress, expect
 from edgekit.report.result import Report
 from edgekit.report.saved_outputs import RecordedFile, Recording
 from edgekit.workflows.judge import judge
@@ -108,7 +108,7 @@ def record_original(
         progress: is called with the step's name.
     """
     progress(f"running {name} on {len(samples.held_out)} samples")
-    recorded = record(session, samples.held_out, folder)
+    recorded = record(session, samples.held_out.watched(progress), folder)
     layers = [type(layer).__name__ for layer in model._flatten_layers()] if model else []
     images = input_checks.image_range(layers, session, samples, recorded)
     return Original(
@@ -143,7 +143,7 @@ def evaluate(
         scratch: a folder that the caller removes.
         label_names: the classes' names, in order.
         make_counterpart: makes the float32 file of a format, for the layers of files that have none.
-        progress: is called with each step's name as it begins.
+        progress: is called with the name of each of ``steps_of`` as it begins; layers are further steps.
 
     Raises:
         ModelError: a file cannot be opened or run.
@@ -166,7 +166,7 @@ def evaluate(
             specs.append((session.inputs, session.outputs))
             outputs = record(
                 with_original_names(session, original),
-                samples.held_out,
+                samples.held_out.watched(progress),
                 scratch / f"outputs {number}",
             )
             device = "" if candidate.device == "cpu" else session.device
@@ -213,8 +213,14 @@ def evaluate(
         worst=criteria.worst,
         task=criteria.task,
     )
-    for at, (candidate, result) in enumerate(zip(candidates, report.files, strict=True)):
-        if result.verdict == "fail" if criteria.per_layer is None else criteria.per_layer:
+    in_question = [
+        _has_layers(candidate)
+        and (result.verdict == "fail" if criteria.per_layer is None else criteria.per_layer)
+        for candidate, result in zip(candidates, report.files, strict=True)
+    ]
+    expect(progress, sum(in_question))
+    for at, candidate in enumerate(candidates):
+        if in_question[at]:
             start = perf_counter()
             layers = _layers(candidate, samples.held_out, make_counterpart, progress)
             seconds = files[at].seconds + perf_counter() - start
@@ -229,6 +235,11 @@ def evaluate(
         samples=samples,
         specs=tuple(specs),
     )
+
+
+def steps_of(files: int) -> int:
+    """The number of steps of ``evaluate`` for so many files."""
+    return 2 * files + 2
 
 
 def _latencies(
@@ -253,6 +264,11 @@ def _latencies(
     return [times[number] for number in range(len(candidates))]
 
 
+def _has_layers(candidate: Candidate) -> bool:
+    """Whether it is a quantized file whose layers can be read."""
+    return candidate.precision != FLOAT and format_of(candidate.path) is not None
+
+
 def _layers(
     candidate: Candidate,
     samples: StoredArrays,
@@ -261,14 +277,13 @@ def _layers(
 ) -> tuple[LayerResult, ...]:
     """Compare a quantized file's layers with those of its float32 counterpart; none where there is none."""
     form = format_of(candidate.path)
-    if candidate.precision == FLOAT or form is None:
-        return ()
+    assert form is not None
     progress(f"comparing the layers of {candidate.name}")
     counterpart = candidate.counterpart or make_counterpart(form)
     if counterpart is None:
         return ()
     try:
-        return compare_layers(counterpart, candidate.path, samples)
+        return compare_layers(counterpart, candidate.path, samples.watched(progress))
     except (DataError, ModelError):  # the verdict does not depend on this
         return ()
 

@@ -19,10 +19,11 @@ from edgekit.data.split import SampleSplit, set_aside
 from edgekit.errors import OptionError
 from edgekit.names import printable
 from edgekit.options import SavedOptions, ValidateOptions, resolve, with_options
-from edgekit.progress import Progress, silent
+from edgekit.progress import Progress, expect, silent
 from edgekit.report.result import Report
 from edgekit.report.saved_outputs import check_saved, load_recording, save_recording
 from edgekit.report.thumbnails import pictures
+from edgekit.scratch import scratch_folder
 from edgekit.workflows.evaluate import (
     FLOAT,
     Candidate,
@@ -30,14 +31,14 @@ from edgekit.workflows.evaluate import (
     Evaluation,
     counterparts,
     evaluate,
-    record_original,
+    steps_of,
 )
 from edgekit.workflows.judge import judge
-from edgekit.workflows.original import name_of, source_of
+from edgekit.workflows.original import SourceModel, name_of, source_of
 from edgekit.workflows.worker import WorkerError, run_in_worker
-from edgekit_converters import FORMATS, ConversionError, check_source, format_of, load_model
+from edgekit_converters import FORMATS, ConversionError, check_source, format_of
 from edgekit_converters import convert as convert_model
-from edgekit_runtimes import ModelError, TensorSpec, keras_session, open_model, precision_of
+from edgekit_runtimes import ModelError, TensorSpec, precision_of
 from edgekit_runtimes.files import FILES
 from edgekit_runtimes.manifest_file import MANIFEST, vouched
 
@@ -51,7 +52,10 @@ class _Job:
     candidates: tuple[Candidate, ...]
     criteria: Criteria
     label_names: tuple[str, ...]
+    saved: bool
+    """Whether the source is a model object of the caller's, saved for the child."""
     trust: bool
+    cache: bool
 
 
 @with_options(ValidateOptions)
@@ -107,8 +111,7 @@ def validate(
     manifests = {folder: read_manifest(folder) for folder in {path.parent for path in paths}}
     known = [manifests[path.parent] for path in paths if manifests[path.parent]]
     scale = chosen["scale"] or next((m.scale for m in known if m and m.scale), None)
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        scratch = Path(folder)
+    with scratch_folder() as scratch:
         job = _Job(
             source=source_of(original, scratch),
             name=name_of(original),
@@ -117,13 +120,21 @@ def validate(
                 limits, metrics, chosen["task"], chosen["worst"], chosen["per_layer"]
             ),
             label_names=next((m.labels for m in known if m and m.labels), ()),
+            saved=not isinstance(original, (str, Path)),
             trust=chosen["trust"],
+            cache=chosen["cache"] is not False,
         )
 
         def read_samples(inputs: Sequence[TensorSpec]) -> SampleSplit:
             progress("reading samples")
             opened = open_samples(data, inputs, Images(scale) if scale else None)
-            return set_aside(opened, scratch / "samples", calibration=0, held_out=chosen["samples"])
+            return set_aside(
+                opened,
+                scratch / "samples",
+                calibration=0,
+                held_out=chosen["samples"],
+                progress=progress,
+            )
 
         output = log or scratch / "log"
         try:
@@ -132,18 +143,19 @@ def validate(
                 job,
                 scratch,
                 log=output,
+                scratch=scratch,
                 timeout=chosen["timeout"],
                 progress=progress,
                 answer=read_samples,
                 answering="reading samples",
             )
         except (ConversionError, ModelError, WorkerError) as error:
-            if log is None:
-                handle, kept = tempfile.mkstemp(prefix="edgekit-", suffix=".log")
-                os.close(handle)
-                shutil.copyfile(output, kept)
-                output = Path(kept)
-            error.add_note(f"What the libraries printed is in {output}.")
+            if output.stat().st_size:
+                if log is None:
+                    handle, kept = tempfile.mkstemp(prefix="edgekit-", suffix=".log")
+                    os.close(handle)
+                    output = Path(shutil.copyfile(output, kept))
+                error.add_note(f"What the libraries printed is in {output}.")
             raise
         report = evaluation.report
         shown = {s.row for file in report.files for d in file.differences for s in d.worst}
@@ -176,8 +188,8 @@ def validate_saved(
     """
     chosen = resolve(SavedOptions, options)
     limits = read_limits(chosen["max_drop"], chosen["min"], chosen["max"])
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        recording = load_recording(Path(path), Path(folder))
+    with scratch_folder() as scratch:
+        recording = load_recording(Path(path), scratch)
         return judge(
             recording,
             limits,
@@ -266,26 +278,28 @@ def _work(
     ask: Callable[[Sequence[TensorSpec]], SampleSplit],
 ) -> Evaluation:
     """Do all that runs models; in a child process."""
-    progress(f"opening {job.name}")
-    model = None
-    if format_of(Path(job.source)):
-        session = open_model(job.source)
-    else:
-        model = load_model(job.source, trust=job.trust)
-        session = keras_session(model, job.source)
-    samples = ask(session.inputs)
-    original = record_original(session, model, job.name, samples, scratch / "original", progress)
+    source = SourceModel(
+        job.source,
+        job.name,
+        saved=job.saved,
+        trust=job.trust,
+        cache=job.cache,
+        progress=progress,
+    )
+    samples = ask(source.inputs(scratch))
+    original = source.record(samples, scratch)
+    expect(progress, steps_of(len(job.candidates)))
 
     def make_counterpart(form: str) -> Path | None:
         path = scratch / f"counterpart{FORMATS[form].suffix}"
-        if model is None or path.exists():
-            return path if path.exists() else None
-        if missing(CONVERTERS):
+        if path.exists():
+            return path
+        if format_of(Path(job.source)) or missing(CONVERTERS):
             return None
         folder = scratch / f"converting to {form}"
         folder.mkdir()
         shapes = samples.held_out.shapes
-        convert_model(model, {(form, FLOAT): path}, scratch=folder, shapes=shapes)
+        convert_model(source.model, {(form, FLOAT): path}, scratch=folder, shapes=shapes)
         return path
 
     return evaluate(

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from edgekit.errors import EdgekitError
-from edgekit.progress import Progress, silent
+from edgekit.progress import Progress, advances, expect, silent
 from edgekit_runtimes.expendable import crashes_are_caught
 
 T = TypeVar("T")
+_OFTEN = 0.1  # seconds between two words on how far a step is
 
 
 class WorkerError(EdgekitError):
@@ -32,6 +33,7 @@ def run_in_worker(
     function: Callable[..., T],
     *arguments: Any,
     log: Path,
+    scratch: Path | None = None,
     timeout: float | None = None,
     progress: Progress = silent,
     answer: Callable[[Any], Any] = lambda question: None,
@@ -44,8 +46,10 @@ def run_in_worker(
             ``ask(question)`` for what only the caller's process has.
         arguments: picklable.
         log: the file that takes everything the child prints.
+        scratch: where the child's temporary files go, so that they are gone with the folder also where
+            the child is killed.
         timeout: seconds for the whole call, answers included; None waits for ever.
-        progress: is called here, with the step that begins there.
+        progress: is called here, with the step that begins there; a ``Watcher`` is told the rest, too.
         answer: is called here, with what is asked there; what it returns goes back. With a timeout it runs
             in a thread, which is left behind where it takes too long.
         answering: the step's name while it runs.
@@ -60,7 +64,12 @@ def run_in_worker(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=noise,
-            env={**os.environ, **_QUIET, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env={
+                **os.environ,
+                **_QUIET,
+                **({"TMPDIR": str(scratch.resolve())} if scratch else {}),
+                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            },
             start_new_session=True,  # an interrupt at the terminal is ours to handle
         )
     timed_out = threading.Event()
@@ -83,6 +92,10 @@ def run_in_worker(
             if kind == "step":
                 step = content
                 progress(step)
+            elif kind == "expect":
+                expect(progress, content)
+            elif kind == "advance":
+                advances(progress)(*content)
             elif kind == "question":
                 try:
                     reply = _within(deadline, answer, content)
@@ -161,9 +174,31 @@ def _receive(pipe: IO[bytes]) -> tuple[str, Any] | None:
 def _cause(code: int) -> str:
     if code == -signal.SIGKILL:
         return "the process was killed, most likely because memory ran out"
+    if code in (-signal.SIGTERM, -signal.SIGINT):
+        return f"the process was ended from outside ({signal.Signals(-code).name})"
     if code < 0:
         return f"native code crashed ({signal.Signals(-code).name})"
     return f"the process ended with status {code}"
+
+
+class _Reporter:
+    """A ``Watcher`` in the child: the caller's own is told."""
+
+    def __init__(self, send: Callable[[str, Any], None]) -> None:
+        self._send, self._told = send, 0.0
+
+    def __call__(self, step: str) -> None:
+        self._told = 0.0
+        self._send("step", step)
+
+    def expect(self, steps: int) -> None:
+        self._send("expect", steps)
+
+    def advance(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._told > _OFTEN:
+            self._told = now
+            self._send("advance", (done, total))
 
 
 def serve() -> None:
@@ -191,7 +226,7 @@ def serve() -> None:
     try:
         function, arguments = pickle.load(calls)
         threading.Thread(target=listen, daemon=True).start()
-        result = function(*arguments, progress=lambda step: send("step", step), ask=ask)
+        result = function(*arguments, progress=_Reporter(send), ask=ask)
         send("done", result)
     except BaseException as error:
         import traceback

@@ -82,6 +82,16 @@ class RunOptions(TypedDict, total=False):
             default_help="0..1, or as the files were converted",
         ),
     ]
+    labels: Annotated[
+        "PathName | Sequence[str]",
+        Option(
+            ClassNames(),
+            "Class names, in the order of the model's outputs: a text file with one name a line. Class "
+            "folders take their numbers from it.",
+            (),
+            "as the files were converted, or class folders in alphabetical order",
+        ),
+    ]
     trust: Annotated[
         bool,
         Option(
@@ -176,10 +186,6 @@ class ConvertOptions(RunOptions, LimitOptions, total=False):
         int, Option(Whole(), "The most samples to calibrate on; others evaluate the files.", 200)
     ]
     opset: Annotated[int, Option(Whole(13, 18, "13..18"), "ONNX opset version.", 17)]
-    labels: Annotated[
-        "PathName | Sequence[str]",
-        Option(ClassNames(), "Class names: a text file with one name a line.", ()),
-    ]
     force: Annotated[
         bool,
         Option(Switch(), "Replace a manifest.json that edgekit did not write.", False),

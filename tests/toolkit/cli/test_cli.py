@@ -87,7 +87,8 @@ def test_validate_fails_a_file_of_another_model(
         "validate", tmp_path / "untrained.keras", converted / "model_int8.tflite",
         "--data", digits / "eval.npz",
     )  # fmt: skip
-    assert result.exit_code == 0, "a candidate that is better than its original loses nothing"
+    assert result.exit_code == 1, "better than its original, but another model"
+    assert "predictions agree with the original's in" in " ".join(result.output.split())
     np.savez(tmp_path / "unlabelled.npz", image=np.load(digits / "eval.npz")["image"])
     result = edgekit(
         "validate", tmp_path / "untrained.keras", converted / "model_int8.tflite",

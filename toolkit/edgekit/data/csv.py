@@ -8,6 +8,7 @@ import numpy as np
 
 from edgekit.data.samples import LABEL_NAMES, DataError, Sample, SampleSource, Selector, to_input
 from edgekit.data.table import Table, is_number, number_in, survey
+from edgekit.data.unused_labels import unused_labels
 from edgekit.names import printable
 from edgekit_runtimes import TensorSpec
 
@@ -46,7 +47,12 @@ def open_csv(path: Path, inputs: Sequence[TensorSpec]) -> SampleSource:
                     _sample(cells, columns, label, table, inputs, f"{source}, line {line}"),
                 )
 
-    return SampleSource(read, count=table.count, source=source, warnings=table.warnings)
+    header = table.names or []
+    used = {header[i] for of_input in columns.values() for i in of_input} if header else set()
+    if label is not None:
+        used.add(header[label])
+    unused = unused_labels(header, used, source)
+    return SampleSource(read, count=table.count, source=source, warnings=(*table.warnings, *unused))
 
 
 def _in_order(table: Table, inputs: Sequence[TensorSpec], source: str) -> dict[str, list[int]]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.data.samples import Array, DataError, Sample, SampleSource, Selector, to_input
+from edgekit.errors import nearest
 from edgekit.names import printable
 from edgekit_runtimes import RuntimeMissing, TensorSpec
 
@@ -25,6 +26,8 @@ class Images:
     """
 
     scale: str = "0..1"
+    classes: tuple[str, ...] = ()
+    """Class folders, in the order of the model's outputs; alphabetical where none are given."""
 
     def __post_init__(self) -> None:
         if self.scale not in SCALES:
@@ -34,12 +37,16 @@ class Images:
 def open_images(folder: Path, inputs: Sequence[TensorSpec], images: Images) -> SampleSource:
     """Open image files, resized to the input; the folders that they are in are their classes.
 
+    Folders have the number of their name among ``images.classes``, or without those, among the folders
+    in alphabetical order.
+
     Raises:
-        DataError: the model takes no image, or there is none in the folder.
+        DataError: the model takes no image, there is none in the folder, or a folder is no known class.
     """
     source = printable(folder)
     spec = _image_input(inputs, source)
-    classes = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    folders = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    classes = _numbered(folders, images.classes, source)
     paths = sorted(
         p
         for p in folder.rglob("*")
@@ -63,8 +70,39 @@ def open_images(folder: Path, inputs: Sequence[TensorSpec], images: Images) -> S
                 ),
             )
 
+    stray = [p.name for p in paths if classes and p.parent == folder]
     return SampleSource(
-        read, count=len(paths), label_names=tuple(map(printable, classes)), source=source
+        read,
+        count=len(paths),
+        label_names=tuple(map(printable, classes)),
+        source=source,
+        warnings=(_beside_folders(stray, folder),) if stray else (),
+    )
+
+
+def _numbered(folders: list[str], names: Sequence[str], source: str) -> tuple[str, ...]:
+    """The classes in their order; without folders there are none.
+
+    Raises:
+        DataError: a folder is called as no class, or as two.
+    """
+    if not folders or not names:
+        return tuple(folders)
+    for name in folders:
+        if names.count(name) != 1:
+            what = "two" if name in names else f"none{nearest(name, names)}"
+            raise DataError(
+                f"{source}: the class folder {name!r} is {what} of the {len(names)} class names. "
+                "Give labels that name the folders, one name a line, in the order of the model's outputs."
+            )
+    return tuple(names)
+
+
+def _beside_folders(stray: Sequence[str], folder: Path) -> str:
+    shown = ", ".join(map(printable, stray[:3])) + (", ..." if len(stray) > 3 else "")
+    return (
+        f"{printable(folder)}: {len(stray)} image{'s' if len(stray) > 1 else ''} beside the class folders ({shown}): "
+        "without a class, so that no label is used where one of them is evaluated"
     )
 
 

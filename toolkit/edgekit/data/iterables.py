@@ -17,6 +17,7 @@ from edgekit.data.samples import (
     match_names,
     to_input,
 )
+from edgekit.data.unused_labels import unused_labels
 from edgekit_runtimes import TensorSpec
 
 _RANDOM_SAMPLES = 300
@@ -32,8 +33,9 @@ def open_arrays(data: Any, inputs: Sequence[TensorSpec]) -> SampleSource:
         arrays = {str(name): _array(value, "the arrays") for name, value in data.items()}
     else:
         arrays = {"x": _array(data, "the arrays")}
+    label_names = label_arrays(arrays, inputs) if labels is None else {}
     if labels is None:
-        labels = label_from(label_arrays(arrays, inputs), arrays)
+        labels = label_from(label_names, arrays)
     names = match_names(list(arrays), inputs, "the arrays")
     if any(arrays[name].ndim == 0 for name in names.values()):
         raise DataError("the arrays: a 0-d array, where samples are expected, batch axis first.")
@@ -52,7 +54,13 @@ def open_arrays(data: Any, inputs: Sequence[TensorSpec]) -> SampleSource:
             sample = {s.name: to_input(arrays[names[s.name]][i], s, "the arrays") for s in inputs}
             yield i, (sample, _at(labels, i))
 
-    return SampleSource(read, count=counts.copy().pop(), source="arrays")
+    used = [*names.values(), *label_names.values()]
+    return SampleSource(
+        read,
+        count=counts.copy().pop(),
+        source="arrays",
+        warnings=unused_labels(arrays, used, "the arrays"),
+    )
 
 
 def open_stream(data: Any, inputs: Sequence[TensorSpec], source: str) -> SampleSource:

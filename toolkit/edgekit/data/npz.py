@@ -23,6 +23,7 @@ from edgekit.data.samples import (
     match_names,
     to_input,
 )
+from edgekit.data.unused_labels import unused_labels
 from edgekit.names import printable
 from edgekit_runtimes import TensorSpec
 
@@ -92,7 +93,12 @@ def open_npz(path: Path, inputs: Sequence[TensorSpec]) -> SampleSource:
                 sample = {s.name: to_input(arrays[names[s.name]], s, source) for s in inputs}
                 yield number, (sample, label_from(labels, arrays))
 
-    return SampleSource(read, count=next(iter(sizes.values())), source=source)
+    return SampleSource(
+        read,
+        count=next(iter(sizes.values())),
+        source=source,
+        warnings=unused_labels(members, used, source),
+    )
 
 
 def open_npy(path: Path, inputs: Sequence[TensorSpec]) -> SampleSource:

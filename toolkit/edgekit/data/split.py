@@ -70,6 +70,7 @@ def set_aside(
     labels: list[Any] = []
     numbers: list[int] = []
     label_bytes = 0
+    unlabelled: list[int] = []
     flaws = {"nan": 0, "constant": 0, "seen": 0}
     full = {"calibration": calibration, "held_out": held_out}
     wanted = min(calibration + held_out, source.count or calibration + held_out)
@@ -90,7 +91,9 @@ def set_aside(
         stores[use].add({name: array[np.newaxis] for name, array in sample.items()})
         if use == "held_out":
             numbers.append(number)
-            if label is not None:
+            if label is None:
+                unlabelled.append(number)
+            else:
                 labels.append(label)
                 label_bytes += _bytes(label)
                 if label_bytes > _MOST_LABEL_BYTES:
@@ -113,7 +116,11 @@ def set_aside(
         _together(labels, source.source) if len(labels) == evaluated else None,
         tuple(numbers),
         source.label_names,
-        (*source.warnings, *_flaws(flaws, calibrated if calibration else None)),
+        (
+            *source.warnings,
+            *_flaws(flaws, calibrated if calibration else None),
+            *_unlabelled(unlabelled, evaluated),
+        ),
         source.source,
     )
 
@@ -176,3 +183,12 @@ def _flaws(flaws: Mapping[str, int], calibrated: int | None) -> Iterator[str]:
         yield f"{flaws['constant']} of {seen} samples are constant: every value in them is the same"
     if calibrated is not None and calibrated < _ADVISED_SAMPLES:
         yield f"only {calibrated} samples to calibrate on; 100 to 200 are advised"
+
+
+def _unlabelled(unlabelled: list[int], evaluated: int) -> Iterator[str]:
+    """Say why labels are not used that most samples have."""
+    if 0 < len(unlabelled) < evaluated:
+        yield (
+            f"no labels are used: {len(unlabelled)} of {evaluated} samples to evaluate on have none, the "
+            f"first is sample {unlabelled[0]}"
+        )

@@ -39,6 +39,16 @@ class ErrorSources:
         """Whether there are steps besides the conversion."""
         return (self.quantization_db, self.runtime_db) != (None, None)
 
+    @property
+    def unattributed(self) -> str:
+        """Why the error cannot be divided among the steps, as a sentence; empty where it can."""
+        if self.runtime_db is None or (self.conversion_db, self.quantization_db) != (None, None):
+            return ""
+        return (
+            "The error cannot be attributed: conversion and quantization are told from the runtime by a "
+            "float32 file of the same format, and there is none."
+        )
+
 
 class ErrorAttribution:
     """Attributes files' errors to their sources, all with the same original and samples.

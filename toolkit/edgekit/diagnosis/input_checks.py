@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.accuracy.intervals import mcnemar
 from edgekit.accuracy.tasks import find_tasks, ground_truth, labels_for_output, predicted_classes
 from edgekit.bundle.manifest import read_manifest
 from edgekit.data.samples import Array
@@ -29,6 +30,7 @@ _PREPROCESSING = {"Rescaling", "Normalization"}
 _BYTES = 16  # a maximum above it means 0..255; one up to 1 means 0..1
 _OUTSIDE = 0.01  # of an input's values; fewer are outliers, not a mistake in the pipeline
 _SMALL_PART = 1 / 8  # of a range
+_GAIN, _BY_CHANCE = 0.1, 0.001  # of the accuracy at another scale: less says nothing of the scale
 _FEW, _MOST = 32, 320  # samples at once, and in all
 _EXCESS = 0.2  # of a range's width: less is what 200 samples miss by chance
 
@@ -113,16 +115,16 @@ def image_range(
     if low < 0 or 1 < high <= _BYTES:
         return
     factor, words = (1 / 255, "1/255") if high > _BYTES else (255.0, "255")
-    unscaled = _accuracy(session, batch, 1.0, samples, outputs)
-    rescaled = _accuracy(session, batch, factor, samples, outputs)
+    unscaled = _correct(session, batch, 1.0, samples, outputs)
+    rescaled = _correct(session, batch, factor, samples, outputs)
     if unscaled is not None and rescaled is not None:
-        if rescaled > unscaled:
+        if _gains(unscaled, rescaled):
             yield (
                 f"the images have the range {low:g}..{high:g}, but the model seems to expect another: its "
-                f"accuracy on {len(batch)} of them is {unscaled:.1%}, and {rescaled:.1%} when they "
-                f"are multiplied by {words}"
+                f"accuracy on {len(batch)} of them is {unscaled.mean():.1%}, and {rescaled.mean():.1%} "
+                f"when they are multiplied by {words}"
             )
-        if rescaled != unscaled:
+        if (rescaled != unscaled).any():
             return
     preprocessing = _PREPROCESSING & set(layers)
     if high > _BYTES and not preprocessing and np.array_equal(batch, np.rint(batch)):
@@ -141,9 +143,18 @@ def _is_image(spec: TensorSpec) -> bool:
     return len(spec.shape) == 4 and spec.shape[-1] in (1, 3, 4) and spec.dtype.startswith("float")
 
 
-def _accuracy(
+def _gains(unscaled: Array, rescaled: Array) -> bool:
+    """Whether another scale makes predictions right that are not, more often than chance would."""
+    won = int((rescaled & ~unscaled).sum())
+    lost = int((unscaled & ~rescaled).sum())
+    least = min(_GAIN * len(unscaled), 0.5 * int((~unscaled).sum()))  # or half of the errors
+    return won - lost >= least and mcnemar(lost, won) < _BY_CHANCE
+
+
+def _correct(
     session: Session, batch: Array, factor: float, samples: SampleSplit, outputs: StoredArrays
-) -> float | None:
+) -> Array | None:
+    """Which predictions are right with images multiplied by a factor; None where labels do not tell."""
     if samples.labels is None:
         return None
     for name, task in find_tasks(outputs, samples.labels).items():
@@ -152,5 +163,5 @@ def _accuracy(
             continue
         given = session.run({session.inputs[0].name: batch * np.float32(factor)})[name]
         true = ground_truth(output_labels[: len(batch)], given, task)
-        return None if true is None else float((predicted_classes(given, task) == true).mean())
+        return None if true is None else (predicted_classes(given, task) == true).reshape(-1)
     return None

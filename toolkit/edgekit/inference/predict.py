@@ -159,7 +159,8 @@ def _conversion_settings(path: Path, scale: str | None) -> tuple[list[str], Imag
     manifest = read_manifest(path if path.is_dir() else path.parent)
     if manifest is None:
         return [], Images(scale or "0..1")
-    return list(manifest.labels), Images(scale or manifest.scale or "0..1")
+    names = tuple(manifest.labels)
+    return list(names), Images(scale or manifest.scale or "0..1", names)
 
 
 def _highest(values: Array, top: int, names: list[str]) -> list[tuple[str, float]]:

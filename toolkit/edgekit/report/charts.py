@@ -198,7 +198,10 @@ def confusion_changes(
 
 
 def error_parts(sources: ErrorSources) -> list[ErrorPart]:
-    """Each step's SQNR and its part of the noise, if the steps' noises are independent."""
+    """Each step's SQNR and its part of the noise, if the steps' noises are independent.
+
+    Where a step is not known, what the others' parts are is not known either: they are 0.
+    """
     steps = {
         "conversion": sources.conversion_db,
         "quantization": sources.quantization_db,
@@ -207,7 +210,7 @@ def error_parts(sources: ErrorSources) -> list[ErrorPart]:
     # Relative to the noisiest step, so that no power overflows; -inf outdoes any.
     lowest = min((db for db in steps.values() if db is not None), default=0.0)
     powers = {step: _power(db, lowest) for step, db in steps.items()}
-    total = sum(powers.values()) or 1.0
+    total = (0.0 if sources.unattributed else sum(powers.values())) or inf
     return [ErrorPart(step, db, 100 * powers[step] / total) for step, db in steps.items()]
 
 

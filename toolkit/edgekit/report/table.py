@@ -150,6 +150,13 @@ def _error_sources(report: Report) -> Iterator[RenderableType]:
     if table.row_count:
         yield Text()
         yield table
+    unattributed: dict[str, list[str]] = {}
+    for file in report.files:
+        if file.error_sources and file.error_sources.unattributed:
+            names = unattributed.setdefault(file.error_sources.unattributed, [])
+            names.append(titles[file.title])
+    for why, names in unattributed.items():
+        yield Text(f"{', '.join(names)}: {why}")
 
 
 def _layers(report: Report) -> Iterator[RenderableType]:

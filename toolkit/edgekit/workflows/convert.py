@@ -111,7 +111,7 @@ def convert(
         WorkerError: native code crashed, memory or time ran out.
     """
     chosen = resolve(ConvertOptions, options)
-    images = Images(chosen["scale"]) if chosen["scale"] else None
+    images = Images(chosen["scale"] or "0..1", chosen["labels"])
     limits = read_limits(chosen["max_drop"], chosen["min"], chosen["max"])
     check_tasks(chosen["task"])
     output = Path(output)
@@ -265,6 +265,7 @@ def _work(
         samples,
         Criteria(limits, task=options["task"]),
         scratch=scratch,
+        label_names=options["labels"],
         progress=progress,
     )
     report = evaluation.report

@@ -7,7 +7,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
+from edgekit.accuracy.detection_outputs import find_detection_outputs
+from edgekit.accuracy.label_checks import check_folders, check_names, fit_labels
 from edgekit.accuracy.limits import Limits
+from edgekit.accuracy.tasks import find_tasks
 from edgekit.bundle.environment import environment
 from edgekit.data.open import RANDOM
 from edgekit.data.samples import DataError
@@ -141,16 +144,17 @@ def evaluate(
         samples: the same as the original's.
         criteria: limits, metrics, and how much to show.
         scratch: a folder that the caller removes.
-        label_names: the classes' names, in order.
+        label_names: the classes' names, in order, where the samples' own do not number the classes.
         make_counterpart: makes the float32 file of a format, for the layers of files that have none.
         progress: is called with the name of each of ``steps_of`` as it begins; layers are further steps.
 
     Raises:
         ModelError: a file cannot be opened or run.
         DeviceUnavailable: a device is not there, or runs nothing of a file.
-        DataError: a metric or a limit fits none of the outputs.
+        DataError: labels or class names do not fit, or a metric or a limit fits none of the outputs.
     """
     machine = environment()
+    doubts = _check_labels(original, samples, label_names, criteria.task)
     attribution = ErrorAttribution(
         original,
         original.recorded,
@@ -202,7 +206,7 @@ def evaluate(
         label_names=samples.label_names or tuple(label_names),
         data=samples.source,
         shippable=samples.source != RANDOM,
-        warnings=original.warnings,
+        warnings=(*original.warnings, *doubts),
         environment=machine,
     )
     progress("judging")
@@ -240,6 +244,23 @@ def evaluate(
 def steps_of(files: int) -> int:
     """The number of steps of ``evaluate`` for so many files."""
     return 2 * files + 2
+
+
+def _check_labels(
+    original: Original,
+    samples: SampleSplit,
+    label_names: Sequence[str],
+    task: Sequence[str],
+) -> tuple[str, ...]:
+    """Refuse labels and class names that do not fit, before any file runs; what is unused ``judge`` says."""
+    recorded = original.recorded
+    if find_detection_outputs(recorded, task):  # labels are those of several outputs together
+        return ()
+    tasks = find_tasks(recorded, samples.labels, task)
+    check_names(label_names, recorded, tasks)
+    folders = () if label_names else check_folders(samples.label_names, recorded, tasks)
+    fit_labels(recorded, samples.labels, tasks, samples.numbers)
+    return folders
 
 
 def _latencies(

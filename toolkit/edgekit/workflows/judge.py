@@ -14,18 +14,17 @@ from edgekit.accuracy.detection_outputs import (
     joined,
     joined_labels,
 )
+from edgekit.accuracy.evidence import doubt, with_doubt, with_resemblance
+from edgekit.accuracy.label_checks import fit_labels
 from edgekit.accuracy.limits import Limits
 from edgekit.accuracy.results import OutputResult, compare
 from edgekit.accuracy.task_names import Task, TaskTexts
-from edgekit.accuracy.tasks import find_tasks
+from edgekit.accuracy.tasks import find_tasks, labels_for_output
 from edgekit.diagnosis.changed_samples import find_differences
 from edgekit.names import names
 from edgekit.report.file_result import FileResult, slower_than_float
 from edgekit.report.result import Report
 from edgekit.report.saved_outputs import RecordedFile, Recording, labels_by_name
-
-_NO_SIGNAL = ("values", "index", "detection")
-_SUSPICIOUS = 10.0  # dB: an error of a third of the signal
 
 
 def judge(
@@ -46,14 +45,19 @@ def judge(
         task: of the outputs whose task would be guessed wrong.
 
     Raises:
-        DataError: a metric, a limit or a task fits none of the outputs.
+        DataError: labels do not fit, or a metric, a limit or a task fits none of the outputs.
     """
     if parts := find_detection_outputs(recording.original, task):
         recording = _with_detections(recording, parts)
         others = [text for text in names(task) if text != "detection"]
         task = [*others, f"{DETECTIONS}=detection"]
     tasks = find_tasks(recording.original, recording.labels, task)
-    files = tuple(_judge_file(f, recording, tasks, limits, metrics, worst) for f in recording.files)
+    labels, unused = fit_labels(recording.original, recording.labels, tasks, recording.numbers)
+    recording = replace(recording, labels=labels, warnings=(*recording.warnings, *unused))
+    doubts = {name: doubt(name, t, recording.original, labels) for name, t in tasks.items()}
+    files = tuple(
+        _judge_file(f, recording, tasks, doubts, limits, metrics, worst) for f in recording.files
+    )
     return Report(
         model=recording.model,
         model_bytes=recording.model_bytes,
@@ -63,7 +67,7 @@ def judge(
         evaluated_on=len(recording.original),
         shippable=recording.shippable,
         onnx_vs_tflite=_onnx_vs_tflite(recording.files, tasks),
-        warnings=recording.warnings,
+        warnings=(*recording.warnings, *_unsaid(doubts, files)),
         notes=tuple(slower_than_float(files)),
         environment=recording.environment,
         pictures=recording.pictures,
@@ -84,11 +88,12 @@ def _judge_file(
     file: RecordedFile,
     recording: Recording,
     tasks: Mapping[str, Task],
+    doubts: Mapping[str, str],
     limits: Limits,
     metrics: Sequence[str],
     worst: int,
 ) -> FileResult:
-    results = compare(
+    compared = compare(
         recording.original,
         file.outputs,
         tasks,
@@ -97,6 +102,7 @@ def _judge_file(
         metrics=metrics,
         is_float=file.compared_as_float32,
     )
+    results = tuple(_beyond_limits(r, file, recording, doubts[r.output]) for r in compared)
     differences = tuple(
         find_differences(
             output,
@@ -124,23 +130,28 @@ def _judge_file(
         layers=file.layers,
         differences=differences,
         faults=file.faults,
-        warnings=(*file.warnings, *_suspicious(file.name, results)),
+        warnings=file.warnings,
     )
 
 
-def _suspicious(name: str, results: Sequence[OutputResult]) -> Iterator[str]:
-    """Warn of outputs that are far off although the predictions agree: on other samples they might not."""
-    for result in results:
-        if (
-            result.verdict != "fail"
-            and result.task not in _NO_SIGNAL
-            and result.sqnr_db < _SUSPICIOUS
-        ):
-            yield (
-                f"{name}: output {result.output!r} has an SQNR of {result.sqnr_db:.1f} dB against the "
-                "original, although the predictions agree: quantization alone does not do that. A "
-                "comparison layer by layer shows where it comes from"
-            )
+def _beyond_limits(
+    result: OutputResult, file: RecordedFile, recording: Recording, doubt: str
+) -> OutputResult:
+    """Apply what limits do not see. A float32 file's limit, of 60 dB, leaves no doubt."""
+    if file.compared_as_float32:
+        return with_doubt(result, doubt)
+    labelled = labels_for_output(recording.labels, result.output) is not None
+    return with_resemblance(
+        with_doubt(result, doubt), recording.original, file.outputs, labelled=labelled
+    )
+
+
+def _unsaid(doubts: Mapping[str, str], files: Sequence[FileResult]) -> Iterator[str]:
+    """The doubts that bear on no limit of any file, as where all files are float32."""
+    reasons = [limit.reason for f in files for r in f.results for limit in r.limit_results]
+    for output, why in doubts.items():
+        if why and not any(why in reason for reason in reasons):
+            yield f"output {output!r}: {why}"
 
 
 def _onnx_vs_tflite(

@@ -111,6 +111,8 @@ def validate(
     manifests = {folder: read_manifest(folder) for folder in {path.parent for path in paths}}
     known = [manifests[path.parent] for path in paths if manifests[path.parent]]
     scale = chosen["scale"] or next((m.scale for m in known if m and m.scale), None)
+    label_names = chosen["labels"] or next((m.labels for m in known if m and m.labels), ())
+    images = Images(scale or "0..1", label_names)
     with scratch_folder() as scratch:
         job = _Job(
             source=source_of(original, scratch),
@@ -119,7 +121,7 @@ def validate(
             criteria=Criteria(
                 limits, metrics, chosen["task"], chosen["worst"], chosen["per_layer"]
             ),
-            label_names=next((m.labels for m in known if m and m.labels), ()),
+            label_names=label_names,
             saved=not isinstance(original, (str, Path)),
             trust=chosen["trust"],
             cache=chosen["cache"] is not False,
@@ -127,7 +129,7 @@ def validate(
 
         def read_samples(inputs: Sequence[TensorSpec]) -> SampleSplit:
             progress("reading samples")
-            opened = open_samples(data, inputs, Images(scale) if scale else None)
+            opened = open_samples(data, inputs, images)
             return set_aside(
                 opened,
                 scratch / "samples",

@@ -78,7 +78,10 @@ def test_the_second_time_nothing_is_measured(folder: Path, memory: Path) -> None
         assert chosen(open_model(folder, device="auto")) == first
     after = memory.stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
-    assert {p.name for p in memory.parent.iterdir()} <= {"auto.json", "files"}  # hashes of old files
+    assert {p.name for p in memory.parent.iterdir()} <= {
+        "auto.json",
+        "files",
+    }  # hashes of old files
 
 
 @pytest.mark.parametrize("choice", ["model_int8.tflite openvino 1", "model_int16x8.onnx mlas 1"])

@@ -100,7 +100,7 @@ class ArrayWriter:
                     f"{array.shape[1:]}. A file for an edge device has one fixed shape."
                 )
             # By Python: ndarray.tofile tells nobody of a disk that is full.
-            self._files[name].write(np.ascontiguousarray(array, self._dtypes[name]))
+            self._files[name].write(array.astype(self._dtypes[name], copy=False).tobytes())
         self.count += len(next(iter(batch.values())))
 
     def close(self) -> StoredArrays:

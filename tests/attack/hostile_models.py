@@ -245,7 +245,7 @@ MODELS: dict[str, Make] = {
     "tflite that is a pipe": _special("model.tflite", os.mkfifo),
     "tflite that is endless": _special("model.tflite", lambda path: path.symlink_to("/dev/zero")),
     "onnx that is a pipe": _special("model.onnx", os.mkfifo),
-    "weights in /etc/passwd": _outside("/etc/passwd"),
+    "weights in a file of the system": _outside("/etc/passwd"),
     "weights above": _outside("../../../../../../etc/passwd"),
     "weights in a pipe": _outside("/dev/stdin"),
     "texts": _onnx(lambda h: [h.make_node("Identity", ["x"], ["y"])], kind=8),

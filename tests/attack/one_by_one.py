@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from attack.forked import command, run_forked
+from attack.victims import memory
 
 WITHIN = 60
 """Seconds for each; what is endless is stopped by ``rehearsal.TIME_LIMIT``, which is shorter here."""
@@ -30,10 +31,8 @@ def main(folder: Path, modules: list[str]) -> None:
             try:
                 command(arguments)()
             finally:
-                most = max(
-                    resource.getrusage(who).ru_maxrss
-                    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-                )
+                ended = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # those that did
+                most = max(memory() >> 10, ended)
                 measured.write_text(str(most))
 
         place = folder / name

@@ -157,6 +157,7 @@ def test_conversions_killed_while_they_write(
     count = int(KILLS * campaign_size)
     for number in range(count):
         how = (signal.SIGKILL, signal.SIGTERM)[number % 2]
+        earlier = leftovers(folder, known)
         samples = ["--samples", str(chance.randrange(20, 60))]
         ended = run_forked(
             command([*arguments, *samples]),
@@ -169,7 +170,7 @@ def test_conversions_killed_while_they_write(
         ends[f"{how.name} {ended.status}"] += 1
         states[is_whole_or_refused(folder)] += 1
         if how is signal.SIGTERM:
-            assert leftovers(folder, known) == [], f"{number}: {ended}"
+            assert set(leftovers(folder, known)) <= set(earlier), f"{number}: {ended}"
     print(
         f"\n{count} kills of seed {campaign_seed}: {dict(ends)}; folders: {dict(states)}",
         flush=True,

@@ -16,6 +16,9 @@ SCHEMA = "edgekit.manifest/"
 UNFINISHED = "edgekit.unfinished/1"
 """The ``schema`` of what stands in its place while files are put into the folder."""
 
+_LARGEST = 1 << 26
+"""Bytes of a manifest: a hundred times those of a model of a thousand layers."""
+
 UNFINISHED_FOLDER = (
     "edgekit convert was stopped while it put its files into this folder, or is just doing so: it may "
     "hold new files beside old ones. Convert again."
@@ -36,17 +39,27 @@ def read_listed(folder: Path) -> Mapping[str, Any] | None:
     Raises:
         ModelError: the files of the folder were not all put in place.
     """
-    import json  # a millisecond of the start of every script
-
-    path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_document(folder / MANIFEST)
     except (OSError, ValueError, RecursionError):
         return None
     schema = manifest.get("schema") if isinstance(manifest, dict) else None
     if schema == UNFINISHED:
         raise ModelError(f"{folder}: {UNFINISHED_FOLDER}")
     return manifest if isinstance(schema, str) and schema.startswith(SCHEMA) else None
+
+
+def read_document(path: Path) -> Any:
+    """A JSON file of a size that a manifest may have; never a pipe or a device, which may not end.
+
+    Raises:
+        OSError, ValueError, RecursionError: there is none.
+    """
+    import json  # a millisecond of the start of every script
+
+    if not path.is_file() or path.stat().st_size > _LARGEST:
+        raise ValueError(f"{path}: no file, or one of more than {_LARGEST:,} bytes")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def vouched(path: Path) -> bool:

@@ -78,6 +78,10 @@ def open_model(
     open_one = partial(_open, least=least, by_name=by_name, raw=raw, trust=trust)
     if not path.exists():
         raise ModelError(f"{path}: there is no such file or folder.")
+    if not (path.is_file() or path.is_dir()):
+        raise ModelError(
+            f"{path}: neither a file nor a folder: a pipe or a device, which may never end."
+        )
     if (name := os.fsencode(path).decode("utf-8", "backslashreplace")) != str(path):
         raise ModelError(
             f"{name}: its name is not UTF-8, and the runtimes open no such file. Rename it or its folder."

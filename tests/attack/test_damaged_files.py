@@ -9,13 +9,13 @@ from attack.victims import ATTACKS
 
 SEED = 12
 SHORT = {
-    "tflite": 120, "onnx": 120, "npz": 120, "npy": 60, "csv": 120, "manifest": 40, "listed": 10,
+    "tflite": 120, "onnx": 120, "npz": 120, "npy": 60, "csv": 120, "manifest": 20, "listed": 10,
     "results_npz": 60, "results_json": 60, "project": 200,
 }  # fmt: skip
 """How many of each kind ``make test`` gives; the rest needs TensorFlow or Pillow in its process."""
 LONG = {
     "tflite": 20_000, "onnx": 20_000, "keras": 500, "npz": 10_000, "npy": 5_000, "csv": 10_000,
-    "png": 5_000, "manifest": 2_000, "listed": 1_000, "results_npz": 2_000, "results_json": 2_000,
+    "png": 5_000, "manifest": 1_000, "listed": 500, "results_npz": 2_000, "results_json": 2_000,
     "project": 5_000,
 }  # fmt: skip
 

@@ -174,8 +174,8 @@ def victim(kind: str, seeds: Path, seed: int, numbers: Sequence[int], report: Pa
             if attack.cli and number % attack.every == 0:
                 _command(attack, path, seeds, log, number)
             signal.alarm(0)
-            if (memory := _memory()) > attack.memory:
-                _tell(log, number, f"took {memory >> 20} MiB of memory")
+            if (most := memory()) > attack.memory:
+                _tell(log, number, f"took {most >> 20} MiB of memory")
             if used == "python":
                 log.write(json.dumps({"number": number, "passed": True}) + "\n")
 
@@ -215,7 +215,7 @@ def _tell(log: Any, number: int, what: str) -> None:
     log.flush()
 
 
-def _memory() -> int:
+def memory() -> int:
     """The most memory that this process and its children have had since the last call."""
     me = os.getpid()
     most = 0

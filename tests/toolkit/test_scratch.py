@@ -1,6 +1,7 @@
 """Scratch folders: gone however a process ends, and never taken from one that lives."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.bundle.folder import OutputInUse, publish, workplace
-from edgekit.scratch import scratch_folder
+from edgekit.scratch import remove_stale, scratch_folder
 
 USER = """
 import sys, time
@@ -180,3 +181,35 @@ def test_what_must_not_be_cut_in_two_is_finished_first(number: signal.Signals, r
     command = [sys.executable, "-c", CUT, str(int(number))]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["whole", raised, "True"]
+
+
+def test_what_is_left_of_a_removal_that_was_stopped_is_removed_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped behind each single removal in turn: the lock, by which a stale folder is known, goes last."""
+    (tmp_path / "stale").mkdir()
+    for name in ("a", "b/c", "lock", "z"):
+        path = tmp_path / "stale" / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    for most in range(6):
+        left = most
+        with monkeypatch.context() as patch:
+            for call in ("unlink", "rmdir"):
+
+                def stopping(
+                    *given: object, original: object = getattr(os, call), **how: object
+                ) -> None:
+                    nonlocal left
+                    if left == 0:
+                        raise KeyboardInterrupt
+                    left -= 1
+                    original(*given, **how)  # type: ignore[operator]
+
+                patch.setattr(os, call, stopping)
+            shutil.copytree(tmp_path / "stale", tmp_path / ".edgekit-stale")
+            with pytest.raises(KeyboardInterrupt):
+                remove_stale(tmp_path)
+
+        with scratch_folder(tmp_path):
+            assert not (tmp_path / ".edgekit-stale").exists(), most

@@ -42,7 +42,7 @@ def read_project(path: Path) -> Project:
         return Project()
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # Python reads no number of thousands of digits
         raise ProjectError(f"{path}: not a TOML file: {error}") from error
     top = {key: value for key, value in content.items() if key not in _TABLES}
     common = _read(top, "", {key: options_in(ConvertCommand)[key] for key in _COMMON}, path)

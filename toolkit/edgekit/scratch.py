@@ -35,7 +35,7 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
             os.close(descriptor)
 
 
@@ -52,7 +52,7 @@ def remove_stale(parent: Path) -> None:
                 continue
             try:
                 if try_lock(descriptor):
-                    shutil.rmtree(folder, ignore_errors=True)
+                    _remove(folder)
             finally:
                 os.close(descriptor)
 
@@ -94,6 +94,17 @@ def _made(parent: Path) -> tuple[Path, int]:
         if try_lock(descriptor) is not False and is_still(folder / _LOCK, descriptor):
             return folder, descriptor
         os.close(descriptor)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a scratch folder, its lock last: killed meanwhile, what is left can still be told and removed."""
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != _LOCK:
+                path.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_ours(folder: Path) -> bool:

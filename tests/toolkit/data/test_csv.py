@@ -166,3 +166,12 @@ def test_large_integers_stay_exact(tmp_path: Path) -> None:
     ((sample, _),) = read(open_samples(path, [TensorSpec("ids", (None, 2), "int64")]))
 
     assert sample["ids"].tolist() == [9007199254740993, -9223372036854775808]
+
+
+def test_a_name_of_thousands_of_digits_is_only_a_name(tmp_path: Path) -> None:
+    """Python refuses to read such a number; the columns stay in their order."""
+    path = csv(tmp_path, f"{'1' * 5000},b,y\n1,2,0\n")
+
+    ((sample, _),) = read(open_samples(path, [TensorSpec("x", (None, 2), "float32")]))
+
+    assert sample["x"].tolist() == [1, 2]

@@ -1,6 +1,5 @@
 """``manifest.json``: what whoever opens the folder later needs to know."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,12 @@ from edgekit.bundle.plain import from_plain, to_plain
 from edgekit.data.samples import DataError
 from edgekit_runtimes import TensorSpec
 from edgekit_runtimes.known_files import sha256
-from edgekit_runtimes.manifest_file import MANIFEST, UNFINISHED, UNFINISHED_FOLDER
+from edgekit_runtimes.manifest_file import (
+    MANIFEST,
+    UNFINISHED,
+    UNFINISHED_FOLDER,
+    read_document,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        plain = read_document(path)
     except (OSError, ValueError, RecursionError):
         return None
     if isinstance(plain, dict) and plain.get("schema") == UNFINISHED:

@@ -99,7 +99,8 @@ class ArrayWriter:
                     f"{name!r}: samples of different shapes, {self._shapes[name]} and "
                     f"{array.shape[1:]}. A file for an edge device has one fixed shape."
                 )
-            array.astype(self._dtypes[name], copy=False).tofile(self._files[name])
+            # By Python: ndarray.tofile tells nobody of a disk that is full.
+            self._files[name].write(array.astype(self._dtypes[name], copy=False).tobytes())
         self.count += len(next(iter(batch.values())))
 
     def close(self) -> StoredArrays:

@@ -261,6 +261,10 @@ def _check_counts(recording: Recording) -> None:
     counts |= {len(array) for array in labels_by_name(recording.labels).values()}
     if len(counts) != 1 or 0 in counts:
         raise ValueError(f"arrays of different numbers of samples, or of none: {sorted(counts)}")
+    outputs = [recording.original, *(file.outputs for file in recording.files)]
+    kinds = {np.dtype(kind).kind for stored in outputs for kind in stored.dtypes.values()}
+    if not kinds <= set("fiub"):
+        raise ValueError("outputs that are no numbers")
     shapes = dict(recording.original.shapes)
     for file in recording.files:
         if dict(file.outputs.shapes) != shapes:

@@ -1,0 +1,64 @@
+"""Files that somebody made to do harm: refused or used, in words, and nothing of theirs runs."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from attack.hostile_data import DATA, Make
+from attack.hostile_models import KERAS, MODELS, SAVED
+
+MOST_MEMORY = 1024
+"""MiB for one command, in any of its processes."""
+WITH_TENSORFLOW = 2048
+"""The same where it loads TensorFlow, which takes 700 itself."""
+
+
+def attack(
+    cases: dict[str, Make], folder: Path, seeds: Path, *modules: str, memory: int = MOST_MEMORY
+) -> dict[str, str]:
+    """What is wrong with how edgekit treats each of these files; empty where nothing is."""
+    commands = {}
+    for name, make in cases.items():
+        (folder / name).mkdir()
+        commands[name] = [str(word) for word in make(folder / name, seeds)]
+    (folder / "commands.json").write_text(json.dumps(commands))
+    subprocess.run(
+        [sys.executable, "-m", "attack.one_by_one", folder, *modules],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        check=True,
+    )
+    ends = json.loads((folder / "ends.json").read_text())
+    wrong = {}
+    for name, (status, printed, taken) in ends.items():
+        if not 0 <= status <= 4 or "did not foresee" in printed or "Traceback" in printed:
+            wrong[name] = f"{status}: {printed[-600:]}"
+        elif status and not printed.strip():
+            wrong[name] = f"{status} without a word"
+        elif taken > memory:
+            wrong[name] = f"took {taken} MiB"
+        elif harm := [*folder.rglob("harm*"), *Path().glob("harm*")]:
+            wrong[name] = f"what it carries ran: {harm}"
+    refused = sum(status > 1 for status, _, _ in ends.values())
+    most = max(taken for _, _, taken in ends.values())
+    print(
+        f"{len(ends)} hostile files: {refused} refused, {len(wrong)} findings; {most} MiB at most"
+    )
+    return wrong
+
+
+def test_hostile_data(seeds: Path, tmp_path: Path) -> None:
+    assert attack(DATA, tmp_path, seeds, "PIL.Image", "ai_edge_litert.interpreter") == {}
+
+
+def test_hostile_models(seeds: Path, tmp_path: Path) -> None:
+    assert attack(MODELS, tmp_path, seeds) == {}
+
+
+@pytest.mark.attack
+@pytest.mark.timeout(3600)
+def test_hostile_models_of_keras_and_tensorflow(seeds: Path, tmp_path: Path) -> None:
+    assert attack({**KERAS, **SAVED}, tmp_path, seeds, memory=WITH_TENSORFLOW) == {}

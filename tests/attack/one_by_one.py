@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 from attack.forked import command, run_forked
@@ -21,7 +22,7 @@ def main(folder: Path, modules: list[str]) -> None:
 
     for name in ("edgekit.inference.predict", "edgekit.workflows.validate", *modules):
         importlib.import_module(name)
-    rehearsal.TIME_LIMIT = 10.0
+    rehearsal.TIME_LIMIT = 5.0
     ends = {}
     for name, arguments in json.loads((folder / "commands.json").read_text()).items():
         os.environ["XDG_CACHE_HOME"] = str(folder / "cache" / name)
@@ -37,10 +38,16 @@ def main(folder: Path, modules: list[str]) -> None:
 
         place = folder / name
         measured.write_text("0")
+        start = time.perf_counter()
         ended = run_forked(
             call, folder / "printed", before=lambda place=place: os.chdir(place), within=WITHIN
         )  # type: ignore[misc]
-        ends[name] = [ended.status, ended.printed, int(measured.read_text()) >> 10]
+        ends[name] = [
+            ended.status,
+            ended.printed,
+            int(measured.read_text()) >> 10,
+            time.perf_counter() - start,
+        ]
     (folder / "ends.json").write_text(json.dumps(ends))
 
 

@@ -33,7 +33,7 @@ def attack(
     )
     ends = json.loads((folder / "ends.json").read_text())
     wrong = {}
-    for name, (status, printed, taken) in ends.items():
+    for name, (status, printed, taken, _) in ends.items():
         if not 0 <= status <= 4 or "did not foresee" in printed or "Traceback" in printed:
             wrong[name] = f"{status}: {printed[-600:]}"
         elif status and not printed.strip():
@@ -42,20 +42,28 @@ def attack(
             wrong[name] = f"took {taken} MiB"
         elif harm := [*folder.rglob("harm*"), *Path().glob("harm*")]:
             wrong[name] = f"what it carries ran: {harm}"
-    refused = sum(status > 1 for status, _, _ in ends.values())
-    most = max(taken for _, _, taken in ends.values())
+    refused = sum(status > 1 for status, *_ in ends.values())
+    most = max(taken for _, _, taken, _ in ends.values())
     print(
         f"{len(ends)} hostile files: {refused} refused, {len(wrong)} findings; {most} MiB at most"
     )
     return wrong
 
 
-def test_hostile_data(seeds: Path, tmp_path: Path) -> None:
-    assert attack(DATA, tmp_path, seeds, "PIL.Image", "ai_edge_litert.interpreter") == {}
+EACH = pytest.mark.parametrize("nth", [3, pytest.param(1, marks=pytest.mark.attack)])
+"""Of so many cases one: ``make test`` takes a third."""
 
 
-def test_hostile_models(seeds: Path, tmp_path: Path) -> None:
-    assert attack(MODELS, tmp_path, seeds) == {}
+@EACH
+def test_hostile_data(nth: int, seeds: Path, tmp_path: Path) -> None:
+    cases = dict([*DATA.items()][::nth])
+
+    assert attack(cases, tmp_path, seeds, "PIL.Image", "ai_edge_litert.interpreter") == {}
+
+
+@EACH
+def test_hostile_models(nth: int, seeds: Path, tmp_path: Path) -> None:
+    assert attack(dict([*MODELS.items()][::nth]), tmp_path, seeds) == {}
 
 
 @pytest.mark.attack

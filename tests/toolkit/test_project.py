@@ -108,6 +108,7 @@ def test_without_a_file_there_is_an_empty_project(tmp_path: Path) -> None:
         ("convert = 3", ["convert is a table: write [convert]"]),
         ("[bench]\nthreads = 2", ["no key 'bench'"]),
         ("model = ", ["not a TOML file"]),
+        (f"batch = {'9' * 5000}", ["not a TOML file"]),  # Python refuses to read it
         ("[convert\n", ["not a TOML file", "line 1"]),
         ("model = 'a'\nmodel = 'b'", ["not a TOML file"]),
     ],

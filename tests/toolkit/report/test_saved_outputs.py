@@ -251,6 +251,10 @@ def changed(note: Any, flaw: str) -> Any:
         del note["numbers"]
     elif flaw == "a field more":
         note["other"] = 1
+    elif flaw == "a field of another type":
+        note["numbers"] = True
+    elif flaw == "more samples than outputs":
+        note["numbers"].append(1)
     elif flaw == "a list":
         return [note]
     elif flaw == "an array missing" and "arrays" in note:
@@ -261,7 +265,7 @@ def changed(note: Any, flaw: str) -> Any:
 
 
 FLAWS = ("empty", "cut", "bits", "older schema", "newer schema", "a field missing", "a field more",
-         "a list", "an array missing", "no note")  # fmt: skip
+         "a field of another type", "more samples than outputs", "a list", "an array missing", "no note")  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from attack.mutations import Random, mutant, of_archive, of_bytes, of_json, of_table
+from attack.structured import of_onnx, of_tflite
 
 LONGEST = 30
 """Seconds for one file."""
@@ -113,8 +114,8 @@ def _project(path: Path) -> None:
 _RUN = ("run", "FILE", "--data", "DATA", "--count", "2")
 _DATA = ("run", "MODEL", "--data", "FILE", "--count", "5")
 ATTACKS: dict[str, Attack] = {
-    "tflite": Attack(of_bytes, "model.tflite", _model, _RUN),
-    "onnx": Attack(of_bytes, "model.onnx", _model, _RUN),
+    "tflite": Attack(of_tflite, "model.tflite", _model, _RUN),
+    "onnx": Attack(of_onnx, "model.onnx", _model, _RUN),
     # TensorFlow alone takes 700 MB.
     "keras": Attack(
         of_archive, "model.keras", _model, ("inspect", "FILE"), imports="keras", memory=3 << 29

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # starting processes takes imports that a script for a known 
 TIME_LIMIT = 120.0
 """Seconds for opening a file and running it once."""
 
+_GRACE = 5.0  # seconds more, after which the process ends itself: then we are gone
 _IDLE = 5.0  # seconds without a file, after which the process ends by itself
 _one_at_a_time = Lock()
 _child: "tuple[int, Child] | None" = None
@@ -51,18 +52,19 @@ def rehearse(path: Path, device: "Device", threads: int) -> None:
     from edgekit_runtimes.subprocess_engine import run_once
 
     key = _key(path, device, threads)
+    asked = device.open, path.absolute(), threads, TIME_LIMIT + _GRACE
     with _one_at_a_time:
         child = _started()
         child.subject = str(path)
         try:
             try:
-                child.ask(run_once, device.open, path.absolute(), threads, timeout=TIME_LIMIT)
+                child.ask(run_once, *asked, timeout=TIME_LIMIT)
             except ModelError:
                 if child.status() != 0:
                     raise
                 child = _started()  # it had just ended, for want of files
                 child.subject = str(path)
-                child.ask(run_once, device.open, path.absolute(), threads, timeout=TIME_LIMIT)
+                child.ask(run_once, *asked, timeout=TIME_LIMIT)
         except RuntimesError as error:
             if child.status() is None:
                 raise

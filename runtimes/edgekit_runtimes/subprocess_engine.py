@@ -8,6 +8,7 @@ import contextlib
 import os
 import pickle
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -145,16 +146,28 @@ def open_in_child(
     )
 
 
-def run_once(state: State, opener: Callable[[Path, int], Engine], path: Path, threads: int) -> None:
+def run_once(
+    state: State, opener: Callable[[Path, int], Engine], path: Path, threads: int, seconds: float
+) -> None:
     """Opens a file, runs it on random numbers, and asks for its operator placement.
+
+    The process ends if that takes more than so many seconds: who asked may be gone by then.
 
     Raises:
         Exception: whatever the first two raise.
     """
-    from edgekit_runtimes.arrays import random_inputs
-
     state.clear()
     _limit_memory()
+    _end_after(seconds)
+    try:
+        _open_and_run(opener, path, threads)
+    finally:
+        _end_after(0)
+
+
+def _open_and_run(opener: Callable[[Path, int], Engine], path: Path, threads: int) -> None:
+    from edgekit_runtimes.arrays import random_inputs
+
     engine = opener(path, threads)
     try:
         check_ends(path, engine)
@@ -165,6 +178,13 @@ def run_once(state: State, opener: Callable[[Path, int], Engine], path: Path, th
     finally:
         if engine.close:
             engine.close()
+
+
+def _end_after(seconds: float) -> None:
+    """Has the system end this process, whatever native code it is in; 0 takes it back."""
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _limit_memory() -> None:

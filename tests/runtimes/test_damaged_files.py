@@ -1,5 +1,6 @@
 """Files that end a process, or make a runtime raise what nobody catches: each is a ModelError."""
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from support import crashing_runtime
 
 from edgekit_converters.tflite import flatbuffer
 from edgekit_runtimes import DEVICES, FILES, Device, ModelError, open_model
+from edgekit_runtimes.subprocess_engine import Child, run_once
 
 
 @pytest.fixture(autouse=True)
@@ -190,6 +192,14 @@ def test_what_no_check_foresees_happens_to_another_process(
         with pytest.raises(ModelError, match=rf"model\.tflite: .*{words}"):
             open_model(path, device="crashing")
     open_model(path).close()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers of the system")
+def test_a_trial_that_nobody_waits_for_ends_by_itself(tmp_path: Path) -> None:
+    child = Child("the trial")
+    with pytest.raises(ModelError, match="signal 14"):
+        child.ask(run_once, crashing_runtime.open_endless, tmp_path / "model.tflite", 1, 0.5)
+    child.end()
 
 
 def save_onnx(path: Path, kind: int, metadata: str | None = None, *, inputs: bool = True) -> Path:

@@ -19,4 +19,4 @@ def ratio(means: Array) -> Array:
 
 def one_of_all(statistics: Array) -> float:
     """The square of what one prediction is of all, of ``ratio``."""
-    return float(1 / max(statistics[:, 1].sum(), 1) ** 2)
+    return float(1 / max(float(statistics[:, 1].sum()), 1.0) ** 2)

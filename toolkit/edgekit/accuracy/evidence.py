@@ -173,7 +173,8 @@ def _variance(
     result: OutputResult, original: StoredArrays, candidate: StoredArrays
 ) -> Iterator[LimitResult]:
     """A file that answers much the same for every sample, near the mean of what the original answers."""
-    count, total, squares, noise = len(original), 0.0, 0.0, 0.0
+    count, squares, noise = len(original), 0.0, 0.0
+    total: float | Array = 0.0
     for before, after in zip(original.batches(_BATCH), candidate.batches(_BATCH), strict=True):
         expected, actual = (b[result.output].astype(np.float64) for b in (before, after))
         total = total + expected.sum(axis=0)

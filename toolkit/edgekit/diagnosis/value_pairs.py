@@ -47,7 +47,7 @@ class PairCollector:
         expected, actual = expected.reshape(count, -1), actual.reshape(count, -1)
         errors = np.abs(actual - expected)
         errors[~np.isfinite(errors)] = -1.0
-        worst, at = np.unravel_index(int(errors.argmax()), errors.shape)
+        worst, at = np.unravel_index(int(np.argmax(errors)), errors.shape)
         chosen = self._rows[(self._rows >= first_row) & (self._rows < first_row + count)]
         cells = {(int(row), p) for row in chosen for p in self._positions(int(row))}
         worst_row = first_row + int(worst)

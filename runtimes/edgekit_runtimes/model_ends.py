@@ -31,6 +31,11 @@ def _check_specs(path: Path, specs: Sequence[TensorSpec], noun: str) -> None:
                 f"{path}: its {noun} {spec.name!r} holds {spec.dtype or 'no numbers'}; models are run on "
                 "arrays of numbers."
             )
+        if noun == "input" and not spec.shape:
+            raise ModelError(
+                f"{path}: its input {spec.name!r} is a single number, or of unknown shape; models are run "
+                "that have a batch axis first in every input."
+            )
         if spec.scale is None:
             continue
         limits = np.iinfo(spec.dtype) if kind in "iu" else None

@@ -67,6 +67,7 @@ class Session:
         plain = len(self.inputs) == 1 == len(self.outputs) and (
             raw or all(s.scale is None for s in (*self.inputs, *self.outputs))
         )
+        plain = plain and self.outputs[0].shape != ()
         self._shape = self.inputs[0].shape if plain else _NOTHING
         self._dtype = np.dtype(self.inputs[0].dtype) if plain else None
 
@@ -209,6 +210,11 @@ class Session:
                 results = [self._call(part) for part in parts]
         outputs = {}
         for i, spec in enumerate(self.outputs):
+            if np.ndim(results[0][i]) == 0:
+                raise ModelError(
+                    f"{self.path}: its output {spec.name!r} is a single number for the whole batch; "
+                    "models are run that have a batch axis first in every output."
+                )
             array = results[0][i] if len(parts) == 1 else np.concatenate([r[i] for r in results])
             if fixed is not None:
                 array = array[:count]

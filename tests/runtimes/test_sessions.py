@@ -13,7 +13,15 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit_runtimes import InputError, ModelError, cpu_limit, open_model
+from edgekit_runtimes import (
+    Engine,
+    InputError,
+    ModelError,
+    Session,
+    TensorSpec,
+    cpu_limit,
+    open_model,
+)
 
 WAYS = [
     ("model_int8.tflite", "xnnpack"),
@@ -230,3 +238,12 @@ def test_a_file_opened_twice_is_two_models(converted: Path) -> None:
         expected = first.run(images(5))
         first.close()
         np.testing.assert_array_equal(second.run(images(5)), expected)
+
+
+@pytest.mark.parametrize("size", [None, 1, 2])
+def test_an_output_without_a_batch_axis_is_a_model_error(size: int | None) -> None:
+    x, y = TensorSpec("x", (size, 3), "float32"), TensorSpec("y", (), "float32")
+    model = Session("mean", Engine([x], [y], lambda a: [a[0].mean()]), device="fake")
+    for count in (1, 2, 3):
+        with pytest.raises(ModelError, match="'y' is a single number for the whole batch"):
+            model.run(np.ones((count, 3), np.float32))

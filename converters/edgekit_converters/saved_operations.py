@@ -6,6 +6,7 @@ signature as it is called; so what it may do is read from ``saved_model.pb`` bef
 
 import re
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,8 @@ def refuse_outside_operations(folder: str) -> None:
 
 
 def _outside(graph: Any) -> Iterator[str]:
-    main, functions = graph.graph_def.node, graph.graph_def.library.function
+    main, library = attrgetter("node", "library")(graph.graph_def)
+    functions = library.function
     saver = _ancestors(main, (graph.saver_def.save_tensor_name, graph.saver_def.restore_op_name))
     served = _ancestors(
         main, [t.name for s in graph.signature_def.values() for t in s.outputs.values()]

@@ -5,7 +5,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ class Ended:
     printed: str
 
 
-def command(arguments: list[str]) -> Callable[[], None]:
+def command(arguments: Sequence[str | Path]) -> Callable[[], None]:
     """``edgekit`` with these arguments, which ends the process."""
 
     def run() -> None:

@@ -110,6 +110,12 @@ def test_in_every_gap_of_a_validation_each_file_is_the_old_or_the_new_one(
         assert seen[name] == {b"old", path.read_bytes()}
 
 
+def conversion(digits: Path, folder: Path, *more: str) -> Callable[[], None]:
+    """The command that converts the digits CNN into a folder."""
+    data = digits / "calib.npz"
+    return command(["convert", digits / "cnn.keras", "--data", data, "-o", folder, "-q", *more])
+
+
 def full_disk(size: int) -> Callable[[], None]:
     """In a fork: no file may be longer, as on a disk that is full by then."""
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
@@ -120,16 +126,7 @@ def test_a_conversion_onto_a_full_disk_changes_nothing(
     size: int, folder: Path, digits: Path, tmp_path: Path
 ) -> None:
     before = content(folder)
-    arguments = [
-        "convert",
-        digits / "cnn.keras",
-        "--data",
-        digits / "calib.npz",
-        "-o",
-        folder,
-        "-q",
-    ]
-    ended = run_forked(command(arguments), tmp_path / "printed", before=full_disk(size))
+    ended = run_forked(conversion(digits, folder), tmp_path / "printed", before=full_disk(size))
 
     assert ended.status == 3, ended.printed
     assert "did not foresee" not in ended.printed
@@ -145,22 +142,13 @@ def test_conversions_killed_while_they_write(
     """KILL and TERM in turn, at random moments from the first change of a name to the last."""
     chance = random.Random(campaign_seed)
     known, ends, states = set(content(folder)), Counter[str](), Counter[str]()
-    arguments = [
-        "convert",
-        digits / "cnn.keras",
-        "--data",
-        digits / "calib.npz",
-        "-o",
-        folder,
-        "-q",
-    ]
     count = int(KILLS * campaign_size)
     for number in range(count):
         how = (signal.SIGKILL, signal.SIGTERM)[number % 2]
         earlier = leftovers(folder, known)
         samples = ["--samples", str(chance.randrange(20, 60))]
         ended = run_forked(
-            command([*arguments, *samples]),
+            conversion(digits, folder, *samples),
             tmp_path / "printed",
             before=lambda: slowly(SLOW),
             watch=killer(how, chance, 30 * SLOW),
@@ -176,7 +164,7 @@ def test_conversions_killed_while_they_write(
         flush=True,
     )
 
-    last = run_forked(command(arguments), tmp_path / "printed")
+    last = run_forked(conversion(digits, folder), tmp_path / "printed")
     assert last == Ended(0, last.printed)
     assert is_whole_or_refused(folder) == "whole"
     assert leftovers(folder, known) == []

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from support.broken import onnx_quantized
 from support.once import once
 from support.signed import Array, initializers, outputs, signed
 
@@ -60,12 +61,15 @@ def quantized(
         for name, model in models.items():
             source = digits / f"{data[name]}.npz"
             edgekit.convert(model, source, folder / name, to="onnx", precision=["float32", "int8"])
+            batches = _batches(folder / name / "model_float32.onnx", np.load(source))
             for per_channel in (False, True):
                 for symmetric in (False, True):
-                    _ort_quantized(
+                    onnx_quantized(
                         folder / name / "model_float32.onnx",
                         folder / name / f"{_name(per_channel, symmetric)}.onnx",
-                        dict(np.load(source)),
+                        batches,
+                        activations="U8",
+                        weights="U8",
                         per_channel=per_channel,
                         symmetric=symmetric,
                     )
@@ -81,29 +85,10 @@ def _name(per_channel: bool, symmetric: bool) -> str:
     return f"{'channels' if per_channel else 'tensors'}_{'symmetric' if symmetric else 'free'}"
 
 
-def _ort_quantized(
-    source: Path, target: Path, data: Mapping[str, Array], *, per_channel: bool, symmetric: bool
-) -> None:
-    from onnxruntime import quantization as q
-
-    takes = [i.name for i in onnxruntime.InferenceSession(source).get_inputs()]
-
-    class Reader(q.CalibrationDataReader):  # type: ignore[misc, name-defined]
-        rest = ({name: data[name][i : i + 1] for name in takes} for i in range(20))
-
-        def get_next(self) -> Mapping[str, Array] | None:
-            return next(self.rest, None)
-
-    q.quantize_static(
-        source,
-        target,
-        Reader(),
-        quant_format=q.QuantFormat.QDQ,
-        per_channel=per_channel,
-        activation_type=q.QuantType.QUInt8,
-        weight_type=q.QuantType.QUInt8,
-        extra_options={"WeightSymmetric": symmetric},
-    )
+def _batches(path: Path, data: Mapping[str, Array]) -> list[dict[str, Array]]:
+    """The first 20 samples, for the inputs that a file has."""
+    inputs = [i.name for i in onnxruntime.InferenceSession(path).get_inputs()]
+    return [{name: data[name][i : i + 1] for name in inputs} for i in range(20)]
 
 
 FILES = [

@@ -1,6 +1,6 @@
 """Real files with one fault each, made of good ones, for all tests to share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +55,16 @@ def onnx_scales(source: Path, target: Path, named: str, factor: float) -> Path:
 
 
 def onnx_quantized(
-    source: Path, target: Path, batches: list[Mapping[str, Array]], *, activations: str = "S8"
+    source: Path,
+    target: Path,
+    batches: Sequence[Mapping[str, Array]],
+    *,
+    activations: str = "S8",
+    weights: str = "S8",
+    per_channel: bool = True,
+    symmetric: bool = True,
 ) -> Path:
-    """ONNX Runtime's own quantization of a float file: signed weights, per channel."""
+    """ONNX Runtime's own quantization of a float file."""
     from onnxruntime import quantization as q
 
     class Reader(q.CalibrationDataReader):  # type: ignore[misc, name-defined]
@@ -66,14 +73,16 @@ def onnx_quantized(
         def get_next(self) -> Mapping[str, Array] | None:
             return next(self.rest, None)
 
+    kinds = {"S8": q.QuantType.QInt8, "U8": q.QuantType.QUInt8}
     q.quantize_static(
         source,
         target,
         Reader(),
         quant_format=q.QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=q.QuantType.QInt8 if activations == "S8" else q.QuantType.QUInt8,
-        weight_type=q.QuantType.QInt8,
+        per_channel=per_channel,
+        activation_type=kinds[activations],
+        weight_type=kinds[weights],
+        extra_options={"WeightSymmetric": symmetric},
     )
     return target
 

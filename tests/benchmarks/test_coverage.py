@@ -50,20 +50,32 @@ CASES: list[tuple[str, Task, str, Draw, int]] = [
     ("map same_boxes", "detection", "images of one to four boxes", boxes, 50),
 ]
 
+WIDE: list[tuple[str, Task, str, Draw, int]] = [
+    ("top1", "classes", "0.5% lost, 0.5% won", correct(0.005, 0.005), 1000),
+    ("f1", "binary", "10 of 100 positive", yes_or_no(0.1), 100),
+]
+"""So few predictions change that the interval is wider than it need be: it errs towards inconclusive."""
+
 
 @pytest.mark.timeout(3600)
 def test_intervals_hold_the_truth_in_95_of_100_pairs(tell: Callable[[str], None]) -> None:
     tell(f"{'metric':18} {'samples':>7} {'covered':>8} {'width':>8}  data")
     found = {}
-    for metrics, task, data, draw, count in CASES:
+    for metrics, task, data, draw, count in (*CASES, *WIDE):
         for metric in metrics.split():
             truth = truth_of(metric, task, draw)
             share, width = covered(metric, task, draw, count, PAIRS, truth)
-            outside = "" if 0.93 <= share <= 0.97 else ": outside 93% to 97%"
-            tell(f"{metric:18} {count:7} {share:8.1%} {width:8.3f}  {data}{outside}")
+            note = "" if 0.93 <= share <= 0.97 else ": outside 93% to 97%"
+            tell(f"{metric:18} {count:7} {share:8.1%} {width:8.3f}  {data}{note}")
             found[metric, data, count] = share
 
-    assert {case: share for case, share in found.items() if not 0.93 <= share <= 0.97} == {}
+    wide = {(metric, data, count) for metric, _, data, _, count in WIDE}
+    outside = {
+        case: share
+        for case, share in found.items()
+        if not 0.93 <= share <= (1.0 if case in wide else 0.97)
+    }
+    assert outside == {}
 
 
 def test_intervals_take_under_a_second(tell: Callable[[str], None]) -> None:

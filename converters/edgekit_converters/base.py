@@ -69,12 +69,20 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Quantized:
+    """The TFLite file of a calibrated precision, whose scales and integers every format takes over."""
+
+    graph: Path
+    """The float TFLite file that it was made from."""
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Writer:
     """Writes the files of one format, in one conversion."""
 
-    write: Callable[[Path, Precision, Path | None], None]
-    """``write(target, precision, quantized)``, where ``quantized`` is the TFLite file of a calibrated
-    precision, whose scales and integers every format takes over, and None for the others."""
+    write: Callable[[Path, Precision, Quantized | None], None]
+    """``write(target, precision, quantized)``; the last is None where the precision is not calibrated."""
     has_loops: bool = False
     """Whether recurrent layers are loops in this format."""
     recurrent_operators: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """One model to many files: one float graph, one table of ranges, and a file for each target."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,23 +10,21 @@ from edgekit_converters.base import (
     PRECISIONS,
     ConversionError,
     InterfaceType,
-    Job,
     Precision,
     Samples,
     Writer,
 )
 from edgekit_converters.formats import FORMATS
 from edgekit_converters.onnx.graph import DEFAULT_OPSET
-from edgekit_converters.tflite.calibration import Ranges, ranges_over
-from edgekit_converters.tflite.float_graph import is_too_large, weight_bytes, write_float_graph
-from edgekit_converters.tflite.integer_forms import integer_graph
+from edgekit_converters.recipe import Recipe
+from edgekit_converters.tflite.calibration import Ranges
+from edgekit_converters.tflite.float_graph import is_too_large, weight_bytes
 from edgekit_converters.tflite.leftovers import float_operators
 from edgekit_converters.tflite.preprocessing import preprocessing
-from edgekit_converters.tflite.write import write_tflite
+from edgekit_converters.variants import Progress, Variants
 
 Target = tuple[str, Precision]
 """A name in ``FORMATS``, and a precision."""
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,46 +79,37 @@ def convert(
     """
     _check(model, targets, samples)
     precisions = list(dict.fromkeys(precision for _, precision in targets))
-    progress("building the float graph")
-    graph = scratch / "graph.tflite"
-    outside = write_float_graph(model, graph, batch=batch, shapes=shapes)
     calibrated = [precision for precision in precisions if precision in CALIBRATED]
-    source = integer_graph(graph) if calibrated else graph
-    job = Job(graph, source, scratch, interface, opset, outside)
-    writers: dict[str, Writer] = {}
-    for name, form in FORMATS.items():
-        if any(name == wanted for wanted, _ in targets):
-            progress(f"preparing {form.title}")
-            writers[name] = form.writer(job)
-
-    def write(precision: Precision, quantized: Path | None = None) -> None:
-        for name, writer in writers.items():
-            if (name, precision) in targets:
-                writer.write(targets[name, precision], precision, quantized)
-
-    for precision in precisions:
-        if precision not in CALIBRATED:
-            progress(f"writing {precision}")
-            write(precision)
-    if not calibrated or samples is None:
-        return Conversion()
-    progress(f"calibrating on {len(samples)} samples")
-    ranges = ranges_over(source, samples)
-    in_float: dict[Precision, list[str]] = {}
+    variants = Variants(
+        model,
+        [name for name in FORMATS if any(name == wanted for wanted, _ in targets)],
+        samples if calibrated else None,
+        scratch=scratch,
+        batch=batch,
+        shapes=shapes,
+        interface=interface,
+        opset=opset,
+        progress=progress,
+    )
+    source, writers = variants.job.integer_graph, variants.writers
     meant = frozenset(preprocessing(source) if interface == "float" else ())
-    for precision in calibrated:
-        progress(f"writing {precision}")
-        quantized = scratch / f"{precision}.tflite"
-        write_tflite(source, quantized, precision, ranges, interface)
-        write(precision, quantized)
-        in_float[precision] = float_operators(quantized, meant)
+    in_float: dict[Precision, list[str]] = {}
+    for precision in sorted(precisions, key=CALIBRATED.__contains__):
+        written = variants.write(
+            Recipe(precision),
+            {name: targets[name, precision] for name in writers if (name, precision) in targets},
+        )
+        if written.quantized:
+            in_float[precision] = float_operators(written.quantized.file, meant)
+    if not calibrated:
+        return Conversion()
     notes = [
         *_recurrent_notes(calibrated, writers),
         *_preprocessing_notes(source, calibrated, interface),
         *_float_notes(in_float),
     ]
     alike = not any(writer.recurrent_operators for writer in writers.values())
-    return Conversion(ranges, source, tuple(notes), alike)
+    return Conversion(variants.ranges(source), source, tuple(notes), alike)
 
 
 def _check(model: Any, targets: Mapping[Target, Path], samples: Samples | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekit_converters.base import Array, ConversionError, Job, Precision, Writer
+from edgekit_converters.base import Array, ConversionError, Job, Precision, Quantized, Writer
 from edgekit_converters.onnx.edit import GraphEditor
 from edgekit_converters.onnx.graph import OnnxGraph, loop_bodies, to_onnx
 from edgekit_converters.onnx.qdq import quantize_like
@@ -26,15 +26,13 @@ def onnx_writer(job: Job) -> Writer:
     source = to_onnx(job.graph, job.scratch, job.opset, job.outside)
 
     @cache
-    def integer_source() -> OnnxGraph:
-        if job.integer_graph == job.graph:
-            return source
-        return to_onnx(job.integer_graph, job.scratch, job.opset)
+    def translated(graph: Path) -> OnnxGraph:
+        return source if graph == job.graph else to_onnx(graph, job.scratch, job.opset)
 
-    def write(target: Path, precision: Precision, quantized: Path | None) -> None:
+    def write(target: Path, precision: Precision, quantized: Quantized | None) -> None:
         if quantized is not None:
-            pairs = read_operators(job.integer_graph, quantized)
-            _save(quantize_like(integer_source(), pairs, job.interface), target)
+            pairs = read_operators(quantized.graph, quantized.file)
+            _save(quantize_like(translated(quantized.graph), pairs, job.interface), target)
         elif precision == "float32":
             _save(source.model, target, source.outside)
         elif precision == "float16":

@@ -6,6 +6,7 @@ extremes, which cost up to 10 dB.
 
 import re
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from edgekit_converters.base import (
     InterfaceType,
     Job,
     Precision,
+    Quantized,
     Writer,
 )
 from edgekit_converters.tflite import flatbuffer
@@ -29,9 +31,9 @@ from edgekit_converters.tflite.stand_ins import restore, with_stand_ins
 def tflite_writer(job: Job) -> Writer:
     """Return a writer of TFLite files; those of calibrated precisions are copies of ``quantized``."""
 
-    def write(target: Path, precision: Precision, quantized: Path | None) -> None:
+    def write(target: Path, precision: Precision, quantized: Quantized | None) -> None:
         if quantized is not None:
-            shutil.copyfile(quantized, target)
+            shutil.copyfile(quantized.file, target)
         else:
             write_tflite(job.graph, target, precision)
 
@@ -51,6 +53,7 @@ def write_tflite(
     precision: Precision,
     ranges: Ranges | None = None,
     interface: InterfaceType = "float",
+    keep_float: Collection[str] = (),
 ) -> None:
     """Write the float graph as TFLite in ``precision``.
 
@@ -60,6 +63,7 @@ def write_tflite(
         precision: see ``Precision``.
         ranges: by tensor name; needed where the precision is calibrated.
         interface: the dtype of a calibrated file's inputs and outputs.
+        keep_float: the operators of a calibrated file that compute in float32, by their first outputs.
 
     Raises:
         ConversionError: LiteRT Quantizer does not support an operator in this precision.
@@ -73,7 +77,7 @@ def write_tflite(
 
     stand_ins = with_stand_ins(graph, _bits(precision)) if precision in CALIBRATED else None
     made = quantizer.Quantizer(stand_ins or str(graph))
-    made.load_quantization_recipe(_recipe(graph, precision, interface))
+    made.load_quantization_recipe(_instructions(graph, precision, interface, keep_float))
     # Scalars: the scale of an array of one would not fit a constant that shares it (CONCATENATION).
     statistics = {
         name: {"min": np.array(low, np.float32), "max": np.array(high, np.float32)}
@@ -98,7 +102,9 @@ def write_tflite(
     flatbuffer.write(model, target)
 
 
-def _recipe(graph: Path, precision: Precision, interface: InterfaceType) -> Any:
+def _instructions(
+    graph: Path, precision: Precision, interface: InterfaceType, kept: Collection[str]
+) -> Any:
     """Return the quantizer's instructions, of which a later one overrules an earlier one."""
     from litert_quantizer import qtyping, recipe_manager
     from litert_quantizer.algorithm_manager import AlgorithmName
@@ -131,6 +137,11 @@ def _recipe(graph: Path, precision: Precision, interface: InterfaceType) -> Any:
             for product in weight_products(model, loop):
                 names = [flatbuffer.name(tensors[index]) for index in product.outputs]
                 recipes.add_static_config(_scope(names), operation.ALL_SUPPORTED, bits, 8)
+        main = model.subgraphs[0]
+        for operator in main.operators:
+            names = [flatbuffer.name(main.tensors[index]) for index in operator.outputs]
+            if names[0] in kept:
+                keep_float(_scope(names))
     return recipes.get_quantization_recipe()
 
 

@@ -34,8 +34,8 @@ SAMPLES = [{"x": np.full(4, value, np.float32)} for value in (-1, 0.5, 2)]
 def json_writer(job: Job) -> Writer:
     """A format that lists the tensors of the graph, with the scales of a calibrated precision."""
 
-    def write(target: Path, precision: Precision, quantized: Path | None) -> None:
-        graph = flatbuffer.read(quantized or job.graph).subgraphs[0]
+    def write(target: Path, precision: Precision, quantized: Quantized | None) -> None:
+        graph = flatbuffer.read(quantized.file if quantized else job.graph).subgraphs[0]
         names = [flatbuffer.name(tensor) for tensor in graph.tensors]
         target.write_text(json.dumps({"precision": precision, "tensors": names}))
 

@@ -18,8 +18,8 @@ EXPORTED: list[tuple[ModuleType, str]] = [
     (
         edgekit_converters,
         "CALIBRATED DEFAULT_OPSET FORMATS PRECISIONS Conversion ConversionError Format InterfaceType "
-        "Job Precision Sample Samples SourceError Writer check_source convert format_of load_model "
-        "ranges_over",
+        "Job Precision Quantized Recipe Sample Samples SourceError Variants Writer check_source convert "
+        "format_of load_model ranges_over",
     ),
     (
         edgekit_runtimes,

@@ -11,6 +11,7 @@ from edgekit_converters.base import (
     InterfaceType,
     Job,
     Precision,
+    Quantized,
     Sample,
     Samples,
     SourceError,
@@ -19,8 +20,10 @@ from edgekit_converters.base import (
 from edgekit_converters.conversion import Conversion, convert
 from edgekit_converters.formats import FORMATS, format_of
 from edgekit_converters.onnx.graph import DEFAULT_OPSET
+from edgekit_converters.recipe import Recipe
 from edgekit_converters.source import check_source, load_model
 from edgekit_converters.tflite.calibration import ranges_over
+from edgekit_converters.variants import Variants
 
 __all__ = [
     "CALIBRATED",
@@ -33,9 +36,12 @@ __all__ = [
     "InterfaceType",
     "Job",
     "Precision",
+    "Quantized",
+    "Recipe",
     "Sample",
     "Samples",
     "SourceError",
+    "Variants",
     "Writer",
     "check_source",
     "convert",

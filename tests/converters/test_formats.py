@@ -14,6 +14,7 @@ from edgekit_converters import (
     Format,
     Job,
     Precision,
+    Quantized,
     Writer,
     format_of,
 )

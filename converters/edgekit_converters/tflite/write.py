@@ -6,7 +6,7 @@ extremes, which cost up to 10 dB.
 
 import re
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from edgekit_converters.base import (
     CALIBRATED,
+    Array,
     ConversionError,
     InterfaceType,
     Job,
@@ -54,6 +55,7 @@ def write_tflite(
     ranges: Ranges | None = None,
     interface: InterfaceType = "float",
     keep_float: Collection[str] = (),
+    weight_ranges: Mapping[str, Array] | None = None,
 ) -> None:
     """Write the float graph as TFLite in ``precision``.
 
@@ -64,6 +66,10 @@ def write_tflite(
         ranges: by tensor name; needed where the precision is calibrated.
         interface: the dtype of a calibrated file's inputs and outputs.
         keep_float: the operators of a calibrated file that compute in float32, by their first outputs.
+        weight_ranges: the largest magnitude that the integers of a calibrated file's weight can hold,
+            which is 127 scales, by tensor name; one a channel, in the weight's shape with the other axes
+            of length 1. By default the largest that the weight has: a weight that was rounded to a grid
+            loses its scale by that, wherever rounding moved its largest value.
 
     Raises:
         ConversionError: LiteRT Quantizer does not support an operator in this precision.
@@ -83,6 +89,11 @@ def write_tflite(
         name: {"min": np.array(low, np.float32), "max": np.array(high, np.float32)}
         for name, (low, high) in (ranges or {}).items()
     }
+    for name, most in (weight_ranges or {}).items():
+        statistics[name] = {
+            "min": -np.asarray(most, np.float32),
+            "max": np.asarray(most, np.float32),
+        }
     try:
         result = made.quantize(
             statistics if precision in CALIBRATED else None, enable_progress_report=False

@@ -81,7 +81,7 @@ def write_tflite(
         raise ConversionError(f"{precision} needs the ranges of all tensors, from ranges_over.")
     from litert_quantizer import quantizer
 
-    stand_ins = with_stand_ins(graph, _bits(precision)) if precision in CALIBRATED else None
+    stand_ins = with_stand_ins(graph, bits_of(precision)) if precision in CALIBRATED else None
     made = quantizer.Quantizer(stand_ins or str(graph))
     made.load_quantization_recipe(_instructions(graph, precision, interface, keep_float))
     # Scalars: the scale of an array of one would not fit a constant that shares it (CONCATENATION).
@@ -133,7 +133,7 @@ def _instructions(
     elif precision == "dynamic":
         recipes.add_dynamic_config(".*", operation.ALL_SUPPORTED, 8)
     else:
-        bits = _bits(precision)
+        bits = bits_of(precision)
         recipes.add_static_config(".*", operation.ALL_SUPPORTED, bits, 8)
         if interface == "float":
             keep_float(".*", operation.INPUT)
@@ -156,7 +156,7 @@ def _instructions(
     return recipes.get_quantization_recipe()
 
 
-def _bits(precision: Precision) -> int:
+def bits_of(precision: Precision) -> int:
     """Return the bits of activations in a calibrated precision."""
     return 16 if precision == "int16x8" else 8
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,18 @@ from edgekit_converters.formats import FORMATS
 from edgekit_converters.onnx.graph import DEFAULT_OPSET
 from edgekit_converters.recipe import Recipe
 from edgekit_converters.tflite.calibration import Ranges, ranges_over
+from edgekit_converters.tflite.constants import with_constants
+from edgekit_converters.tflite.equalization import equalized_constants, is_equal
 from edgekit_converters.tflite.float_graph import write_float_graph
 from edgekit_converters.tflite.integer_forms import integer_graph
-from edgekit_converters.tflite.write import write_tflite
+from edgekit_converters.tflite.range_methods import (
+    EXTREMES,
+    Histograms,
+    check_method,
+    chosen_ranges,
+    histograms_over,
+)
+from edgekit_converters.tflite.write import bits_of, write_tflite
 
 Progress = Callable[[str], None]
 
@@ -34,6 +44,8 @@ class Written:
     """The TFLite file that the files of all formats share their numbers with; None: not calibrated."""
     ranges: Ranges | None = None
     """By tensor name."""
+    notes: tuple[str, ...] = ()
+    """Where the file differs from what the recipe asks for, in words for the user."""
 
 
 class Variants:
@@ -61,22 +73,45 @@ class Variants:
         outside = write_float_graph(model, graph, batch=batch, shapes=shapes)
         source = integer_graph(graph) if samples is not None else graph
         self.job = Job(graph, source, scratch, interface, opset, outside)
-        self.samples = samples
+        self._samples = samples
         self.progress = progress
         self.writers: dict[str, Writer] = {}
-        self._ranges: dict[Path, Ranges] = {}
+        self._extremes: dict[Path, Ranges] = {}
+        self._histograms: dict[Path, Histograms] = {}
         for name in formats:
             progress(f"preparing {FORMATS[name].title}")
             self.writers[name] = FORMATS[name].writer(self.job)
 
-    def ranges(self, graph: Path) -> Ranges:
-        """Return the extremes of each tensor of a float TFLite file over the samples."""
-        if graph not in self._ranges:
-            if self.samples is None:
-                raise ConversionError("a calibrated precision needs samples.")
+    @property
+    def samples(self) -> Samples:
+        """Those that calibrate.
+
+        Raises:
+            ConversionError: there are none.
+        """
+        if self._samples is None:
+            raise ConversionError("a calibrated precision needs samples.")
+        return self._samples
+
+    def ranges(self, graph: Path, method: str = EXTREMES, bits: int = 8) -> Ranges:
+        """Return the range of each tensor of a float TFLite file over the samples.
+
+        Args:
+            graph: the file. It is calibrated once, and once more for all methods but the extremes.
+            method: as ``Recipe.ranges``.
+            bits: of the integers that the tensors are rounded to.
+        """
+        check_method(method)
+        if graph not in self._extremes:
             self.progress(f"calibrating on {len(self.samples)} samples")
-            self._ranges[graph] = ranges_over(graph, self.samples)
-        return self._ranges[graph]
+            self._extremes[graph] = ranges_over(graph, self.samples)
+        extremes = self._extremes[graph]
+        if method == EXTREMES:
+            return extremes
+        if graph not in self._histograms:
+            self.progress(f"counting values in {len(self.samples)} samples")
+            self._histograms[graph] = histograms_over(graph, self.samples, extremes)
+        return chosen_ranges(extremes, self._histograms[graph], method, bits)
 
     def write(self, recipe: Recipe, targets: Mapping[str, Path]) -> Written:
         """Write a file for each target, a path by the name of a format.
@@ -90,10 +125,32 @@ class Variants:
             self.writers[name].write(target, recipe.precision, written.quantized)
         return written
 
+    @cached_property
+    def equalized(self) -> Path | None:
+        """The graph of calibrated files with its channels equalized; None where nothing is to be.
+
+        Its tensors have other ranges, and its file is in the scratch folder.
+        """
+        source = self.job.integer_graph
+        self.progress(f"equalizing channels on {len(self.samples)} samples")
+        constants = equalized_constants(source, self.samples)
+        if not constants:
+            return None
+        target = source.with_name("equalized.tflite")
+        with_constants(source, target, constants)
+        return target if is_equal(source, target, self.samples) else None
+
     def _quantize(self, recipe: Recipe) -> Written:
-        graph = self.job.integer_graph
-        ranges = self.ranges(graph)
+        graph, notes = self.job.integer_graph, []
+        if recipe.equalize:
+            if self.equalized is None:
+                notes.append(
+                    "the channels are not equalized: no depthwise convolution gains by it, or the "
+                    "model would compute other numbers"
+                )
+            graph = self.equalized or graph
+        ranges = self.ranges(graph, recipe.ranges, bits_of(recipe.precision))
         named = hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
         file = self.job.scratch / f"{named}.tflite"
         write_tflite(graph, file, recipe.precision, ranges, self.job.interface, recipe.keep_float)
-        return Written(Quantized(graph, file), ranges)
+        return Written(Quantized(graph, file), ranges, tuple(notes))

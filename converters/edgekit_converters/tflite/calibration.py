@@ -5,7 +5,9 @@ steps. One sample is in memory at a time, and two numbers a tensor are kept, so 
 with the number of samples.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,16 +42,7 @@ def ranges_over(graph: Path, samples: Samples) -> Ranges:
     Raises:
         ConversionError: there are no samples, or a tensor becomes NaN or infinite on one of them.
     """
-    interpreter = open_interpreter(graph, threads=2)
-    interpreter.allocate_tensors()
-    inputs = {d["name"]: d for d in interpreter.get_input_details()}
-    batch = next(iter(inputs.values()))["shape"][0]
-    computed = _computed(graph)
-    watched = [
-        (d["index"], d["name"])
-        for d in interpreter.get_tensor_details()
-        if d["name"] in computed and d["dtype"] is np.float32
-    ]
+    computed = computed_tensors(graph)
     replays = [Replay(graph, loop) for loop in find_loops(flatbuffer.read(graph))]
     ranges: Ranges = {}
 
@@ -58,19 +51,11 @@ def ranges_over(graph: Path, samples: Samples) -> Ranges:
             low, high = ranges.get(name, (np.inf, -np.inf))
             ranges[name] = (np.minimum(low, value.min()), np.maximum(high, value.max()))
 
-    count = 0
-    for sample in samples:
-        for name, detail in inputs.items():
-            value = np.asarray(sample[name], detail["dtype"])
-            interpreter.set_tensor(detail["index"], np.repeat(value[np.newaxis], batch, axis=0))
-        interpreter.invoke()
-        for index, name in watched:
-            see(name, interpreter.get_tensor(index))
+    for run in runs_over(graph, samples):
+        for name, index in computed.items():
+            see(name, run.get_tensor(index))
         for replay in replays:
-            replay.run([interpreter.get_tensor(index) for index in replay.inputs], see)
-        count += 1
-    if not count:
-        raise ConversionError("calibration needs at least one sample, and there is none.")
+            replay.run([run.get_tensor(index) for index in replay.inputs], see)
     for name, (low, high) in ranges.items():
         if not (np.isfinite(low) and np.isfinite(high)):
             raise ConversionError(
@@ -80,17 +65,39 @@ def ranges_over(graph: Path, samples: Samples) -> Ranges:
     return ranges
 
 
-def _computed(graph: Path) -> set[str]:
-    """Return the names of the float tensors that depend on the inputs and that something reads.
+def runs_over(graph: Path, samples: Samples) -> Iterator[Any]:
+    """Run a float TFLite file on each sample, and yield its interpreter, in which tensors can be read.
 
-    Constants get their scale elsewhere, and a loop's unread results are nowhere in memory.
+    Raises:
+        ConversionError: there are no samples.
+    """
+    interpreter = open_interpreter(graph, threads=2)
+    interpreter.allocate_tensors()
+    inputs = {d["name"]: d for d in interpreter.get_input_details()}
+    batch = next(iter(inputs.values()))["shape"][0]
+    count = 0
+    for sample in samples:
+        for name, detail in inputs.items():
+            value = np.asarray(sample[name], detail["dtype"])
+            interpreter.set_tensor(detail["index"], np.repeat(value[np.newaxis], batch, axis=0))
+        interpreter.invoke()
+        yield interpreter
+        count += 1
+    if not count:
+        raise ConversionError("calibration needs at least one sample, and there is none.")
+
+
+def computed_tensors(graph: Path) -> dict[str, int]:
+    """Return the index of each float tensor of the main graph that depends on the inputs and is read.
+
+    By name. Constants get their scale elsewhere, and a loop's unread results are nowhere in memory.
     """
     model = flatbuffer.read(graph)
     main = model.subgraphs[0]
     produced = set(main.inputs).union(*(set(op.outputs) for op in main.operators))
     read = set(main.outputs).union(*(set(op.inputs) for op in main.operators))
     return {
-        flatbuffer.name(main.tensors[index])
-        for index in produced & read
+        flatbuffer.name(main.tensors[index]): int(index)
+        for index in sorted(produced & read)
         if main.tensors[index].type == flatbuffer.FLOAT32
     }

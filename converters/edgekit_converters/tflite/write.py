@@ -6,7 +6,7 @@ extremes, which cost up to 10 dB.
 
 import re
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from edgekit_converters.base import (
     CALIBRATED,
+    Array,
     ConversionError,
     InterfaceType,
     Job,
@@ -54,6 +55,7 @@ def write_tflite(
     ranges: Ranges | None = None,
     interface: InterfaceType = "float",
     keep_float: Collection[str] = (),
+    weight_ranges: Mapping[str, Array] | None = None,
 ) -> None:
     """Write the float graph as TFLite in ``precision``.
 
@@ -64,6 +66,10 @@ def write_tflite(
         ranges: by tensor name; needed where the precision is calibrated.
         interface: the dtype of a calibrated file's inputs and outputs.
         keep_float: the operators of a calibrated file that compute in float32, by their first outputs.
+        weight_ranges: the largest magnitude that the integers of a calibrated file's weight can hold,
+            which is 127 scales, by tensor name; one a channel, in the weight's shape with the other axes
+            of length 1. By default the largest that the weight has: a weight that was rounded to a grid
+            loses its scale by that, wherever rounding moved its largest value.
 
     Raises:
         ConversionError: LiteRT Quantizer does not support an operator in this precision.
@@ -75,7 +81,7 @@ def write_tflite(
         raise ConversionError(f"{precision} needs the ranges of all tensors, from ranges_over.")
     from litert_quantizer import quantizer
 
-    stand_ins = with_stand_ins(graph, _bits(precision)) if precision in CALIBRATED else None
+    stand_ins = with_stand_ins(graph, bits_of(precision)) if precision in CALIBRATED else None
     made = quantizer.Quantizer(stand_ins or str(graph))
     made.load_quantization_recipe(_instructions(graph, precision, interface, keep_float))
     # Scalars: the scale of an array of one would not fit a constant that shares it (CONCATENATION).
@@ -83,6 +89,11 @@ def write_tflite(
         name: {"min": np.array(low, np.float32), "max": np.array(high, np.float32)}
         for name, (low, high) in (ranges or {}).items()
     }
+    for name, most in (weight_ranges or {}).items():
+        statistics[name] = {
+            "min": -np.asarray(most, np.float32),
+            "max": np.asarray(most, np.float32),
+        }
     try:
         result = made.quantize(
             statistics if precision in CALIBRATED else None, enable_progress_report=False
@@ -122,7 +133,7 @@ def _instructions(
     elif precision == "dynamic":
         recipes.add_dynamic_config(".*", operation.ALL_SUPPORTED, 8)
     else:
-        bits = _bits(precision)
+        bits = bits_of(precision)
         recipes.add_static_config(".*", operation.ALL_SUPPORTED, bits, 8)
         if interface == "float":
             keep_float(".*", operation.INPUT)
@@ -145,7 +156,7 @@ def _instructions(
     return recipes.get_quantization_recipe()
 
 
-def _bits(precision: Precision) -> int:
+def bits_of(precision: Precision) -> int:
     """Return the bits of activations in a calibrated precision."""
     return 16 if precision == "int16x8" else 8
 

@@ -35,9 +35,13 @@ PRELU, LEAKY_RELU, ABS, NEG, SQUARE, TILE, CONCATENATION = 54, 98, 101, 59, 92, 
 
 def read(path: Path) -> Any:
     """Read a file as a ``ModelT``; its constants are views into one buffer, not copies."""
+    return read_packed(path.read_bytes())
+
+
+def read_packed(content: bytes) -> Any:
+    """Read the bytes of a file, as ``read`` does."""
     from ai_edge_litert import schema_py_generated as schema
 
-    content = path.read_bytes()
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     for buffer in model.buffers:
         if buffer.offset > 1:  # data kept behind the flatbuffer itself, as for files above 2 GB

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.peers import converter_int8
 
 import edgekit
 from edgekit.data.samples import Array
@@ -24,21 +25,6 @@ MODELS = ("cnn", "mlp", "ad01", "str_ww")
 def sqnr(expected: Array, got: Array) -> float:
     noise = np.square(got.astype(np.float64) - expected).sum()
     return float("inf") if noise == 0 else float(10 * np.log10(np.square(expected).sum() / noise))
-
-
-def converter_int8(model: Any, samples: Array) -> bytes:
-    """TFLiteConverter's full int8 with real inputs and outputs."""
-    import tensorflow as tf
-
-    def representative_dataset() -> Any:
-        for sample in samples:
-            yield [sample[np.newaxis]]
-
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = representative_dataset
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    return bytes(converter.convert())
 
 
 def case(

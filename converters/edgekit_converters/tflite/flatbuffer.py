@@ -122,6 +122,11 @@ def shape(tensor: Any) -> tuple[int, ...]:
     return () if tensor.shape is None else tuple(int(n) for n in tensor.shape)
 
 
+def dtype(tensor: Any) -> str:
+    """Return the numpy type of a tensor's values; bytes for those that numpy has none for."""
+    return _NUMPY_OF_TENSOR_TYPE.get(tensor.type, "uint8")
+
+
 def opcode(model: Any, operator: Any) -> int:
     """Return the operator's ``BuiltinOperator`` number, from the older or the newer field."""
     code = model.operatorCodes[operator.opcodeIndex]

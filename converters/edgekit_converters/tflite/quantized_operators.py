@@ -58,6 +58,28 @@ class Operation:
     constants: tuple[Constant | None, ...]
 
 
+def real_values(values: Array, scale: Scale | None) -> Array:
+    """Return the float values of an activation, which may be in integers."""
+    if scale is None:
+        return values
+    steps = values.astype(np.float32) - np.float32(scale.zero_point)
+    return np.asarray(steps * np.float32(scale.scale))
+
+
+def real_constant(constant: Constant) -> Array:
+    """Return the float values of a constant."""
+    steps = constant.values.astype(np.float32) - np.float32(constant.zero_point)
+    return np.asarray(steps * channel_scales(constant))
+
+
+def channel_scales(constant: Constant) -> Array:
+    """Return the scales of a constant, in its shape with the other axes of length 1."""
+    shape = [1] * constant.values.ndim
+    if len(constant.scales) > 1:
+        shape[constant.axis] = -1
+    return constant.scales.reshape(shape)
+
+
 def read_operators(graph: Path, quantized: Path) -> dict[str, list[Operation]]:
     """Pair each operator of a float file with its counterpart in a quantized file.
 

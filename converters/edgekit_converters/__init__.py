@@ -17,12 +17,13 @@ from edgekit_converters.base import (
     SourceError,
     Writer,
 )
-from edgekit_converters.conversion import Conversion, convert
+from edgekit_converters.conversion import Conversion, Target, convert
 from edgekit_converters.formats import FORMATS, format_of
 from edgekit_converters.onnx.graph import DEFAULT_OPSET
-from edgekit_converters.recipe import Recipe
+from edgekit_converters.recipe import Recipe, RecipeDocument, document_of, recipe_of
 from edgekit_converters.source import check_source, load_model
 from edgekit_converters.tflite.calibration import ranges_over
+from edgekit_converters.tflite.range_methods import check_method
 from edgekit_converters.variants import Variants
 
 __all__ = [
@@ -38,14 +39,19 @@ __all__ = [
     "Precision",
     "Quantized",
     "Recipe",
+    "RecipeDocument",
     "Sample",
     "Samples",
     "SourceError",
+    "Target",
     "Variants",
     "Writer",
+    "check_method",
     "check_source",
     "convert",
+    "document_of",
     "format_of",
     "load_model",
     "ranges_over",
+    "recipe_of",
 ]

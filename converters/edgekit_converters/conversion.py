@@ -1,7 +1,7 @@
 """One model to many files: one float graph, one table of ranges, and a file for each target."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,13 @@ from edgekit_converters.base import (
 )
 from edgekit_converters.formats import FORMATS
 from edgekit_converters.onnx.graph import DEFAULT_OPSET
-from edgekit_converters.recipe import Recipe
+from edgekit_converters.recipe import (
+    Recipe,
+    RecipeDocument,
+    document_of,
+    operators_named,
+    recipe_of,
+)
 from edgekit_converters.tflite.calibration import Ranges
 from edgekit_converters.tflite.float_graph import is_too_large, weight_bytes
 from edgekit_converters.tflite.leftovers import float_operators
@@ -39,6 +45,8 @@ class Conversion:
     """Where the files differ from what was asked for, in words for the user."""
     alike: bool = True
     """Whether the calibrated files of all formats compute the same numbers."""
+    recipes: Mapping[Target, RecipeDocument] = field(default_factory=dict)
+    """What calibrated files were made by."""
 
 
 def convert(
@@ -51,6 +59,9 @@ def convert(
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     interface: InterfaceType = "float",
     opset: int = DEFAULT_OPSET,
+    recipes: Mapping[Target, RecipeDocument] | None = None,
+    keep_float: Sequence[str] = (),
+    ranges: str | None = None,
     progress: Progress = lambda step: None,
 ) -> Conversion:
     """Write a Keras model in every wanted format and precision.
@@ -64,6 +75,10 @@ def convert(
         shapes: the shape of one sample, by input name, where the model has dynamic dimensions.
         interface: the dtype of the inputs and outputs of calibrated files.
         opset: of the ONNX files, 13 to 18.
+        recipes: of calibrated files, where they are not made plainly.
+        keep_float: operators of calibrated files that compute in float32, beside those of their recipes:
+            by the name of an operator's first output, or of a layer for all of its operators.
+        ranges: how the ranges of calibrated files are found, whatever their recipes say.
         progress: is called with the name of each step as it begins.
 
     Raises:
@@ -92,24 +107,65 @@ def convert(
         progress=progress,
     )
     source, writers = variants.job.integer_graph, variants.writers
-    meant = frozenset(preprocessing(source) if interface == "float" else ())
+    chosen = _recipes(targets, recipes or {}, variants, keep_float, ranges)
+    notes: list[str] = []
     in_float: dict[Precision, list[str]] = {}
-    for precision in sorted(precisions, key=CALIBRATED.__contains__):
-        written = variants.write(
-            Recipe(precision),
-            {name: targets[name, precision] for name in writers if (name, precision) in targets},
-        )
-        if written.quantized:
-            in_float[precision] = float_operators(written.quantized.file, meant)
+    kept: dict[int, dict[Precision, None]] = {}
+    written_by: dict[Target, RecipeDocument] = {}
+    for recipe, same in chosen:
+        written = variants.write(recipe, {name: targets[name, p] for name, p in same})
+        if written.quantized is None:
+            continue
+        meant = preprocessing(source) if interface == "float" else ()
+        left = float_operators(written.quantized.file, frozenset([*meant, *recipe.keep_float]))
+        in_float.setdefault(recipe.precision, left)
+        if recipe.keep_float:
+            kept.setdefault(len(recipe.keep_float), {})[recipe.precision] = None
+        notes += written.notes
+        written_by.update(dict.fromkeys(same, document_of(recipe, variants.operators)))
     if not calibrated:
         return Conversion()
     notes = [
         *_recurrent_notes(calibrated, writers),
         *_preprocessing_notes(source, calibrated, interface),
         *_float_notes(in_float),
+        *_kept_notes(kept, len(variants.operators)),
+        *dict.fromkeys(notes),
     ]
-    alike = not any(writer.recurrent_operators for writer in writers.values())
-    return Conversion(variants.ranges(source), source, tuple(notes), alike)
+    alike = not any(writer.recurrent_operators for writer in writers.values()) and all(
+        len([r for r, _ in chosen if r.precision == precision]) == 1 for precision in calibrated
+    )
+    return Conversion(variants.ranges(source), source, tuple(notes), alike, written_by)
+
+
+def _recipes(
+    targets: Mapping[Target, Path],
+    documents: Mapping[Target, RecipeDocument],
+    variants: Variants,
+    keep_float: Sequence[str],
+    ranges: str | None,
+) -> list[tuple[Recipe, list[Target]]]:
+    """Return each recipe with the targets that are made by it, calibrated ones last."""
+    by_hand: dict[str, str] = {}
+    if keep_float:
+        named = operators_named(keep_float, variants.operators, variants.layers)
+        by_hand = dict.fromkeys(named, "asked for")
+    chosen: list[tuple[Recipe, list[Target]]] = []
+    for target in sorted(targets, key=lambda target: target[1] in CALIBRATED):
+        recipe = Recipe(target[1])
+        if target in documents:
+            recipe = recipe_of(documents[target], variants.operators)
+        if target[1] in CALIBRATED:
+            recipe = replace(
+                recipe,
+                keep_float={**by_hand, **recipe.keep_float},
+                ranges=ranges or recipe.ranges,
+            )
+        same = next((made for other, made in chosen if other == recipe), None)
+        if same is None:
+            chosen.append((recipe, same := []))
+        same.append(target)
+    return chosen
 
 
 def _check(model: Any, targets: Mapping[Target, Path], samples: Samples | None) -> None:
@@ -167,6 +223,15 @@ def _preprocessing_notes(
             if interface == "float"
             else "integer inputs have one scale for all features, before the model rescales or "
             "normalizes them: where their widths differ, do that outside, or take float inputs"
+        )
+
+
+def _kept_notes(kept: Mapping[int, Mapping[Precision, None]], count: int) -> Iterator[str]:
+    """Say how many operators of calibrated files compute in float32 by recipe; ``kept`` has the precisions by number."""
+    for number, precisions in kept.items():
+        yield (
+            f"{number} of {count} operators stay{'s' if number == 1 else ''} in float32 in "
+            f"{' and '.join(precisions)} by recipe"
         )
 
 

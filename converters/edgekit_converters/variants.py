@@ -18,12 +18,14 @@ from edgekit_converters.base import (
 )
 from edgekit_converters.formats import FORMATS
 from edgekit_converters.onnx.graph import DEFAULT_OPSET
-from edgekit_converters.recipe import Recipe
+from edgekit_converters.recipe import Recipe, check_names
+from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.calibration import Ranges, ranges_over
 from edgekit_converters.tflite.constants import with_constants
 from edgekit_converters.tflite.equalization import equalized_constants, is_equal
 from edgekit_converters.tflite.float_graph import write_float_graph
 from edgekit_converters.tflite.integer_forms import integer_graph
+from edgekit_converters.tflite.layer_names import operators_of_layers
 from edgekit_converters.tflite.range_methods import (
     EXTREMES,
     Histograms,
@@ -82,6 +84,23 @@ class Variants:
             progress(f"preparing {FORMATS[name].title}")
             self.writers[name] = FORMATS[name].writer(self.job)
 
+    @cached_property
+    def operators(self) -> dict[str, str]:
+        """The operators of calibrated files, in order: the kind of each by the name of its first output."""
+        model = flatbuffer.read(self.job.integer_graph)
+        main = model.subgraphs[0]
+        return {
+            flatbuffer.name(main.tensors[operator.outputs[0]]): flatbuffer.kind_name(
+                model, operator
+            )
+            for operator in main.operators
+        }
+
+    @cached_property
+    def layers(self) -> dict[str, list[str]]:
+        """The operators of each Keras layer, by its name."""
+        return operators_of_layers(flatbuffer.read(self.job.integer_graph))
+
     @property
     def samples(self) -> Samples:
         """Those that calibrate.
@@ -126,6 +145,11 @@ class Variants:
         return written
 
     @cached_property
+    def _in_loops(self) -> set[str]:
+        graphs = flatbuffer.read(self.job.integer_graph).subgraphs[1:]
+        return {flatbuffer.name(tensor) for graph in graphs for tensor in graph.tensors}
+
+    @cached_property
     def equalized(self) -> Path | None:
         """The graph of calibrated files with its channels equalized; None where nothing is to be.
 
@@ -141,6 +165,8 @@ class Variants:
         return target if is_equal(source, target, self.samples) else None
 
     def _quantize(self, recipe: Recipe) -> Written:
+        check_method(recipe.ranges)
+        check_names(recipe.keep_float, self.operators, self._in_loops)
         graph, notes = self.job.integer_graph, []
         if recipe.equalize:
             if self.equalized is None:

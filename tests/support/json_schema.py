@@ -15,7 +15,8 @@ import edgekit.project
 from edgekit.accuracy.intervals import Verdict
 from edgekit.accuracy.results import OutputResult
 from edgekit.bundle.manifest import Manifest
-from edgekit.bundle.schema import MANIFEST, PREDICTIONS, REPORT
+from edgekit.bundle.recipes import RecipesDocument
+from edgekit.bundle.schema import MANIFEST, PREDICTIONS, RECIPE, REPORT
 from edgekit.report.file_result import FileResult
 from edgekit.report.result import Report
 from edgekit.workflows.run import PredictionsDocument
@@ -30,6 +31,7 @@ ADDED: Mapping[type, Mapping[str, Any]] = {
     FileResult: {"verdict": Verdict},
     Manifest: {"schema": Literal[MANIFEST]},  # type: ignore[valid-type]
     PredictionsDocument: {"schema": Literal[PREDICTIONS]},  # type: ignore[valid-type]
+    RecipesDocument: {"schema": Literal[RECIPE]},  # type: ignore[valid-type]
     OutputResult: {"verdict": Verdict, "reason": str},
 }
 LEFT_OUT: Mapping[type, set[str]] = {
@@ -99,6 +101,7 @@ SCHEMAS: Mapping[str, Callable[[], Schema]] = {
     "edgekit.schema.json": edgekit.project.schema,
     "manifest.schema.json": lambda: schema_of(Manifest, "edgekit manifest"),
     "predictions.schema.json": lambda: schema_of(PredictionsDocument, "edgekit predictions"),
+    "recipe.schema.json": lambda: schema_of(RecipesDocument, "edgekit recipe"),
     "report.schema.json": lambda: schema_of(Report, "edgekit report"),
 }
 """The files in ``toolkit/edgekit/schemas``."""

@@ -185,6 +185,29 @@ class ConvertOptions(RunOptions, LimitOptions, total=False):
     samples: Annotated[
         int, Option(Whole(), "The most samples to calibrate on; others evaluate the files.", 200)
     ]
+    recipe: Annotated[
+        PathName | None,
+        Option(
+            File(),
+            "Make quantized files as this recipe.json says, which convert and tune write.",
+        ),
+    ]
+    keep_float: Annotated[
+        Several,
+        Option(
+            Names(metavar="LAYER,...", may_be_empty=True),
+            "Layers, or operators by the name of their output, that stay in float32 in int8 files.",
+            (),
+        ),
+    ]
+    ranges: Annotated[
+        str | None,
+        Option(
+            Anything("HOW"),
+            "How the range of a tensor is found: extremes, mse, or percentile:99.99.",
+            default_help="extremes, or as the recipe says",
+        ),
+    ]
     opset: Annotated[int, Option(Whole(13, 18, "13..18"), "ONNX opset version.", 17)]
     force: Annotated[
         bool,

@@ -34,6 +34,13 @@ class Matching:
                 value = self._last_value(name, operation)
                 if value is not None:
                     self.values[name] = value
+        self._floats = {
+            self.values[name]
+            for operation in operations
+            for name, scale in zip(operation.outputs, operation.output_scales, strict=True)
+            if scale is None and name in self.values
+        }
+        """Values that TFLite does not quantize, some of which a recipe keeps in float."""
         self.scales = self._scales(operations)
         self._spread()
 
@@ -99,7 +106,7 @@ class Matching:
         nodes = self.graph.graph.node
         for node in nodes:
             if node.op_type in _CARRIES and node.input[0] in self.scales:
-                for port in node.output:
+                for port in set(node.output) - self._floats:
                     self.scales.setdefault(port, self.scales[node.input[0]])
         for node in reversed(nodes):
             source = node.input[0] if node.input else ""
@@ -107,6 +114,7 @@ class Matching:
                 node.op_type in LAYOUT
                 and node.output[0] in self.scales
                 and source in self.graph.producer
+                and source not in self._floats
                 and len(self.graph.consumers[source]) == 1
             ):
                 self.scales.setdefault(source, self.scales[node.output[0]])

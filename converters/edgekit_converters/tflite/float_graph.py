@@ -13,6 +13,7 @@ import numpy as np
 
 from edgekit_converters.base import Array, ConversionError
 from edgekit_converters.tflite import flatbuffer
+from edgekit_converters.tflite.layer_names import name_layers, watched_scopes
 
 _FROZEN_BELOW = 150_000_000
 """Bytes of weights below which a function is frozen: three to four times as fast as by a SavedModel
@@ -74,10 +75,14 @@ def write_float_graph(
         tf.TensorSpec(v.shape, v.dtype, name=_port("weight", i)) for i, v in enumerate(outside)
     ]
 
+    layers: dict[str, str] = {}
+
     def serve(*arrays: Any) -> dict[str, Any]:
         count = len(model.inputs)
-        with keras.StatelessScope(state_mapping=list(zip(outside, arrays[count:], strict=True))):
+        outer = keras.StatelessScope(state_mapping=list(zip(outside, arrays[count:], strict=True)))
+        with outer, watched_scopes(model) as scopes:
             outputs = keras.tree.flatten(model(list(arrays[:count]), training=False))
+        layers.update(scopes)
         return {_port("output", i): tf.identity(y) for i, y in enumerate(outputs)}
 
     saved = target.with_suffix(".saved_model")
@@ -104,6 +109,7 @@ def write_float_graph(
     written = flatbuffer.read(target)
     flatbuffer.order_ends(written)
     flatbuffer.separate_ends(written)
+    name_layers(written, layers)
     flatbuffer.name_loops(written)
     inputs = [t.name for t in model.inputs] + [v.path for v in outside]
     flatbuffer.rename_ends(written, inputs, model.output_names)

@@ -38,6 +38,18 @@ class Sidecar:
 
 
 @dataclass(frozen=True, slots=True)
+class RecipeEntry:
+    """What a calibrated file was made by."""
+
+    sha256: str
+    """Of the recipe with its operators: files with the same one were made alike."""
+    in_float: int
+    """How many operators compute in float32 by it."""
+    operators: int
+    """Of how many."""
+
+
+@dataclass(frozen=True, slots=True)
 class FileEntry:
     """One model file."""
 
@@ -54,6 +66,8 @@ class FileEntry:
     """Of each output, as in ``report.json``."""
     latency_ms: float | None = None
     data: Sidecar | None = None
+    recipe: RecipeEntry | None = None
+    """None where the file is not calibrated."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from math import isfinite
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -56,6 +56,12 @@ def _value(hint: Any, plain: Any, name: str) -> Any:
         if plain is None and NoneType in arguments:
             return None
         return _value(next(a for a in arguments if a is not NoneType), plain, name)
+    if origin is Literal:
+        if plain not in arguments:
+            raise ValueError(
+                f"{name}: one of {', '.join(arguments)} is wanted, and this is {plain!r}"
+            )
+        return plain
     if origin is tuple:
         if not isinstance(plain, list):
             raise ValueError(f"{name}: a list is wanted, and this is {plain!r}")

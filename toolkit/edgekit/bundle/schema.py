@@ -9,6 +9,7 @@ MANIFEST = "edgekit.manifest/1"
 RESULTS = "edgekit.results/1"
 BASELINE = "edgekit.baseline/1"
 PREDICTIONS = "edgekit.predictions/1"
+RECIPE = "edgekit.recipe/1"
 
 
 def check_schema(path: Path, schema: object, expected: str, remedy: str) -> None:

@@ -19,6 +19,7 @@ from edgekit.bundle.folder import (
 )
 from edgekit.bundle.manifest import write_manifest
 from edgekit.bundle.packages import CONVERTERS, require
+from edgekit.bundle.recipes import RECIPE, read_recipes, write_recipes
 from edgekit.data.images import Images
 from edgekit.data.open import RANDOM, check_data, open_samples
 from edgekit.data.samples import DataError
@@ -45,9 +46,13 @@ from edgekit.workflows.worker import WorkerError, run_in_worker
 from edgekit_converters import (
     CALIBRATED,
     FORMATS,
+    PRECISIONS,
     Conversion,
     ConversionError,
     Precision,
+    RecipeDocument,
+    Target,
+    check_method,
     check_source,
     load_model,
     ranges_over,
@@ -115,7 +120,8 @@ def convert(
     limits = read_limits(chosen["max_drop"], chosen["min"], chosen["max"])
     check_tasks(chosen["task"])
     output = Path(output)
-    _check(model, data, chosen["precision"], chosen["to"], output, force=chosen["force"])
+    recipes, precisions = _recipes(chosen, given="precision" in options)
+    _check(model, data, precisions, chosen["to"], output, force=chosen["force"])
     with workplace(output) as scratch:
         source = source_of(model, scratch)
         log = scratch / LOG
@@ -124,7 +130,7 @@ def convert(
         def read_samples(inputs: Sequence[TensorSpec]) -> SampleSplit:
             progress("reading samples")
             opened = open_samples(RANDOM if data is None else data, inputs, images)
-            calibration = chosen["samples"] if CALIBRATED & set(chosen["precision"]) else 0
+            calibration = chosen["samples"] if CALIBRATED & set(precisions) else 0
             return set_aside(
                 opened, scratch / "samples", calibration=calibration, progress=progress
             )
@@ -134,7 +140,8 @@ def convert(
                 _work,
                 source,
                 name_of(model),
-                chosen,
+                chosen | {"precision": precisions},
+                recipes,
                 limits,
                 scratch,
                 log=log,
@@ -167,16 +174,52 @@ def convert(
             label_names=chosen["labels"],
         )
         write_manifest(manifest, scratch / MANIFEST)
+        shown = _written_recipes(outcome.conversion)
+        if shown:
+            write_recipes(shown, scratch / RECIPE)
         beside = [entry.data.file for entry in manifest.files if entry.data]
         files = [entry.file for entry in manifest.files]
-        published = [*beside, *files, LOG, "report.json"]
+        published = [*beside, *files, LOG, "report.json", *([RECIPE] if shown else [])]
         publish(scratch, published, output, force=chosen["force"])
-        (output / FAILED_LOG).unlink(missing_ok=True)  # of an earlier run
+        for stale in (FAILED_LOG, *([] if shown else [RECIPE])):  # of an earlier run
+            (output / stale).unlink(missing_ok=True)
         for name in files:  # what an earlier run put beside a file of this name
             stale = sidecar(output / name)
             if stale is not None and stale.name not in beside:
                 stale.unlink()
     return report
+
+
+def _recipes(
+    chosen: Mapping[str, Any], *, given: bool
+) -> tuple[dict[Target, RecipeDocument], tuple[Precision, ...]]:
+    """Return the recipe of each file that is to be made by one, and the precisions to write.
+
+    Args:
+        chosen: the options.
+        given: whether the caller chose precisions; else a recipe does, beside float32.
+    """
+    if chosen["ranges"] is not None:
+        check_method(chosen["ranges"])
+    precisions: tuple[Precision, ...] = chosen["precision"]
+    if chosen["recipe"] is None:
+        return {}, precisions
+    documents = read_recipes(chosen["recipe"])
+    wanted = {name: document for name, document in documents.items() if name in chosen["to"]}
+    if not wanted:
+        raise DataError(
+            f"{chosen['recipe']}: has recipes for {', '.join(documents) or 'no format'}, and "
+            f"{', '.join(chosen['to'])} is to be written."
+        )
+    own = {document.precision for document in wanted.values()}
+    if not given:
+        precisions = tuple(p for p in PRECISIONS if p in {FLOAT, *own})
+    elif missing := own - set(precisions):
+        raise DataError(
+            f"{chosen['recipe']}: is for {' and '.join(sorted(missing))}, and precision is "
+            f"{', '.join(precisions)}: name that too, or leave precision out."
+        )
+    return {(name, document.precision): document for name, document in wanted.items()}, precisions
 
 
 def _check(
@@ -217,6 +260,7 @@ def _work(
     source: str,
     name: str,
     options: Mapping[str, Any],
+    recipes: Mapping[Target, RecipeDocument],
     limits: Limits,
     scratch: Path,
     *,
@@ -249,6 +293,9 @@ def _work(
         shapes=samples.held_out.shapes,
         interface=options["io"],
         opset=options["opset"],
+        recipes=recipes,
+        keep_float=options["keep_float"],
+        ranges=options["ranges"],
         progress=progress,
     )
     if samples.source == RANDOM:
@@ -281,6 +328,15 @@ def _work(
         notes=(*conversion.notes, *report.notes),
     )
     return _Outcome(replace(evaluation, report=report), conversion)
+
+
+def _written_recipes(conversion: Conversion) -> dict[str, RecipeDocument]:
+    """Return what each format's calibrated file was made by; where there are two, the int8 one."""
+    shown: dict[str, RecipeDocument] = {}
+    for (form, precision), document in conversion.recipes.items():
+        if precision == "int8" or form not in shown:
+            shown[form] = document
+    return shown
 
 
 def _steps_of(formats: Sequence[str], precisions: Sequence[Precision]) -> int:

@@ -1,14 +1,15 @@
 """The manifest of a conversion: its files, its original, its ranges, and how it was evaluated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from edgekit.bundle.folder import sha256
 from edgekit.bundle.manifest import FileEntry, Manifest, Sidecar, Source
+from edgekit.bundle.recipes import entry_of
 from edgekit.report.result import Report
 from edgekit.workflows.evaluate import Evaluation, sidecar
-from edgekit_converters import Conversion
+from edgekit_converters import Conversion, RecipeDocument
 
 
 def describe(
@@ -36,11 +37,13 @@ def describe(
     """
     plain = report.to_dict()
     files = []
+    made_by: Mapping[tuple[str, str], RecipeDocument] = {**conversion.recipes}
     for file, entry, (inputs, outputs) in zip(
         report.files, plain["files"], evaluation.specs, strict=True
     ):
         path = folder / file.name
         beside = sidecar(path)
+        recipe = made_by.get((file.format, file.precision))
         files.append(
             FileEntry(
                 file=file.name,
@@ -56,6 +59,7 @@ def describe(
                 data=Sidecar(beside.name, beside.stat().st_size, sha256(beside))
                 if beside
                 else None,
+                recipe=entry_of(recipe) if recipe else None,
             )
         )
     digest = sha256(source) if source.exists() else None

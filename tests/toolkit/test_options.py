@@ -14,6 +14,7 @@ from edgekit.cli.main import COMMANDS
 from edgekit.cli.options import options_of, typed
 from edgekit.errors import OptionError
 from edgekit.option_kinds import Switch, Whole
+from edgekit.option_values import options_in, resolve, with_options
 from edgekit.options import (
     ConvertCommand,
     ConvertOptions,
@@ -21,9 +22,6 @@ from edgekit.options import (
     SavedOptions,
     ValidateCommand,
     ValidateOptions,
-    options_in,
-    resolve,
-    with_options,
 )
 from edgekit.project import key_of, schema
 from edgekit.pytest_gate import ARGUMENTS, Gate

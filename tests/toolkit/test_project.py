@@ -14,7 +14,8 @@ from click.testing import CliRunner, Result
 
 from edgekit.accuracy.limits import read_limits
 from edgekit.cli.main import main
-from edgekit.options import ConvertOptions, ValidateOptions, options_in, resolve
+from edgekit.option_values import options_in, resolve
+from edgekit.options import ConvertOptions, ValidateOptions
 from edgekit.project import Project, ProjectError, read_project, schema
 
 
@@ -225,7 +226,8 @@ def test_convert_and_validate_need_no_flags_and_flags_come_first(project: Path) 
     result = edgekit("convert", "--json")
     assert result.exit_code == 0, result.output
     assert sorted(p.name for p in (project / "shipped").glob("*.*")) == [
-        "edgekit.log", "manifest.json", "model_float32.tflite", "model_int8.tflite", "report.json",
+        "edgekit.log", "manifest.json", "model_float32.tflite", "model_int8.tflite", "recipe.json",
+            "report.json",
     ]  # fmt: skip
     assert json.loads(result.stdout)["files"][1]["results"][0]["limit_results"][0]["limit"][
         "value"

@@ -8,7 +8,8 @@ from typing import Any
 
 from edgekit.errors import EdgekitError, nearest
 from edgekit.option_kinds import Anything, ClassNames, File, Kind, Paths
-from edgekit.options import ConvertCommand, Option, ValidateCommand, described, options_in
+from edgekit.option_values import described, options_in
+from edgekit.options import ConvertCommand, Option, ValidateCommand
 
 FILE = "edgekit.toml"
 

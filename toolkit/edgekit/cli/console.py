@@ -162,7 +162,8 @@ def in_shell_words(message: str) -> str:
     'pass --data ..., or --precision "float32"'
     """
     from edgekit.option_kinds import Switch
-    from edgekit.options import ConvertCommand, ValidateCommand, options_in
+    from edgekit.option_values import options_in
+    from edgekit.options import ConvertCommand, ValidateCommand
     from edgekit.project import key_of
 
     for name, option in (options_in(ConvertCommand) | options_in(ValidateCommand)).items():

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 import click
 
 from edgekit.option_kinds import Bounds, File, Kind, Names, Paths, Switch, Whole
-from edgekit.options import Option, RunOptions, described, options_in
+from edgekit.option_values import described, options_in
+from edgekit.options import Option, RunOptions
 from edgekit.project import key_of
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -11,7 +11,8 @@ from edgekit.cli.console import errors, show, status
 from edgekit.cli.github import annotate
 from edgekit.cli.options import Value, options_of, printing_options, typed
 from edgekit.option_kinds import File
-from edgekit.options import SavedOptions, ValidateCommand, options_in
+from edgekit.option_values import options_in
+from edgekit.options import SavedOptions, ValidateCommand
 from edgekit.project import FILE, read_project
 
 

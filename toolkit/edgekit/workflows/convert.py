@@ -19,14 +19,15 @@ from edgekit.bundle.folder import (
 )
 from edgekit.bundle.manifest import write_manifest
 from edgekit.bundle.packages import CONVERTERS, require
-from edgekit.bundle.recipes import RECIPE, read_recipes, write_recipes
+from edgekit.bundle.recipes import RECIPE, write_recipes
 from edgekit.data.images import Images
 from edgekit.data.open import RANDOM, check_data, open_samples
 from edgekit.data.samples import DataError
 from edgekit.data.split import SampleSplit, set_aside
 from edgekit.diagnosis import input_checks
 from edgekit.names import printable
-from edgekit.options import ConvertOptions, resolve, with_options
+from edgekit.option_values import resolve, with_options
+from edgekit.options import ConvertOptions
 from edgekit.progress import Progress, expect, silent
 from edgekit.report.file_result import FileResult
 from edgekit.report.result import Report
@@ -42,17 +43,16 @@ from edgekit.workflows.evaluate import (
     steps_of,
 )
 from edgekit.workflows.original import name_of, source_of
+from edgekit.workflows.recipes import chosen_recipes, written_recipes
 from edgekit.workflows.worker import WorkerError, run_in_worker
 from edgekit_converters import (
     CALIBRATED,
     FORMATS,
-    PRECISIONS,
     Conversion,
     ConversionError,
     Precision,
     RecipeDocument,
     Target,
-    check_method,
     check_source,
     load_model,
     ranges_over,
@@ -120,7 +120,7 @@ def convert(
     limits = read_limits(chosen["max_drop"], chosen["min"], chosen["max"])
     check_tasks(chosen["task"])
     output = Path(output)
-    recipes, precisions = _recipes(chosen, given="precision" in options)
+    recipes, precisions = chosen_recipes(chosen, given="precision" in options)
     _check(model, data, precisions, chosen["to"], output, force=chosen["force"])
     with workplace(output) as scratch:
         source = source_of(model, scratch)
@@ -174,52 +174,19 @@ def convert(
             label_names=chosen["labels"],
         )
         write_manifest(manifest, scratch / MANIFEST)
-        shown = _written_recipes(outcome.conversion)
+        shown = written_recipes(outcome.conversion)
         if shown:
             write_recipes(shown, scratch / RECIPE)
         beside = [entry.data.file for entry in manifest.files if entry.data]
         files = [entry.file for entry in manifest.files]
         published = [*beside, *files, LOG, "report.json", *([RECIPE] if shown else [])]
         publish(scratch, published, output, force=chosen["force"])
-        for stale in (FAILED_LOG, *([] if shown else [RECIPE])):  # of an earlier run
-            (output / stale).unlink(missing_ok=True)
+        (output / FAILED_LOG).unlink(missing_ok=True)  # of an earlier run
         for name in files:  # what an earlier run put beside a file of this name
             stale = sidecar(output / name)
             if stale is not None and stale.name not in beside:
                 stale.unlink()
     return report
-
-
-def _recipes(
-    chosen: Mapping[str, Any], *, given: bool
-) -> tuple[dict[Target, RecipeDocument], tuple[Precision, ...]]:
-    """Return the recipe of each file that is to be made by one, and the precisions to write.
-
-    Args:
-        chosen: the options.
-        given: whether the caller chose precisions; else a recipe does, beside float32.
-    """
-    if chosen["ranges"] is not None:
-        check_method(chosen["ranges"])
-    precisions: tuple[Precision, ...] = chosen["precision"]
-    if chosen["recipe"] is None:
-        return {}, precisions
-    documents = read_recipes(chosen["recipe"])
-    wanted = {name: document for name, document in documents.items() if name in chosen["to"]}
-    if not wanted:
-        raise DataError(
-            f"{chosen['recipe']}: has recipes for {', '.join(documents) or 'no format'}, and "
-            f"{', '.join(chosen['to'])} is to be written."
-        )
-    own = {document.precision for document in wanted.values()}
-    if not given:
-        precisions = tuple(p for p in PRECISIONS if p in {FLOAT, *own})
-    elif missing := own - set(precisions):
-        raise DataError(
-            f"{chosen['recipe']}: is for {' and '.join(sorted(missing))}, and precision is "
-            f"{', '.join(precisions)}: name that too, or leave precision out."
-        )
-    return {(name, document.precision): document for name, document in wanted.items()}, precisions
 
 
 def _check(
@@ -328,15 +295,6 @@ def _work(
         notes=(*conversion.notes, *report.notes),
     )
     return _Outcome(replace(evaluation, report=report), conversion)
-
-
-def _written_recipes(conversion: Conversion) -> dict[str, RecipeDocument]:
-    """Return what each format's calibrated file was made by; where there are two, the int8 one."""
-    shown: dict[str, RecipeDocument] = {}
-    for (form, precision), document in conversion.recipes.items():
-        if precision == "int8" or form not in shown:
-            shown[form] = document
-    return shown
 
 
 def _steps_of(formats: Sequence[str], precisions: Sequence[Precision]) -> int:

@@ -1,6 +1,6 @@
 """The manifest of a conversion: its files, its original, its ranges, and how it was evaluated."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -37,7 +37,9 @@ def describe(
     """
     plain = report.to_dict()
     files = []
-    made_by: Mapping[tuple[str, str], RecipeDocument] = {**conversion.recipes}
+    made_by: dict[tuple[str, str], RecipeDocument] = {
+        (form, precision): recipe for (form, precision), recipe in conversion.recipes.items()
+    }
     for file, entry, (inputs, outputs) in zip(
         report.files, plain["files"], evaluation.specs, strict=True
     ):

@@ -18,7 +18,8 @@ from edgekit.data.open import check_data, open_samples
 from edgekit.data.split import SampleSplit, set_aside
 from edgekit.errors import OptionError
 from edgekit.names import printable
-from edgekit.options import SavedOptions, ValidateOptions, resolve, with_options
+from edgekit.option_values import resolve, with_options
+from edgekit.options import SavedOptions, ValidateOptions
 from edgekit.progress import Progress, expect, silent
 from edgekit.report.result import Report
 from edgekit.report.saved_outputs import check_saved, load_recording, save_recording

@@ -1,67 +1,20 @@
 """Biases that make up for the mean error of their operators."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from support.corrections import Digits, digits_without_softmax
 
-from edgekit.data.samples import Array
 from edgekit_converters import convert, load_model
 from edgekit_converters.tflite.bias_correction import corrected_biases
-from edgekit_converters.tflite.calibration import Ranges
-from edgekit_converters.tflite.constants import with_constants
 from edgekit_converters.tflite.corrected import Corrected
 from edgekit_converters.tflite.write import write_tflite
-from edgekit_runtimes import open_model
-
-
-@dataclass(frozen=True)
-class Digits:
-    """The digits CNN without its softmax, converted, and a way to convert it with other constants."""
-
-    graph: Path
-    int8: Path
-    ranges: Ranges
-    calibration: list[dict[str, Array]]
-    unseen: list[dict[str, Array]]
-    folder: Path
-
-    def decibel(self, path: Path) -> float:
-        """SQNR of a file against the float graph, on samples that nothing was calibrated on."""
-        outputs = []
-        for file in (self.graph, path):
-            with open_model(file) as session:
-                rows = [session.run({n: v[None] for n, v in s.items()}) for s in self.unseen]
-            outputs.append(np.array([next(iter(row.values())) for row in rows], np.float64))
-        exact, got = outputs
-        return float(10 * np.log10(np.sum(exact**2) / np.sum((got - exact) ** 2)))
-
-    def write(self, corrected: Corrected, **options: Any) -> Path:
-        """Write the int8 file with corrected constants."""
-        graph, target = self.folder / "corrected_graph.tflite", self.folder / "corrected.tflite"
-        with_constants(self.graph, graph, corrected.constants)
-        ranges = corrected.weight_ranges
-        write_tflite(graph, target, "int8", self.ranges, weight_ranges=ranges, **options)
-        return target
 
 
 @pytest.fixture(scope="module")
 def cnn(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Digits:
-    import keras
-
-    folder = tmp_path_factory.mktemp("correction")
-    model = load_model(str(digits / "cnn.keras"))
-    model.layers[-1].activation = keras.activations.linear
-    calibration, unseen = (
-        [{"image": image} for image in np.load(digits / f"{name}.npz")["image"]]
-        for name in ("calib", "eval")
-    )
-    int8 = folder / "int8.tflite"
-    made = convert(model, {("tflite", "int8"): int8}, calibration[:100], scratch=folder)
-    assert made.graph is not None
-    return Digits(made.graph, int8, made.ranges, calibration[:100], unseen[:200], folder)
+    return digits_without_softmax(digits, tmp_path_factory.mktemp("biases"))
 
 
 def test_corrected_biases_bring_unseen_samples_closer_to_float(cnn: Digits) -> None:

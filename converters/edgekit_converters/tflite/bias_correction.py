@@ -204,7 +204,7 @@ def _input(tensor: Any, sample: Sample) -> Array:
     """Return a sample as a file's input takes it: the whole batch of it, rounded if that is quantized."""
     name, shape = flatbuffer.name(tensor), flatbuffer.shape(tensor)
     value = np.repeat(np.asarray(sample[name])[np.newaxis], shape[0], axis=0)
-    dtype = np.dtype(flatbuffer.dtype(tensor))
+    dtype = np.dtype(flatbuffer.dtype(tensor.type))
     stored = tensor.quantization
     if stored is not None and stored.scale is not None and len(stored.scale):
         most = np.iinfo(dtype)
@@ -221,7 +221,7 @@ def _constants(model: Any) -> dict[str, Array]:
 
 
 def _bytes(tensor: Any) -> int:
-    return int(np.prod(flatbuffer.shape(tensor)) * np.dtype(flatbuffer.dtype(tensor)).itemsize)
+    return int(np.prod(flatbuffer.shape(tensor)) * np.dtype(flatbuffer.dtype(tensor.type)).itemsize)
 
 
 def _peak(model: Any) -> int:

@@ -122,9 +122,9 @@ def shape(tensor: Any) -> tuple[int, ...]:
     return () if tensor.shape is None else tuple(int(n) for n in tensor.shape)
 
 
-def dtype(tensor: Any) -> str:
-    """Return the numpy type of a tensor's values; bytes for those that numpy has none for."""
-    return _NUMPY_OF_TENSOR_TYPE.get(tensor.type, "uint8")
+def dtype(kind: int) -> str:
+    """Return the numpy type of a ``TensorType``; bytes for those that numpy has none for."""
+    return _NUMPY_OF_TENSOR_TYPE.get(kind, "uint8")
 
 
 def opcode(model: Any, operator: Any) -> int:

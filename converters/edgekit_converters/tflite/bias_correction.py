@@ -1,10 +1,13 @@
 """Bias correction: biases that make up for the mean error of what comes before them.
 
 Rounding moves the mean of a channel, and the error of the mean adds up from layer to layer. Operator by
-operator the float model and the int8 one run side by side on the same samples, each by LiteRT as a file
-of its own; a bias takes the mean difference, before the activation, and the int8 one goes on with it.
+operator the float model runs on the same samples twice, as it is and with rounded weights and tensors,
+each operator by LiteRT as a file of its own; a bias takes the mean difference, before the activation, and
+the rounded one goes on with it. No integer kernel is run: what one of them adds of its own is no error of
+the model, and other runtimes do not have it.
 """
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -16,11 +19,12 @@ from edgekit_converters.base import Array, ConversionError, Sample, Samples
 from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.corrected import Corrected
 from edgekit_converters.tflite.cut import cut
-from edgekit_converters.tflite.flatbuffer import DEQUANTIZE, IF, QUANTIZE, WHILE
+from edgekit_converters.tflite.flatbuffer import IF, WHILE
 from edgekit_converters.tflite.interpreter import open_interpreter
 from edgekit_converters.tflite.quantized_operators import (
     MAIN,
     Operation,
+    Scale,
     read_operators,
     real_constant,
     real_values,
@@ -65,94 +69,112 @@ def corrected_biases(
     Raises:
         ConversionError: the two files are not of one graph.
     """
-    floats, ints = flatbuffer.read(graph), flatbuffer.read(quantized)
+    model = flatbuffer.read(graph)
     operations = read_operators(graph, quantized)[MAIN]
-    if any(flatbuffer.opcode(floats, op) in (WHILE, IF) for op in floats.subgraphs[0].operators):
+    if any(flatbuffer.opcode(model, op) in (WHILE, IF) for op in model.subgraphs[0].operators):
         return Corrected(note="biases are not corrected: the model has a loop")
-    most = max(1, memory // (_peak(floats) + _peak(ints)))
-    taken = list(islice(samples, min(count, most)))
-    exact, rounded = _Run(floats, taken), _Run(ints, taken)
-    values, biases = _constants(floats), dict[str, Array]()
-    pairs = enumerate(operations)
-    for place, operator in enumerate(ints.subgraphs[0].operators):
+    taken = list(islice(samples, min(count, max(1, memory // _peak(model)))))
+    exact, rounded = _Run(model, taken, operations), _Run(model, taken, operations, rounded=True)
+    biases: dict[str, Array] = {}
+    for place, operation in enumerate(operations):
         try:
-            if flatbuffer.opcode(ints, operator) not in (QUANTIZE, DEQUANTIZE):
-                number, operation = next(pairs)
-                if bias := _bias(operation, operations):
-                    change = _mean_error(exact, rounded, number, operation, operator)
-                    biases[bias] = (values[bias] + change).astype(np.float32)
-                    _set_bias(ints, operator, operation, biases[bias])
-                exact.step(number)
+            if bias := _bias(operation, operations):
+                before = exact.constant(bias)
+                change = _mean_error(exact, rounded, place)
+                biases[bias] = rounded.own[bias] = (before + change).astype(np.float32)
+            exact.step(place)
             rounded.step(place)
         except (ConversionError, RuntimeError, ValueError) as error:
-            kind = flatbuffer.kind_name(ints, operator)
+            kind = flatbuffer.kind_name(model, model.subgraphs[0].operators[place])
             return Corrected(note=f"biases are not corrected: {kind} does not run alone: {error}")
-        progress(place + 1, len(ints.subgraphs[0].operators))
+        progress(place + 1, len(operations))
     return Corrected(biases)
 
 
 class _Run:
-    """A file that runs operator by operator, on all samples at once."""
+    """A float file that runs operator by operator on all samples, perhaps with rounded tensors."""
 
-    def __init__(self, model: Any, samples: Sequence[Sample]) -> None:
-        self.model, self.count = model, len(samples)
+    def __init__(
+        self,
+        model: Any,
+        samples: Sequence[Sample],
+        operations: Sequence[Operation],
+        *,
+        rounded: bool = False,
+    ) -> None:
+        self.model, self.operations, self.rounded = model, operations, rounded
+        self.count, self.own = len(samples), dict[str, Array]()
+        self.last = {n: place for place, op in enumerate(operations) for n in op.inputs}
         main = model.subgraphs[0]
-        self.last = {int(i): place for place, op in enumerate(main.operators) for i in op.inputs}
         self.values = {
-            flatbuffer.name(main.tensors[i]): [_input(main.tensors[i], s) for s in samples]
+            flatbuffer.name(main.tensors[i]): [_batch(main.tensors[i], s) for s in samples]
             for i in main.inputs
         }
+        self.scales: dict[str, Scale | None] = {}
+
+    def constant(self, name: str) -> Array:
+        """Return the value of a constant of the file."""
+        tensors = self.model.subgraphs[0].tensors
+        found = next(tensor for tensor in tensors if flatbuffer.name(tensor) == name)
+        return np.asarray(flatbuffer.constant(self.model, found))
+
+    def results(self, place: int, *, fused: bool = True) -> Iterator[dict[str, Array]]:
+        """Yield what an operator computes, sample by sample, in float."""
+        operation = self.operations[place]
+        content = cut(self.model, [place], fused=fused)
+        if self.rounded:
+            own = {
+                name: real_constant(constant)
+                for position, (name, constant) in enumerate(
+                    zip(operation.inputs, operation.constants, strict=True)
+                )
+                if constant is not None and position != _BIAS.get(operation.kind)
+            }
+            own |= {name: self.own[name] for name in operation.inputs if name in self.own}
+            content = _with_constants(content, own)
+        return _outputs(content, self._rows(operation))
 
     def step(self, place: int) -> None:
         """Run the next operator, and drop what nothing reads after it."""
-        main = self.model.subgraphs[0]
+        operation = self.operations[place]
+        scales = operation.output_scales if self.rounded else [None] * len(operation.outputs)
+        self.scales.update(zip(operation.outputs, scales, strict=True))
         made: dict[str, list[Array]] = {}
-        for results in runs(cut(self.model, [place]), self.rows()):
+        for results in self.results(place):
             for name, value in results.items():
-                made.setdefault(name, []).append(value)
+                if self.last.get(name, -1) > place:
+                    made.setdefault(name, []).append(_stored(value, self.scales[name]))
         self.values.update(made)
-        operator = main.operators[place]
-        for index in {*operator.inputs, *operator.outputs}:
-            if self.last.get(index, -1) <= place:
-                self.values.pop(flatbuffer.name(main.tensors[index]), None)
+        for name in operation.inputs:
+            if self.last[name] == place:
+                self.values.pop(name, None)
 
-    def rows(self) -> Iterator[dict[str, Array]]:
-        """Yield the tensors that are alive, sample by sample."""
-        return ({n: values[k] for n, values in self.values.items()} for k in range(self.count))
+    def _rows(self, operation: Operation) -> Iterator[dict[str, Array]]:
+        """Yield the operands of an operator that are computed, sample by sample."""
+        for sample in range(self.count):
+            row = {}
+            for name, scale in zip(operation.inputs, operation.input_scales, strict=True):
+                if name in self.values:
+                    at = self.scales.get(name)
+                    value = real_values(self.values[name][sample], at)
+                    if self.rounded and scale is not None and scale != at:
+                        value = real_values(_stored(value, scale), scale)
+                    row[name] = value
+            yield row
 
 
-def _mean_error(
-    exact: _Run, rounded: _Run, number: int, operation: Operation, integer: Any
-) -> Array:
-    """Return the mean difference of each channel, without the activation: float minus quantized.
-
-    The quantized one is computed in float, from the integers' values: integers would be cut off.
-    """
-    bare = cut(exact.model, [number], fused=False)
-    names = [flatbuffer.name(rounded.model.subgraphs[0].tensors[i]) for i in integer.inputs]
-    scales = {
-        theirs: (ours, scale)
-        for ours, theirs, scale in zip(operation.inputs, names, operation.input_scales, strict=True)
-    }
-    given = (
-        {
-            ours: real_values(row[name], scale)
-            for name, (ours, scale) in scales.items()
-            if name in row
-        }
-        for row in rounded.rows()
-    )
-    weight = operation.constants[1]
-    assert weight is not None
-    rough = _with_weight(bare, operation.inputs[1], real_constant(weight))
+def _mean_error(exact: _Run, rounded: _Run, place: int) -> Array:
+    """Return what a rounded operator lacks on average, in each channel, before its activation."""
+    (name,) = exact.operations[place].outputs
     total: Any = 0
-    for right, wrong in zip(runs(bare, exact.rows()), runs(rough, given), strict=True):
-        difference = right[operation.outputs[0]].astype(np.float64) - wrong[operation.outputs[0]]
+    pairs = zip(exact.results(place, fused=False), rounded.results(place, fused=False), strict=True)
+    for right, wrong in pairs:
+        difference = right[name].astype(np.float64) - wrong[name]
         total = total + difference.reshape(-1, difference.shape[-1]).mean(0)
     return np.asarray(total / exact.count)
 
 
-def runs(content: bytes, rows: Iterable[Mapping[str, Array]]) -> Iterator[dict[str, Array]]:
+def _outputs(content: bytes, rows: Iterable[Mapping[str, Array]]) -> Iterator[dict[str, Array]]:
     """Run a TFLite file on values of its inputs, by name; yield those of its outputs."""
     interpreter = open_interpreter(content, threads=2)
     interpreter.allocate_tensors()
@@ -162,21 +184,6 @@ def runs(content: bytes, rows: Iterable[Mapping[str, Array]]) -> Iterator[dict[s
             interpreter.set_tensor(detail["index"], row[detail["name"]])
         interpreter.invoke()
         yield {detail["name"]: interpreter.get_tensor(detail["index"]) for detail in outputs}
-
-
-def _set_bias(model: Any, operator: Any, operation: Operation, value: Array) -> None:
-    """Give an integer operator another bias, of a value that is rounded as the quantizer does."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    position = _BIAS[operation.kind]
-    before = operation.constants[position]
-    assert before is not None
-    most = np.iinfo(before.values.dtype)
-    steps = np.rint(value / before.scales.astype(np.float64)).clip(most.min, most.max)
-    buffer = schema.BufferT()
-    buffer.data = steps.astype(before.values.dtype).reshape(-1).view(np.uint8)
-    model.subgraphs[0].tensors[operator.inputs[position]].buffer = len(model.buffers)
-    model.buffers.append(buffer)
 
 
 def _bias(operation: Operation, operations: Sequence[Operation]) -> str | None:
@@ -191,47 +198,45 @@ def _bias(operation: Operation, operations: Sequence[Operation]) -> str | None:
     return name if readers == 1 else None
 
 
-def _with_weight(content: bytes, name: str, value: Array) -> bytes:
-    """Return a file with another value of one constant."""
+def _with_constants(content: bytes, values: Mapping[str, Array]) -> bytes:
+    """Return a file with other values of some constants."""
     model = flatbuffer.read_packed(content)
     for tensor in model.subgraphs[0].tensors:
-        if flatbuffer.name(tensor) == name:
-            model.buffers[tensor.buffer].data = value.reshape(-1).view(np.uint8)
+        if (value := values.get(flatbuffer.name(tensor))) is not None:
+            buffer = copy.copy(model.buffers[tensor.buffer])  # equal constants share one
+            buffer.data = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
+            tensor.buffer = len(model.buffers)
+            model.buffers.append(buffer)
     return bytes(flatbuffer.packed(model))
 
 
-def _input(tensor: Any, sample: Sample) -> Array:
-    """Return a sample as a file's input takes it: the whole batch of it, rounded if that is quantized."""
-    name, shape = flatbuffer.name(tensor), flatbuffer.shape(tensor)
-    value = np.repeat(np.asarray(sample[name])[np.newaxis], shape[0], axis=0)
-    dtype = np.dtype(flatbuffer.dtype(tensor.type))
-    stored = tensor.quantization
-    if stored is not None and stored.scale is not None and len(stored.scale):
-        most = np.iinfo(dtype)
-        steps = np.rint(value / stored.scale[0]) + stored.zeroPoint[0]
-        value = steps.clip(most.min, most.max)
-    return value.astype(dtype)
+def _stored(value: Array, scale: Scale | None) -> Array:
+    """Return float values as the integers that they are rounded to, if they are."""
+    if scale is None:
+        return value
+    half = 2 ** (scale.bits - 1)
+    steps = np.rint(value / np.float32(scale.scale)) + scale.zero_point
+    return steps.clip(-half, half - 1).astype(np.int8 if scale.bits == 8 else np.int16)
 
 
-def _constants(model: Any) -> dict[str, Array]:
-    tensors = {
-        flatbuffer.name(t): flatbuffer.constant(model, t) for t in model.subgraphs[0].tensors
-    }
-    return {name: value for name, value in tensors.items() if value is not None}
-
-
-def _bytes(tensor: Any) -> int:
-    return int(np.prod(flatbuffer.shape(tensor)) * np.dtype(flatbuffer.dtype(tensor.type)).itemsize)
+def _batch(tensor: Any, sample: Sample) -> Array:
+    """Return a sample as an input of the file takes it: the whole batch of it."""
+    value = np.asarray(sample[flatbuffer.name(tensor)], flatbuffer.dtype(tensor.type))
+    return np.repeat(value[np.newaxis], flatbuffer.shape(tensor)[0], axis=0)
 
 
 def _peak(model: Any) -> int:
-    """Return the most bytes of activations that are alive at once, for one sample."""
+    """Return the most bytes that are alive at once for one sample: a tensor in float and in integers."""
     main = model.subgraphs[0]
     last = {int(i): place for place, op in enumerate(main.operators) for i in op.inputs}
-    alive = {int(i): _bytes(main.tensors[i]) for i in main.inputs}
-    peak = 0
+
+    def size(index: int) -> int:
+        return 5 * int(np.prod(flatbuffer.shape(main.tensors[index])))
+
+    alive = {int(i): size(i) for i in main.inputs}
+    peak = sum(alive.values())
     for place, operator in enumerate(main.operators):
-        alive |= {int(i): _bytes(main.tensors[i]) for i in operator.outputs}
+        alive |= {int(i): size(i) for i in operator.outputs}
         peak = max(peak, sum(alive.values()))
-        alive = {i: size for i, size in alive.items() if last.get(i, -1) > place}
+        alive = {i: bytes_ for i, bytes_ in alive.items() if last.get(i, -1) > place}
     return max(peak, 1)

@@ -140,6 +140,23 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """A name that another part of the program knows."""
+
+    metavar: str = "NAME"
+
+    def read(self, value: Any) -> str:
+        """The text itself."""
+        if not isinstance(value, str) or not value:
+            raise ValueError("a name is wanted")
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """A text."""
+        return {"type": "string"}
+
+
+@dataclass(frozen=True, slots=True)
 class Names:
     """One or more names: ``"int8"``, ``"float32,int8"`` or a sequence. Each counts once."""
 

@@ -117,7 +117,9 @@ def test_of_simulated_searches_at_most_one_in_forty_ships_what_is_beyond_the_bud
         drops = np.sort(chance.choice([0.0, 0.004, 0.009, 0.0105, 0.013, 0.02], 16))[::-1]
         churn = chance.uniform(0.0, 0.02, 16)  # changes that even out
 
-        def outcomes(count: int, drops: object = drops, churn: object = churn) -> list[OutputResult]:
+        def outcomes(
+            count: int, drops: object = drops, churn: object = churn
+        ) -> list[OutputResult]:
             common = chance.random(count)
             results = []
             for drop, both in zip(drops, churn, strict=True):  # type: ignore[call-overload]

@@ -196,7 +196,8 @@ def _plan(source: SampleSource, full: Mapping[str, int]) -> Any:
     chosen_on = min(choosing, others - min(calibration, others // 2 if choosing else others))
     order = _draw(count, evaluated + calibration + choosing).tolist()
     ends = {"held_out": evaluated, "choosing": chosen_on, "calibration": calibration}
-    uses, start = {}, 0
+    uses: dict[int, str] = {}
+    start = 0
     for use, size in ends.items():
         uses |= dict.fromkeys(order[start : start + size], use)
         start += size

@@ -114,3 +114,19 @@ def test_what_is_preferred_decides_among_those_that_are_proven(
     else:
         safest = max(t.safety for t in others if t.precision != "float32" and t.safety is not None)
         assert taken.safety == safest
+
+
+def test_the_recipe_makes_the_same_bytes_again(tuned: Path, digits: Path, tmp_path: Path) -> None:
+    recipe = json.loads((tuned / "recipe.json").read_text())
+    assert set(recipe["recipes"]) == {"tflite", "onnx"}
+    precision = recipe["recipes"]["tflite"]["precision"]
+
+    edgekit.tune(
+        digits / "cnn.keras", digits / "calib.npz", tmp_path / "a", max_drop="2%", prefer="size"
+    )
+    edgekit.tune(
+        digits / "cnn.keras", digits / "calib.npz", tmp_path / "b", max_drop="2%", prefer="size"
+    )
+
+    assert precision in ("int8", "dynamic", "float16", "float32")
+    assert sha256(tmp_path / "a/model_tuned.tflite") == sha256(tmp_path / "b/model_tuned.tflite")

@@ -53,5 +53,7 @@ def finish(report: Any, *, strict: bool, as_json: bool, quiet: bool) -> None:
         annotate(report, strict)
     if not (as_json or quiet):
         names = ", ".join(file.name for file in report.files)
-        say(f"\nWritten to {report.output}: {names}, manifest.json, report.json, edgekit.log")
+        say(
+            f"\nWritten to {report.output}: {names}, manifest.json, report.json, recipe.json, edgekit.log"
+        )
     sys.exit(status(report, strict))

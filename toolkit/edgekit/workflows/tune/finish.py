@@ -20,7 +20,8 @@ from edgekit.workflows.tune.choice import Choice, choose, safest
 from edgekit.workflows.tune.explore import standings, way_out
 from edgekit.workflows.tune.judging import judge_outputs
 from edgekit.workflows.tune.trial import Measured, Trial
-from edgekit_converters import FORMATS
+from edgekit_converters import FORMATS, Conversion, RecipeDocument, Target, document_of
+from edgekit_converters.base import Range
 from edgekit_runtimes import ModelError, open_model
 
 _LAYERS = 3  # of the nearest file that did not pass, to be named
@@ -183,13 +184,20 @@ def name_of(form: str) -> str:
     return f"model_tuned{FORMATS[form].suffix}"
 
 
-def put(bench: Bench, ended: Mapping[str, Ended], folder: Path) -> dict[str, Path]:
+def put(
+    bench: Bench, ended: Mapping[str, Ended], folder: Path
+) -> tuple[dict[str, Path], Conversion]:
     """Write the chosen files into a folder, each under the name that it ships by."""
-    shipped = {}
+    shipped: dict[str, Path] = {}
+    ranges: dict[str, Range] = {}
+    recipes: dict[Target, RecipeDocument] = {}
     for form, end in ended.items():
+        recipe = end.chosen.trial.recipe
         shipped[form] = folder / name_of(form)
-        bench.variants.write(end.chosen.trial.recipe, {form: shipped[form]})
-    return shipped
+        written = bench.variants.write(recipe, {form: shipped[form]})
+        ranges |= written.ranges or {}
+        recipes[form, recipe.precision] = document_of(recipe, bench.variants.operators)
+    return shipped, Conversion(ranges, bench.variants.job.integer_graph, recipes=recipes)
 
 
 def counterpart_of(bench: Bench, form: str) -> Path:

@@ -12,6 +12,7 @@ from edgekit.accuracy.limits import read_limits
 from edgekit.accuracy.task_names import check_tasks
 from edgekit.bundle.folder import FAILED_LOG, LOG, publish, workplace, write_json
 from edgekit.bundle.manifest import write_manifest
+from edgekit.bundle.recipes import RECIPE, write_recipes
 from edgekit.data.images import Images
 from edgekit.data.open import RANDOM, open_samples
 from edgekit.data.split import SampleSplit, set_aside
@@ -23,6 +24,7 @@ from edgekit.tune_options import TuneOptions
 from edgekit.workflows.convert import NOT_FOR_SHIPPING, check_conversion
 from edgekit.workflows.describe import describe
 from edgekit.workflows.original import name_of, source_of
+from edgekit.workflows.recipes import written_recipes
 from edgekit.workflows.tune.work import RUNNING, STOP, Outcome, work
 from edgekit.workflows.worker import WorkerDied, WorkerError, run_in_worker
 from edgekit_converters import ConversionError
@@ -137,7 +139,9 @@ def tune(
         write_manifest(manifest, scratch / MANIFEST)
         beside = [entry.data.file for entry in manifest.files if entry.data]
         files = [entry.file for entry in manifest.files]
-        publish(scratch, [*beside, *files, LOG, "report.json"], output, force=chosen["force"])
+        write_recipes(written_recipes(outcome.conversion), scratch / RECIPE)
+        published = [*beside, *files, LOG, "report.json", RECIPE]
+        publish(scratch, published, output, force=chosen["force"])
         (output / FAILED_LOG).unlink(missing_ok=True)  # of an earlier run
     return report
 

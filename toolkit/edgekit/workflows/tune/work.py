@@ -14,7 +14,6 @@ from edgekit.progress import Progress
 from edgekit.report.search import Search
 from edgekit.workflows.convert import NOT_FOR_SHIPPING
 from edgekit.workflows.evaluate import (
-    FLOAT,
     Candidate,
     Criteria,
     Evaluation,
@@ -40,8 +39,7 @@ class Outcome:
 
     evaluation: Evaluation
     conversion: Conversion
-    recipes: Mapping[str, Any]
-    """That each format's file was written by."""
+    """With the recipe of each file."""
 
 
 def work(
@@ -119,7 +117,7 @@ def work(
         form: decide(bench, form, options, original, samples, criteria, progress)
         for form in formats
     }
-    shipped = put(bench, ended, scratch)
+    shipped, conversion = put(bench, ended, scratch)
     if samples.source == RANDOM:
         for form, path in shipped.items():
             FORMATS[form].mark(path, NOT_FOR_SHIPPING)
@@ -162,14 +160,7 @@ def work(
         notes=(*bench.notes, *report.notes),
         search=search,
     )
-    uses_ranges = any(end.chosen.trial.recipe.precision != FLOAT for end in ended.values())
-    graph = variants.job.integer_graph
-    ranges = variants.ranges(graph) if uses_ranges else {}
-    return Outcome(
-        replace(evaluation, report=report),
-        Conversion(ranges, graph),
-        {form: end.chosen.trial.recipe for form, end in ended.items()},
-    )
+    return Outcome(replace(evaluation, report=report), conversion)
 
 
 def _base(

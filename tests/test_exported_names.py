@@ -13,7 +13,7 @@ EXPORTED: list[tuple[ModuleType, str]] = [
         edgekit,
         "ConversionError DataError DeviceUnavailable EdgekitError FileResult InputError Limit "
         "LimitResult Limits MetricValue ModelError NotDelegated OptionError OutputResult Report "
-        "RuntimeMissing Timing bench convert open_model validate validate_saved",
+        "RuntimeMissing Timing bench convert open_model tune validate validate_saved",
     ),
     (
         edgekit_converters,

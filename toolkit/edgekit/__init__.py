@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from edgekit.report.file_result import FileResult as FileResult
     from edgekit.report.result import Report as Report
     from edgekit.workflows.convert import convert as convert
+    from edgekit.workflows.tune.tune import tune as tune
     from edgekit.workflows.validate import validate as validate
     from edgekit.workflows.validate import validate_saved as validate_saved
     from edgekit_converters import ConversionError as ConversionError
@@ -50,6 +51,7 @@ _HOMES = {
     "bench": "edgekit.inference.benchmark",
     "convert": "edgekit.workflows.convert",
     "open_model": "edgekit_runtimes",
+    "tune": "edgekit.workflows.tune.tune",
     "validate": "edgekit.workflows.validate",
     "validate_saved": "edgekit.workflows.validate",
 }
@@ -75,6 +77,7 @@ __all__ = [
     "bench",
     "convert",
     "open_model",
+    "tune",
     "validate",
     "validate_saved",
 ]

@@ -96,6 +96,34 @@ class Seconds:
 
 
 @dataclass(frozen=True, slots=True)
+class Duration:
+    """A time as people write it, ``90``, ``"90s"``, ``"10min"`` or ``"1.5h"``; None is without end."""
+
+    metavar: str = "TIME"
+
+    def read(self, value: Any) -> float | None:
+        """The seconds as a ``float``."""
+        if value is None:
+            return None
+        text = str(value).strip()
+        unit = next((u for u in sorted(_UNITS, key=len, reverse=True) if text.endswith(u)), "")
+        try:
+            seconds = _number(text.removesuffix(unit).strip(), float) * _UNITS.get(unit, 1)
+        except ValueError:
+            seconds = -1
+        if isinstance(value, bool) or not 0 < seconds < inf:
+            raise ValueError("a time above 0 is wanted, as 90s, 10min or 1.5h")
+        return seconds
+
+    def schema(self) -> dict[str, Any]:
+        """Seconds, or a text."""
+        return {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}
+
+
+_UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """One of some names; None is none of them."""
 
@@ -109,6 +137,23 @@ class Choice:
     def schema(self) -> dict[str, Any]:
         """The names."""
         return {"enum": list(self.choices())}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A name that another part of the program knows."""
+
+    metavar: str = "NAME"
+
+    def read(self, value: Any) -> str:
+        """The text itself."""
+        if not isinstance(value, str) or not value:
+            raise ValueError("a name is wanted")
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """A text."""
+        return {"type": "string"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from edgekit.errors import OptionError, nearest
-from edgekit.options import LimitOptions, Option, RunOptions, SavedOptions
+from edgekit.options import FileOptions, LimitOptions, Option, RunOptions, SavedOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_SHARED: tuple[type, ...] = (SavedOptions, LimitOptions, RunOptions)
+_SHARED: tuple[type, ...] = (FileOptions, SavedOptions, LimitOptions, RunOptions)
 
 
 def options_in(declared: type) -> dict[str, Option]:

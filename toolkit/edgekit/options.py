@@ -48,7 +48,8 @@ class Option:
     """Whether the command takes it without a flag."""
 
 
-def _formats() -> Iterable[str]:
+def format_names() -> Iterable[str]:
+    """The formats that there are."""
     from edgekit_converters import FORMATS
 
     return FORMATS
@@ -154,21 +155,9 @@ class SavedOptions(LimitOptions, total=False):
     ]
 
 
-class ConvertOptions(RunOptions, LimitOptions, total=False):
-    """The options of ``edgekit.convert``."""
+class FileOptions(TypedDict, total=False):
+    """Options of writing files."""
 
-    to: Annotated[
-        "Format | Sequence[Format] | str",
-        Option(Names(_formats, "FORMATS"), "File formats to write.", ("tflite", "onnx")),
-    ]
-    precision: Annotated[
-        "Precision | Sequence[Precision] | str",
-        Option(
-            Names(_precisions),
-            "Precisions to write: any of float32, float16, dynamic, int8, int16x8.",
-            ("float32", "int8"),
-        ),
-    ]
     batch: Annotated[int, Option(Whole(), "Batch size, which is fixed in the files.", 1)]
     io: Annotated[
         "InterfaceType",
@@ -176,6 +165,28 @@ class ConvertOptions(RunOptions, LimitOptions, total=False):
             Choice(lambda: ("float", "int8"), "float|int8"),
             "Input and output dtype of int8 files: float32, or int8 without conversion.",
             "float",
+        ),
+    ]
+    opset: Annotated[int, Option(Whole(13, 18, "13..18"), "ONNX opset version.", 17)]
+    force: Annotated[
+        bool,
+        Option(Switch(), "Replace a manifest.json that edgekit did not write.", False),
+    ]
+
+
+class ConvertOptions(RunOptions, LimitOptions, FileOptions, total=False):
+    """The options of ``edgekit.convert``."""
+
+    to: Annotated[
+        "Format | Sequence[Format] | str",
+        Option(Names(format_names, "FORMATS"), "File formats to write.", ("tflite", "onnx")),
+    ]
+    precision: Annotated[
+        "Precision | Sequence[Precision] | str",
+        Option(
+            Names(_precisions),
+            "Precisions to write: any of float32, float16, dynamic, int8, int16x8.",
+            ("float32", "int8"),
         ),
     ]
     samples: Annotated[
@@ -203,11 +214,6 @@ class ConvertOptions(RunOptions, LimitOptions, total=False):
             "How the range of a tensor is found: extremes, mse, or percentile:99.99.",
             default_help="extremes, or as the recipe says",
         ),
-    ]
-    opset: Annotated[int, Option(Whole(13, 18, "13..18"), "ONNX opset version.", 17)]
-    force: Annotated[
-        bool,
-        Option(Switch(), "Replace a manifest.json that edgekit did not write.", False),
     ]
 
 
@@ -240,7 +246,9 @@ class ValidateOptions(RunOptions, SavedOptions, total=False):
     ]
 
 
-class _ConvertInputs(TypedDict, total=False):
+class ConvertInputs(TypedDict, total=False):
+    """What a command that converts a model works on."""
+
     model: Annotated[Any, Option(Anything("MODEL"), "The Keras model.", positional=True)]
     data: Annotated[
         Any,
@@ -263,17 +271,19 @@ class _ValidateInputs(TypedDict, total=False):
     ]
 
 
-class _Outcome(TypedDict, total=False):
+class Strictness(TypedDict, total=False):
+    """How the command ends."""
+
     strict: Annotated[
         bool, Option(Switch(), "Fail also where samples are too few to decide.", False)
     ]
 
 
-class ConvertCommand(_ConvertInputs, ConvertOptions, _Outcome, total=False):
+class ConvertCommand(ConvertInputs, ConvertOptions, Strictness, total=False):
     """What ``edgekit convert`` takes, and the keys of ``[convert]`` in ``edgekit.toml``."""
 
 
-class ValidateCommand(_ValidateInputs, ValidateOptions, _Outcome, total=False):
+class ValidateCommand(_ValidateInputs, ValidateOptions, Strictness, total=False):
     """What ``edgekit validate`` takes, and the keys of ``[validate]`` in ``edgekit.toml``."""
 
     html: Annotated[PathName | None, Option(File(), "Write the report as an HTML page.")]

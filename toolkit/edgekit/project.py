@@ -1,4 +1,4 @@
-"""``edgekit.toml``: a project's model, data, targets and limits, for convert, validate and pytest."""
+"""``edgekit.toml``: a project's model, data, targets and limits, for convert, tune, validate and pytest."""
 
 import tomllib
 from collections.abc import Mapping
@@ -10,10 +10,15 @@ from edgekit.errors import EdgekitError, nearest
 from edgekit.option_kinds import Anything, ClassNames, File, Kind, Paths
 from edgekit.option_values import described, options_in
 from edgekit.options import ConvertCommand, Option, ValidateCommand
+from edgekit.tune_options import TuneCommand
 
 FILE = "edgekit.toml"
 
-_TABLES: dict[str, type] = {"convert": ConvertCommand, "validate": ValidateCommand}
+_TABLES: dict[str, type] = {
+    "convert": ConvertCommand,
+    "tune": TuneCommand,
+    "validate": ValidateCommand,
+}
 _COMMON = ("model", "data", "output")
 
 
@@ -26,13 +31,14 @@ class Project:
     """What the file gives for each command: checked values by the names that Python has for them."""
 
     convert: Mapping[str, Any] = field(default_factory=dict)
+    tune: Mapping[str, Any] = field(default_factory=dict)
     validate: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_project(path: Path) -> Project:
     """Read an ``edgekit.toml``; an empty project where there is none.
 
-    ``model``, ``data`` and ``output`` at the top are for both commands; a command's own table comes
+    ``model``, ``data`` and ``output`` at the top are for all commands; a command's own table comes
     first. Without ``candidates``, ``validate`` evaluates what ``convert`` writes. Paths start at the
     file's folder.
 
@@ -47,11 +53,11 @@ def read_project(path: Path) -> Project:
         raise ProjectError(f"{path}: not a TOML file: {error}") from error
     top = {key: value for key, value in content.items() if key not in _TABLES}
     common = _read(top, "", {key: options_in(ConvertCommand)[key] for key in _COMMON}, path)
-    convert, validate = (_table(content, name, path) for name in _TABLES)
-    convert = common | convert
+    convert, tune, validate = (_table(content, name, path) for name in _TABLES)
+    convert, tune = common | convert, common | tune
     output = convert.get("output", path.parent / options_in(ConvertCommand)["output"].default)
     common.pop("output", None)
-    return Project(convert, {**common, "candidates": (output,), **validate})
+    return Project(convert, tune, {**common, "candidates": (output,), **validate})
 
 
 def schema() -> dict[str, Any]:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -50,6 +50,37 @@ def tidily() -> Iterator[None]:
     finally:
         for number in ours:
             signal.signal(number, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def first_asks(stop: Callable[[str], None]) -> Iterator[None]:
+    """Within, the first interrupt, SIGTERM or SIGHUP calls a function with its name; a second one ends all.
+
+    What a signal did before is what the second one does. Threads beside the main one are left alone.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before: dict[int, Any] = {
+        number: handler
+        for number in (signal.SIGINT, *_ENDING)
+        if (handler := signal.getsignal(number)) not in (signal.SIG_IGN, None)
+    }
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def ask(number: int, _: FrameType | None) -> None:
+        restore()
+        stop(signal.Signals(number).name)
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield
+    finally:
+        restore()
 
 
 @contextlib.contextmanager

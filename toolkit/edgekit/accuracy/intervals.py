@@ -33,7 +33,7 @@ def scipy_stats() -> Any:
     return stats
 
 
-def drop_interval(lost: int, won: int, count: int) -> Interval:
+def drop_interval(lost: float, won: float, count: float) -> Interval:
     """Compute the 95% interval of a drop in the fraction of correct samples, of two models on the same.
 
     The adjusted Wald interval for paired proportions of Bonett and Price (2012), one sample added

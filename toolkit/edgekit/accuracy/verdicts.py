@@ -35,6 +35,8 @@ class LimitResult:
     """McNemar's, of a drop in correct samples: its probability, were both models equally good."""
     needed: int | None = None
     """About how many samples would decide, where these do not."""
+    changes: tuple[int, int] | None = None
+    """Samples that changed for the worse and for the better, where the interval counts them."""
 
 
 def check_limit(estimate: Estimate, limit: Limit) -> LimitResult:
@@ -78,6 +80,7 @@ def _check_drop(estimate: Estimate, limit: Limit) -> LimitResult:
         verdict_of(interval, limit.value),
         p_value=mcnemar(*changes) if changes else None,
         needed=needed,
+        changes=changes if changes and not limit.relative else None,
     )
 
 
@@ -91,7 +94,14 @@ def _check_value(estimate: Estimate, limit: Limit) -> LimitResult:
         needed = samples_needed_paired(changed, 0, count, 1 - limit.value)
     else:
         needed = samples_needed(count, value, ends, bound)
-    return LimitResult(limit, observed, interval, verdict_of(ends, bound), needed=needed)
+    return LimitResult(
+        limit,
+        observed,
+        interval,
+        verdict_of(ends, bound),
+        needed=needed,
+        changes=None if changed is None else (changed, 0),
+    )
 
 
 def _reason(estimate: Estimate, result: LimitResult) -> str:

@@ -15,11 +15,13 @@ from edgekit.cli.demo import demo
 from edgekit.cli.devices import devices
 from edgekit.cli.inspect import inspect
 from edgekit.cli.run import run
+from edgekit.cli.tune import tune
 from edgekit.cli.validate import validate
 
 COMMANDS: dict[str, click.Command] = {
     "demo": demo,
     "convert": convert,
+    "tune": tune,
     "validate": validate,
     "run": run,
     "bench": bench,
@@ -48,5 +50,5 @@ def main() -> None:
     Exit status: 0 all is well, 1 a limit is not met, 2 wrong usage or data,
     3 the model cannot be converted or opened, 4 a runtime or a device is not there.
 
-    convert and validate take from an edgekit.toml in this folder what is not typed.
+    convert, tune and validate take from an edgekit.toml in this folder what is not typed.
     """

@@ -1,7 +1,7 @@
-"""Samples split into those to calibrate on and those to evaluate on; none is used for both."""
+"""Samples split by their use: to calibrate on, to choose on, to evaluate on; none is used for two."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,9 @@ from edgekit.progress import Progress, advances, silent
 
 CALIBRATION_SAMPLES = 200
 """The most to calibrate on: from 24 to 200 samples EfficientNet gains 5 dB, beyond it under one."""
+
+CHOOSING_SAMPLES = 200
+"""The most to choose on, where files are chosen: of those that do best there, the others judge."""
 
 EVALUATION_SAMPLES = 1000
 """The most to evaluate on."""
@@ -39,6 +42,8 @@ class SampleSplit:
     label_names: tuple[str, ...]
     warnings: tuple[str, ...]
     source: str
+    choosing: "SampleSplit | None" = None
+    """Further samples to choose on, as samples held out for that; None where nothing is chosen."""
 
 
 def set_aside(
@@ -46,40 +51,42 @@ def set_aside(
     folder: Path,
     *,
     calibration: int = CALIBRATION_SAMPLES,
+    choosing: int = 0,
     held_out: int = EVALUATION_SAMPLES,
     progress: Progress = silent,
 ) -> SampleSplit:
     """Read the data once and write samples into a folder: some to calibrate on, others held out.
 
     Where the number of samples is known they are drawn at random (always the same ones), since data on
-    disk is often sorted by class; a third at least is held out. A stream is read in order, every
-    third sample held out, until both parts are full. Samples with NaN or infinite values are left out.
+    disk is often sorted by class; a third at least is held out, and half where some are to choose on. A
+    stream is read in order, every third sample held out (every second), until all parts are full.
+    Samples with NaN or infinite values are left out.
 
     Args:
         source: the data.
         folder: where to write them; it must not exist yet.
         calibration: the most to calibrate on; 0 for none.
+        choosing: the most to choose on, which are neither calibrated nor evaluated on; 0 for none.
         held_out: the most to evaluate on.
         progress: if a watcher, is told how many samples are read.
 
     Raises:
         DataError: too few samples.
     """
-    uses = _plan(source, calibration, held_out)
-    stores = {use: ArrayWriter(folder / use) for use in ("calibration", "held_out")}
-    labels: list[Any] = []
-    numbers: list[int] = []
-    label_bytes = 0
-    unlabelled: list[int] = []
+    full = {"calibration": calibration, "choosing": choosing, "held_out": held_out}
+    uses = _plan(source, full)
+    parts = {use: _Part(ArrayWriter(folder / use)) for use in full}
     flaws = {"nan": 0, "constant": 0, "seen": 0}
-    full = {"calibration": calibration, "held_out": held_out}
-    wanted = min(calibration + held_out, source.count or calibration + held_out)
+    most = sum(full.values())
+    wanted = min(most, source.count or most)
     advance = advances(progress)
+    label_bytes = 0
     for number, (sample, label) in source.read(lambda i: uses(i) is not None):
         use = uses(number)
         assert use is not None
-        if stores[use].count >= full[use]:
-            if all(stores[u].count >= full[u] for u in stores):
+        part = parts[use]
+        if part.store.count >= full[use]:
+            if all(parts[u].store.count >= full[u] for u in parts):
                 break
             continue
         flaws["seen"] += 1
@@ -88,41 +95,61 @@ def set_aside(
             flaws["nan"] += 1
             continue
         flaws["constant"] += any(a.size > 1 and a.min() == a.max() for a in sample.values())
-        stores[use].add({name: array[np.newaxis] for name, array in sample.items()})
-        if use == "held_out":
-            numbers.append(number)
-            if label is None:
-                unlabelled.append(number)
-            else:
-                labels.append(label)
-                label_bytes += _bytes(label)
-                if label_bytes > _MOST_LABEL_BYTES:
-                    raise DataError(
-                        f"{source.source}: the labels of {len(labels)} samples take more than "
-                        f"{_MOST_LABEL_BYTES:,} bytes. Save them in a smaller type, as uint8."
-                    )
-    stored = {use: store.close() for use, store in stores.items()}
-    evaluated, calibrated = stored["held_out"].count, stored["calibration"].count
-    usable = evaluated + calibrated
-    if not evaluated or (calibration and (not calibrated or usable < MIN_SAMPLES)):
+        part.store.add({name: array[np.newaxis] for name, array in sample.items()})
+        if use != "calibration":
+            part.numbers.append(number)
+            part.add(label, number)
+            label_bytes += 0 if label is None else _bytes(label)
+            if label_bytes > _MOST_LABEL_BYTES:
+                raise DataError(
+                    f"{source.source}: the labels of {sum(len(p.labels) for p in parts.values())} samples "
+                    f"take more than {_MOST_LABEL_BYTES:,} bytes. Save them in a smaller type, as uint8."
+                )
+    stored = {use: part.store.close() for use, part in parts.items()}
+    usable, calibrated = sum(map(len, stored.values())), len(stored["calibration"])
+    least = MIN_SAMPLES if calibration else 1
+    if usable < least or any(full[use] and not stored[use].count for use in full):
         nan = f" ({flaws['nan']} more hold NaN or infinite values)" if flaws["nan"] else ""
         raise DataError(
-            f"{source.source}: {usable} usable samples{nan}; at least {MIN_SAMPLES} are needed, and 100 "
-            "or more advised."
+            f"{source.source}: {usable} usable samples{nan}; at least {MIN_SAMPLES} are needed, and "
+            f"{600 if choosing else 100} or more advised."
         )
-    return SampleSplit(
-        stored["calibration"] if calibration else None,
-        stored["held_out"],
-        _together(labels, source.source) if len(labels) == evaluated else None,
-        tuple(numbers),
-        source.label_names,
-        (
-            *source.warnings,
-            *_flaws(flaws, calibrated if calibration else None),
-            *_unlabelled(unlabelled, evaluated),
-        ),
-        source.source,
+
+    def split(use: str, chosen_on: SampleSplit | None, warnings: Iterable[str]) -> SampleSplit:
+        part, count = parts[use], stored[use].count
+        labels = _together(part.labels, source.source) if len(part.labels) == count else None
+        return SampleSplit(
+            stored["calibration"] if calibration else None,
+            stored[use],
+            labels,
+            tuple(part.numbers),
+            source.label_names,
+            (*source.warnings, *warnings, *_unlabelled(part.unlabelled, count)),
+            source.source,
+            chosen_on,
+        )
+
+    return split(
+        "held_out",
+        split("choosing", None, ()) if choosing else None,
+        _flaws(flaws, calibrated if calibration else None),
     )
+
+
+@dataclass(slots=True)
+class _Part:
+    """Samples of one use, as they are read."""
+
+    store: ArrayWriter
+    labels: list[Any] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    unlabelled: list[int] = field(default_factory=list)
+
+    def add(self, label: Any, number: int) -> None:
+        if label is None:
+            self.unlabelled.append(number)
+        else:
+            self.labels.append(label)
 
 
 def _together(labels: list[Any], source: str) -> Array | dict[str, Array]:
@@ -151,20 +178,38 @@ def _bytes(label: Any) -> int:
     return sum(np.asarray(array).nbytes for array in arrays)
 
 
-def _plan(source: SampleSource, calibration: int, held_out: int) -> Any:
+def _plan(source: SampleSource, full: Mapping[str, int]) -> Any:
     """Make a function from a sample's index to its use, or to None where it is not read."""
-    if not calibration:
-        if source.count is None or source.count <= held_out:
+    calibration, choosing, held_out = full["calibration"], full["choosing"], full["held_out"]
+    count = source.count
+    if not (calibration or choosing):
+        if count is None or count <= held_out:
             return lambda i: "held_out"
-        chosen = set(_draw(source.count, held_out).tolist())
+        chosen = set(_draw(count, held_out).tolist())
         return lambda i: "held_out" if i in chosen else None
-    if source.count is None:
-        return lambda i: "held_out" if i % 3 == 2 else "calibration"
-    evaluated = min(held_out, max(source.count // 3, source.count - calibration))
-    order = _draw(source.count, evaluated + calibration)
-    kept = set(order[:evaluated].tolist())
-    used = set(order[evaluated : evaluated + calibration].tolist())
-    return lambda i: "held_out" if i in kept else "calibration" if i in used else None
+    if count is None:
+        turns = _TURNS[bool(calibration), bool(choosing)]
+        return lambda i: turns[i % len(turns)]
+    least = count // 2 if choosing else count // 3
+    evaluated = min(held_out, max(least, count - calibration - choosing))
+    others = count - evaluated
+    chosen_on = min(choosing, others - min(calibration, others // 2 if choosing else others))
+    order = _draw(count, evaluated + calibration + choosing).tolist()
+    ends = {"held_out": evaluated, "choosing": chosen_on, "calibration": calibration}
+    uses: dict[int, str] = {}
+    start = 0
+    for use, size in ends.items():
+        uses |= dict.fromkeys(order[start : start + size], use)
+        start += size
+    return uses.get
+
+
+_TURNS = {
+    (True, False): ("calibration", "calibration", "held_out"),
+    (False, True): ("choosing", "held_out"),
+    (True, True): ("calibration", "held_out", "choosing", "held_out"),
+}
+"""What the samples of a stream are for, one after the other: with those to calibrate and to choose on."""
 
 
 def _draw(count: int, most: int) -> Array:

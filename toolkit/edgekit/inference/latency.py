@@ -16,7 +16,10 @@ _FEWEST_CALLS, _MOST_CALLS = 5, 300
 
 
 def latencies(
-    sessions: Mapping[K, Session | MappedSession], inputs: Mapping[str, Array]
+    sessions: Mapping[K, Session | MappedSession],
+    inputs: Mapping[str, Array],
+    *,
+    seconds: float = _SECONDS,
 ) -> dict[K, float]:
     """Measure the median time of one call of each session, in milliseconds.
 
@@ -26,15 +29,16 @@ def latencies(
     Args:
         sessions: by any key.
         inputs: one batch, by input name.
+        seconds: for each session.
     """
     first = {key: _call_seconds(session, inputs) for key, session in sessions.items()}
     slowest = max(first.values(), default=1.0)
-    rounds = int(min(_MOST_CALLS, max(_FEWEST_CALLS, _SECONDS / max(slowest, 1e-6))))
-    seconds: dict[K, list[float]] = {key: [] for key in sessions}
+    rounds = int(min(_MOST_CALLS, max(_FEWEST_CALLS, seconds / max(slowest, 1e-6))))
+    taken: dict[K, list[float]] = {key: [] for key in sessions}
     for _ in range(rounds):
         for key, session in sessions.items():
-            seconds[key].append(_call_seconds(session, inputs))
-    return {key: 1000 * median(values) for key, values in seconds.items()}
+            taken[key].append(_call_seconds(session, inputs))
+    return {key: 1000 * median(values) for key, values in taken.items()}
 
 
 def _call_seconds(session: Session | MappedSession, inputs: Mapping[str, Array]) -> float:

@@ -34,13 +34,20 @@ def is_on() -> bool:
     return os.environ.get(_SWITCH, "").lower() not in ("off", "0", "no", "false")
 
 
-def find(key: str, folder: Path) -> tuple[dict[str, Any], StoredArrays] | None:
+def find(
+    key: str, folder: Path, *, place: Path | None = None
+) -> tuple[dict[str, Any], StoredArrays] | None:
     """What was kept under a key, or None: the document, and the arrays, copied into a new folder.
 
     A file that is damaged is removed.
+
+    Args:
+        key: a name for a file.
+        folder: for the arrays; it must not be there yet.
+        place: where it was kept, in place of the user's cache folder.
     """
     try:
-        path = _folder() / f"{key}{_SUFFIX}"
+        path = (place or _folder()) / f"{key}{_SUFFIX}"
         with path.open("rb") as file:
             if file.read(_DIGEST) != hashlib.file_digest(file, "sha256").digest():
                 path.unlink(missing_ok=True)
@@ -54,10 +61,16 @@ def find(key: str, folder: Path) -> tuple[dict[str, Any], StoredArrays] | None:
     return header["document"], arrays
 
 
-def keep(key: str, document: Mapping[str, Any], arrays: StoredArrays | None = None) -> None:
+def keep(
+    key: str,
+    document: Mapping[str, Any],
+    arrays: StoredArrays | None = None,
+    *,
+    place: Path | None = None,
+) -> None:
     """Keep a document of plain values, and arrays; without an error where that cannot be done."""
     with contextlib.suppress(OSError, RuntimeError):
-        folder = _folder()
+        folder = place or _folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         most = _most_bytes()
         header = json.dumps({"document": document, **_described(arrays)}).encode()

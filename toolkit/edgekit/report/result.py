@@ -12,6 +12,7 @@ from edgekit.report.columns import Column, summary_columns
 from edgekit.report.file_result import FileResult, short_titles
 from edgekit.report.notebook import notebook_html
 from edgekit.report.remarks import Remark, format_differences, reasons
+from edgekit.report.search import Search
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Report:
     """Changed samples as images: data URIs by row; not in ``to_dict``."""
     fingerprint: str = ""
     """Identifies the samples: equal where numbers and labels are."""
+    search: Search | None = None
+    """What ``tune`` tried, and why it chose these files."""
 
     @property
     def verdict(self) -> Verdict:

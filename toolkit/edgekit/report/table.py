@@ -13,6 +13,7 @@ from edgekit.diagnosis.layers import worst_layers
 from edgekit.report.columns import Column, confidence_interval, task_metric
 from edgekit.report.file_result import FileResult
 from edgekit.report.result import Report
+from edgekit.report.search_table import render_search
 
 _MOST_LAYERS, _LEAST_NOISE = 8, 0.01  # layers that add less of the noise are of no interest
 _NAME_WIDTH = 24  # of a file's name, before columns are left out rather than the name folded
@@ -34,6 +35,7 @@ def render(report: Report, *, worst: int = 0) -> RenderableType:
         worst: how many of the samples that changed most to list.
     """
     return Group(
+        *(render_search(report.search) if report.search else ()),
         Text(report.heading, style="bold"),
         Text(),
         _Summary(report),

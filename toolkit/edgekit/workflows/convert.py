@@ -121,7 +121,7 @@ def convert(
     check_tasks(chosen["task"])
     output = Path(output)
     recipes, precisions = chosen_recipes(chosen, given="precision" in options)
-    _check(model, data, precisions, chosen["to"], output, force=chosen["force"])
+    check_conversion(model, data, precisions, chosen["to"], output, force=chosen["force"])
     with workplace(output) as scratch:
         source = source_of(model, scratch)
         log = scratch / LOG
@@ -189,7 +189,7 @@ def convert(
     return report
 
 
-def _check(
+def check_conversion(
     model: Any,
     data: Any,
     precisions: Sequence[Precision],
@@ -198,7 +198,7 @@ def _check(
     *,
     force: bool,
 ) -> None:
-    """Refuse what can be refused at once, before TensorFlow is imported."""
+    """Refuse what can be refused at once, before TensorFlow is imported: for ``convert`` and ``tune``."""
     if isinstance(model, (str, Path)):
         check_source(str(model))
     if data is None and (needing := [p for p in precisions if p in CALIBRATED]):

@@ -29,6 +29,10 @@ class WorkerError(EdgekitError):
     """The child process died, or took too long; the message names the step."""
 
 
+class WorkerDied(WorkerError):
+    """The child process died: native code crashed, or memory ran out."""
+
+
 def run_in_worker(
     function: Callable[..., T],
     *arguments: Any,
@@ -55,7 +59,8 @@ def run_in_worker(
         answering: the step's name while it runs.
 
     Raises:
-        WorkerError: the child died or ran out of time.
+        WorkerDied: the child died.
+        WorkerError: it ran out of time.
         Exception: what the function raised, as it raised it.
     """
     with log.open("ab") as noise:
@@ -110,7 +115,7 @@ def run_in_worker(
         child.wait()
         if timed_out.is_set():
             raise _too_long(step, timeout)
-        raise WorkerError(f"{step}: {_cause(child.returncode)}.")
+        raise WorkerDied(f"{step}: {_cause(child.returncode)}.")
     finally:
         if timer:
             timer.cancel()

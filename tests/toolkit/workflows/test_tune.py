@@ -1,0 +1,132 @@
+"""``edgekit.tune``: what it searches, chooses, writes and says."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.once import once
+
+import edgekit
+from edgekit.bundle.folder import sha256
+from edgekit.report.result import Report
+from edgekit.report.search import Search, Tried
+
+PARTS = (175, 350)
+"""Of the 700 samples: so many calibrate, as many choose, so many judge."""
+
+
+def searched(report: Report) -> Search:
+    assert report.search is not None
+    return report.search
+
+
+def chosen(report: Report) -> dict[str, Tried]:
+    return {t.format: t for t in searched(report).tried if t.outcome == "chosen"}
+
+
+@pytest.fixture(scope="module")
+def tuned(digits: Path, tmp_path_factory: pytest.TempPathFactory, forked_workers: object) -> Path:
+    """The folder of a search in both formats, for what all tests of this file read of it."""
+
+    def make(folder: Path) -> None:
+        edgekit.tune(
+            digits / "cnn.keras", digits / "calib.npz", folder / "out", to="tflite,onnx", max_drop="2%"
+        )  # fmt: skip
+
+    return once(tmp_path_factory, "tuned", make) / "out"
+
+
+def test_the_folder_ships_one_file_a_format_with_its_manifest(tuned: Path, digits: Path) -> None:
+    manifest = json.loads((tuned / "manifest.json").read_text())
+    report = json.loads((tuned / "report.json").read_text())
+
+    assert [f["file"] for f in manifest["files"]] == ["model_tuned.tflite", "model_tuned.onnx"]
+    for entry in manifest["files"]:
+        assert sha256(tuned / entry["file"]) == entry["sha256"]
+        assert entry["verdict"] == "pass"
+    assert report["calibrated_on"] == PARTS[0]
+    assert report["evaluated_on"] == PARTS[1]
+    assert report["search"]["chosen_on"] == PARTS[0]
+    image = np.load(digits / "eval.npz")["image"][:1]
+    with edgekit.open_model(tuned / "model_tuned.tflite") as session:
+        assert session.run({"image": image})["digit"].shape == (1, 10)
+
+
+def test_what_is_chosen_is_proven_and_costs_no_more_than_float32(tuned: Path) -> None:
+    report = json.loads((tuned / "report.json").read_text())
+    for form in ("tflite", "onnx"):
+        tried = [t for t in report["search"]["tried"] if t["format"] == form]
+        (taken,) = (t for t in tried if t["outcome"] == "chosen")
+        assert {"float32", "int8", "dynamic", "float16"} <= {t["title"] for t in tried}
+        assert taken["latency_ratio"] <= 1.0
+        for other in tried:  # whoever was proven on the way is safer, and slower
+            if other["outcome"] == "proven":
+                assert other["latency_ms"] >= taken["latency_ms"]
+        assert all(t["drop"] is not None for t in tried if t["outcome"] != "not evaluated")
+        assert sum(taken["title"] in why for why in report["search"]["why"]) >= 1
+
+
+def test_where_nothing_meets_the_budget_float32_ships_and_the_nearest_is_told(
+    digits: Path, tmp_path: Path
+) -> None:
+    report = edgekit.tune(
+        digits / "cnn.keras", digits / "calib.npz", tmp_path / "out", max_drop="0%", prefer="size"
+    )
+
+    assert report.verdict == "pass"
+    assert [(f.name, f.precision) for f in report.files] == [("model_tuned.tflite", "float32")]
+    (why,) = searched(report).why
+    assert "float32, for nothing else is proven; the nearest, " in why
+    assert "would decide" in why or "too near the limit" in why
+    assert "Most of the noise comes from " in why
+    outcomes = [t.outcome for t in searched(report).tried]
+    assert outcomes.count("not proven") == 1, "the nearest is judged, and nobody behind it"
+    assert outcomes.count("chosen") == 1
+
+
+def test_integer_only_tries_nothing_with_float_and_ships_the_best_as_it_is(
+    digits: Path, tmp_path: Path
+) -> None:
+    report = edgekit.tune(
+        digits / "cnn.keras", digits / "calib.npz", tmp_path / "out", max_drop="0%", integer_only=True
+    )  # fmt: skip
+
+    assert report.files[0].precision == "int8"
+    assert report.verdict != "pass"
+    assert {t.precision for t in searched(report).tried} == {"float32", "int8"}
+    assert all(t.operators_in_float == 0 for t in searched(report).tried)
+    assert "no integer file is proven" in searched(report).why[0]
+
+
+@pytest.mark.parametrize("prefer", ["size", "accuracy"])
+def test_what_is_preferred_decides_among_those_that_are_proven(
+    prefer: str, digits: Path, tmp_path: Path
+) -> None:
+    report = edgekit.tune(
+        digits / "cnn.keras", digits / "calib.npz", tmp_path / "out", max_drop="2%", prefer=prefer
+    )
+
+    taken = chosen(report)["tflite"]
+    others = [t for t in searched(report).tried if t.safety is not None and t.safety >= 1]
+    if prefer == "size":
+        assert taken.bytes <= min(t.bytes for t in others) / 0.98
+    else:
+        safest = max(t.safety for t in others if t.precision != "float32" and t.safety is not None)
+        assert taken.safety == safest
+
+
+def test_the_recipe_makes_the_same_bytes_again(tuned: Path, digits: Path, tmp_path: Path) -> None:
+    recipe = json.loads((tuned / "recipe.json").read_text())
+    assert set(recipe["recipes"]) == {"tflite", "onnx"}
+    precision = recipe["recipes"]["tflite"]["precision"]
+
+    edgekit.tune(
+        digits / "cnn.keras", digits / "calib.npz", tmp_path / "a", max_drop="2%", prefer="size"
+    )
+    edgekit.tune(
+        digits / "cnn.keras", digits / "calib.npz", tmp_path / "b", max_drop="2%", prefer="size"
+    )
+
+    assert precision in ("int8", "dynamic", "float16", "float32")
+    assert sha256(tmp_path / "a/model_tuned.tflite") == sha256(tmp_path / "b/model_tuned.tflite")

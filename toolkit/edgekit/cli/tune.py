@@ -1,0 +1,59 @@
+"""``edgekit tune``: the fastest file within an accuracy budget, and the report of the search."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgekit.cli.bars import steps
+from edgekit.cli.console import errors, say, show, status
+from edgekit.cli.github import annotate
+from edgekit.cli.options import options_of, printing_options, typed
+from edgekit.project import FILE, read_project
+from edgekit.tune_options import TuneCommand
+
+
+@click.command()
+@options_of(TuneCommand)
+@printing_options
+def tune(as_json: bool, quiet: bool, verbose: bool, **given: Any) -> None:
+    """Find the fastest file of a Keras MODEL whose accuracy is proven to stay within a budget.
+
+    MODEL is a .keras or .h5 file, a SavedModel folder, or module:function. Ctrl-C ends the search and
+    judges the best file so far; a second one ends at once.
+    """
+    with errors(), steps(quiet=quiet, verbose=verbose) as step:
+        wanted = {**read_project(Path(FILE)).tune, **typed(given)}
+        if "model" not in wanted or "data" not in wanted:
+            raise click.UsageError(
+                f"MODEL or --data is missing: edgekit tune MODEL --data DATA, or both in {FILE}."
+            )
+        report, strict = search(wanted, step)
+    finish(report, strict=strict, as_json=as_json, quiet=quiet)
+
+
+def search(wanted: dict[str, Any], step: Any) -> tuple[Any, bool]:
+    """Run the search, and write the page that was asked for; the report, and whether it is strict."""
+    strict, page = wanted.pop("strict", False), wanted.pop("html", None)
+    from edgekit import tune as run
+
+    report = run(**wanted, progress=step)
+    if page is not None:
+        from edgekit.report.html import write_page
+
+        write_page(report, Path(page))
+    return report, strict
+
+
+def finish(report: Any, *, strict: bool, as_json: bool, quiet: bool) -> None:
+    """Print the report, and end the process by it."""
+    with errors():
+        show(report, as_json, quiet)
+        annotate(report, strict)
+    if not (as_json or quiet):
+        names = ", ".join(file.name for file in report.files)
+        say(
+            f"\nWritten to {report.output}: {names}, manifest.json, report.json, recipe.json, edgekit.log"
+        )
+    sys.exit(status(report, strict))

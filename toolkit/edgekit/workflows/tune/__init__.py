@@ -1,0 +1,1 @@
+"""``edgekit tune``: the fastest file of a model whose drop is proven to stay within a budget."""

@@ -1,0 +1,48 @@
+"""The ladder: the recipes that a search tries, from plain int8 to what gives up the most integers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from edgekit_converters import Recipe
+from edgekit_converters.tflite.operators import Operator
+
+Rung = tuple[str, Recipe]
+"""A recipe, and what it is in words."""
+
+FLOAT32: Rung = ("float32", Recipe("float32"))
+INT8: Rung = ("int8", Recipe("int8"))
+WEIGHTS_ONLY: tuple[Rung, ...] = (("dynamic", Recipe("dynamic")), ("float16", Recipe("float16")))
+
+_BEGINNINGS = (2, 4, 8)  # operators
+_TENSORS = (2, 4, 8, 16)
+
+
+def beginnings(operators: Sequence[Operator], base: Rung) -> Iterator[Rung]:
+    """The first operators in float: few channels and large images are slow in integers, and lose most."""
+    for count in _BEGINNINGS:
+        if 2 * count > len(operators):
+            return
+        why = f"among the first {count} operators"
+        kept = {operator.name: why for operator in operators[:count]}
+        yield _with_float(base, f"first {count} operators in float", kept)
+
+
+def by_sensitivity(
+    operators: Sequence[Operator], noises: Mapping[str, float], base: Rung
+) -> Iterator[Rung]:
+    """The noisiest tensors in float: all operators that touch them, for each would round them again."""
+    ranked = sorted((t for t in noises if noises[t] > 0), key=lambda t: (-noises[t], t))
+    for count in _TENSORS:
+        if count > len(ranked):
+            return
+        noisiest = set(ranked[:count])
+        why = f"touches one of the {count} noisiest tensors"
+        kept = {o.name: why for o in operators if o.tensors & noisiest}
+        if 2 * len(kept) > len(operators):
+            return
+        yield _with_float(base, f"{count} noisiest tensors in float", kept)
+
+
+def _with_float(base: Rung, words: str, kept: Mapping[str, str]) -> Rung:
+    title, recipe = base
+    return f"{title}, {words}", replace(recipe, keep_float={**recipe.keep_float, **kept})

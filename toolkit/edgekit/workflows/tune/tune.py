@@ -1,0 +1,195 @@
+"""``edgekit.tune``: a model and samples to the file that costs least within the limits, proven."""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Unpack
+
+from edgekit.accuracy.limits import read_limits
+from edgekit.accuracy.task_names import check_tasks
+from edgekit.bundle.folder import FAILED_LOG, LOG, publish, workplace, write_json
+from edgekit.bundle.manifest import write_manifest
+from edgekit.bundle.recipes import RECIPE, write_recipes
+from edgekit.data.images import Images
+from edgekit.data.open import RANDOM, open_samples
+from edgekit.data.split import SampleSplit, set_aside
+from edgekit.option_values import resolve, with_options
+from edgekit.progress import Progress, silent
+from edgekit.report.result import Report
+from edgekit.stopping import first_asks
+from edgekit.tune_options import TuneOptions
+from edgekit.workflows.convert import NOT_FOR_SHIPPING, check_conversion
+from edgekit.workflows.describe import describe
+from edgekit.workflows.original import name_of, source_of
+from edgekit.workflows.recipes import written_recipes
+from edgekit.workflows.tune.work import RUNNING, STOP, Outcome, work
+from edgekit.workflows.worker import WorkerDied, WorkerError, run_in_worker
+from edgekit_converters import ConversionError
+from edgekit_runtimes import ModelError, TensorSpec
+from edgekit_runtimes.manifest_file import MANIFEST
+
+_CRASHES = 5  # of candidates, after which it is not the candidates
+
+
+@with_options(TuneOptions)
+def tune(
+    model: Any,
+    data: Any,
+    output: str | Path = "out",
+    *,
+    progress: Progress = silent,
+    **options: Unpack[TuneOptions],
+) -> Report:
+    """Search for the fastest file of a Keras model whose drop is proven to stay within the limits.
+
+    >>> import edgekit
+    >>> report = edgekit.tune("model.keras", "samples.npz", "tuned", max_drop="5%", budget="1min")
+    >>> report.verdict, [file.name for file in report.files]
+    ('pass', ['model_tuned.tflite'])
+
+    The samples are split into three parts: some calibrate, others choose among the candidates, and the rest
+    judge the few that are chosen, once. Where nothing is proven, float32 is written, and
+    ``report.search.why`` says what the nearest file lost.
+
+    An interrupt (Ctrl-C, SIGTERM) or the end of ``budget`` ends the search, not the function: the best so
+    far is judged and written. A second interrupt ends all, and leaves the output as it was.
+
+    Args:
+        model: a path (``.keras``, ``.h5``, a SavedModel folder), ``module:function``, or a Keras model
+            made of layers that Keras can load again.
+        data: samples, of any kind in ``edgekit.data.open.SOURCES``.
+        output: the folder to write into.
+        progress: is called with each step's name as it begins.
+        {options}
+
+    Returns:
+        The report, which is also in ``output/report.json``; false where a limit is exceeded.
+
+    Raises:
+        OptionError: an option has a value that it cannot take.
+        OutputInUse: another run is writing into ``output``.
+        ConversionError: the model cannot be converted.
+        ModelError: the float32 file cannot be opened by its own runtime.
+        DeviceUnavailable: the device is not there.
+        DataError: the samples cannot be read, or do not fit the model.
+        RuntimeMissing: TensorFlow or a runtime is not installed.
+        WorkerError: native code crashed outside a candidate, memory or time ran out.
+    """
+    chosen = resolve(TuneOptions, options)
+    images = Images(chosen["scale"] or "0..1", chosen["labels"])
+    limits = read_limits(chosen["max_drop"], chosen["min"], chosen["max"])
+    check_tasks(chosen["task"])
+    output = Path(output)
+    check_conversion(model, data, ("int8",), chosen["to"], output, force=chosen["force"])
+    with workplace(output) as run:
+        source = source_of(model, run)
+        log = run / LOG
+        log.touch()
+        read: list[SampleSplit] = []
+
+        def read_samples(inputs: Sequence[TensorSpec]) -> SampleSplit:
+            if not read:  # a worker that comes after a crash asks again
+                progress("reading samples")
+                opened = open_samples(data, inputs, images)
+                split = set_aside(
+                    opened,
+                    run / "samples",
+                    calibration=chosen["samples"],
+                    choosing=chosen["samples"],
+                    progress=progress,
+                )
+                read.append(split)
+            return read[0]
+
+        def stop(signal: str) -> None:
+            (run / STOP).write_text(f"interrupted ({signal})")
+            progress("ending the search and judging the best so far; once more ends at once")
+
+        try:
+            with first_asks(stop):
+                outcome, scratch = _worked(
+                    source, name_of(model), chosen, limits, run, read_samples, progress,
+                    saved=not isinstance(model, (str, Path)),
+                )  # fmt: skip
+        except (ConversionError, ModelError, WorkerError, OSError) as error:
+            if log.stat().st_size:
+                with contextlib.suppress(OSError):  # a full disk is told by the error itself
+                    shutil.copyfile(log, output / FAILED_LOG)
+                error.add_note(f"What the converters printed is in {output / FAILED_LOG}.")
+            raise
+        report = replace(outcome.evaluation.report, output=str(output))
+        if not report.shippable:
+            warning = f"{NOT_FOR_SHIPPING} (the data is {RANDOM!r})"
+            report = replace(report, warnings=(warning, *report.warnings))
+        log.replace(scratch / LOG)
+        write_json(scratch / "report.json", report.to_dict())
+        manifest = describe(
+            report,
+            outcome.evaluation,
+            outcome.conversion,
+            scratch,
+            source=Path(source),
+            batch=chosen["batch"],
+            scale=chosen["scale"],
+            label_names=chosen["labels"],
+        )
+        write_manifest(manifest, scratch / MANIFEST)
+        beside = [entry.data.file for entry in manifest.files if entry.data]
+        files = [entry.file for entry in manifest.files]
+        write_recipes(written_recipes(outcome.conversion), scratch / RECIPE)
+        published = [*beside, *files, LOG, "report.json", RECIPE]
+        publish(scratch, published, output, force=chosen["force"])
+        (output / FAILED_LOG).unlink(missing_ok=True)  # of an earlier run
+    return report
+
+
+def _worked(
+    source: str,
+    name: str,
+    chosen: dict[str, Any],
+    limits: Any,
+    run: Path,
+    read_samples: Any,
+    progress: Progress,
+    *,
+    saved: bool,
+) -> tuple[Outcome, Path]:
+    """Run the search in a worker; in another one without it, where a candidate crashes the first."""
+    crashed: dict[str, str] = {}
+    while True:
+        scratch = run / f"attempt {len(crashed)}"
+        scratch.mkdir()
+        try:
+            outcome: Outcome = run_in_worker(
+                work,
+                source,
+                name,
+                chosen,
+                limits,
+                run,
+                scratch,
+                crashed,
+                saved,
+                log=run / LOG,
+                scratch=scratch,
+                timeout=chosen["timeout"],
+                progress=progress,
+                answer=read_samples,
+                answering="reading samples",
+            )
+        except WorkerDied as died:
+            running = run / RUNNING
+            if not running.exists() or len(crashed) >= _CRASHES:
+                raise
+            key, title = json.loads(running.read_text(encoding="utf-8"))
+            running.unlink()
+            if key in crashed:
+                raise
+            crashed[key] = f"it ended its process: {died}"
+            progress(f"going on without {title}, which crashed")
+            shutil.rmtree(scratch, ignore_errors=True)
+        else:
+            return outcome, scratch

@@ -1,0 +1,189 @@
+"""What a search does in the child process: from a model and samples to the file of each format that ships."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from edgekit.accuracy.limits import Limits
+from edgekit.data.open import RANDOM
+from edgekit.data.split import SampleSplit
+from edgekit.inference.output_cache import digest_of, is_on
+from edgekit.progress import Progress
+from edgekit.report.search import Search
+from edgekit.workflows.convert import NOT_FOR_SHIPPING
+from edgekit.workflows.evaluate import (
+    Candidate,
+    Criteria,
+    Evaluation,
+    evaluate,
+    record_original,
+)
+from edgekit.workflows.original_key import is_whole, model_key, samples_key
+from edgekit.workflows.tune.bench import Bench
+from edgekit.workflows.tune.explore import begin, explore
+from edgekit.workflows.tune.finish import counterpart_of, decide, put, rows
+from edgekit.workflows.tune.halt import Watch, guarded
+from edgekit.workflows.tune.kept import Kept
+from edgekit_converters import FORMATS, Conversion, Variants, load_model
+from edgekit_runtimes import TensorSpec, keras_session
+
+STOP, RUNNING = "stop", "running"
+"""Files of the run: the first ends the search, the second says which candidate a crash is due to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the child process sends back."""
+
+    evaluation: Evaluation
+    conversion: Conversion
+    """With the recipe of each file."""
+
+
+def work(
+    source: str,
+    name: str,
+    options: Mapping[str, Any],
+    limits: Limits,
+    run: Path,
+    scratch: Path,
+    crashed: Mapping[str, str],
+    saved: bool,
+    *,
+    progress: Progress,
+    ask: Callable[[Sequence[TensorSpec]], SampleSplit],
+) -> Outcome:
+    """Search, judge, and write what ships into ``scratch``; in a child process.
+
+    Args:
+        source: the model, as ``load_model`` takes it.
+        name: what the report calls it.
+        options: of ``tune``.
+        limits: how much a file may lose.
+        run: a folder that outlives this process where a candidate crashes it.
+        scratch: a folder of this process alone.
+        crashed: the candidates that did so, by their keys, and how.
+        saved: whether the model was saved just now, so that the time of that does not count.
+        progress: is told each step.
+        ask: gives the samples.
+    """
+    start = monotonic()
+    formats: Sequence[str] = options["to"]
+    progress("loading TensorFlow and the model")
+    model = load_model(source, trust=options["trust"])
+    session = keras_session(model, source)
+    samples = ask(session.inputs)
+    choosing = samples.choosing
+    assert choosing is not None and samples.calibration is not None
+    variants = Variants(
+        model,
+        formats,
+        samples.calibration.watched(progress),
+        scratch=scratch,
+        batch=options["batch"],
+        shapes=samples.held_out.shapes,
+        interface=options["io"],
+        opset=options["opset"],
+        progress=progress,
+    )
+    chooses = record_original(session, model, name, choosing, scratch / "choosing", progress)
+    original = record_original(session, model, name, samples, scratch / "original", progress)
+    base = _base(source, model, samples, choosing, options, saved=saved)
+    del model, session  # what follows needs the room
+    (scratch / "candidates").mkdir()
+    watch = Watch(progress, run / STOP, options["budget"])
+    criteria = Criteria(limits, task=options["task"])
+    bench = Bench(
+        variants,
+        chooses,
+        choosing,
+        criteria,
+        len(samples.held_out),
+        options["device"],
+        Kept(base, run / "kept", scratch),
+        scratch / "candidates",
+        run / RUNNING,
+        crashed,
+        watch,
+    )
+    variants.progress = lambda step: None  # candidates are told of by the watch
+    begin(bench, formats)  # what every search needs is measured in any case
+    watch.arm()
+    stopped = guarded(lambda: explore(bench, formats, options))
+    watch.disarm()
+    ended = {
+        form: decide(bench, form, options, original, samples, criteria, progress)
+        for form in formats
+    }
+    shipped, conversion = put(bench, ended, scratch)
+    if samples.source == RANDOM:
+        for form, path in shipped.items():
+            FORMATS[form].mark(path, NOT_FOR_SHIPPING)
+    evaluation = evaluate(
+        original,
+        [
+            Candidate(
+                path,
+                path.name,
+                ended[form].chosen.trial.recipe.precision,
+                options["device"],
+                counterpart_of(bench, form),
+            )
+            for form, path in shipped.items()
+        ],
+        samples,
+        criteria,
+        scratch=scratch,
+        label_names=options["labels"],
+        progress=progress,
+    )
+    search = Search(
+        tried=rows(bench, ended),
+        prefer=options["prefer"],
+        device=options["device"],
+        chosen_on=len(choosing.held_out),
+        seconds=monotonic() - start,
+        why=tuple(end.why for end in ended.values()),
+        stopped=stopped,
+    )
+    report = evaluation.report
+    files = [
+        replace(file, latency_ratio=bench.ratio(ended[form].chosen))
+        for file, form in zip(report.files, shipped, strict=True)
+    ]
+    report = replace(
+        report,
+        files=tuple(files),
+        calibrated_on=len(samples.calibration),
+        notes=(*bench.notes, *report.notes),
+        search=search,
+    )
+    return Outcome(replace(evaluation, report=report), conversion)
+
+
+def _base(
+    source: str,
+    model: Any,
+    samples: SampleSplit,
+    choosing: SampleSplit,
+    options: Mapping[str, Any],
+    *,
+    saved: bool,
+) -> str | None:
+    """A name for all that what is measured depends on; None where it is not kept for the next run."""
+    off = options["cache"] is False or not is_on() or options["trust"]
+    key = None if off else model_key(source, saved=saved)
+    if key is None or not is_whole(source, model):
+        return None
+    assert samples.calibration is not None
+    parts = (
+        key,
+        digest_of(samples.calibration),
+        samples_key(choosing),
+        options["batch"],
+        options["io"],
+        options["opset"],
+    )
+    return repr(parts)

@@ -22,6 +22,7 @@ from edgekit_converters.recipe import Recipe, check_names
 from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.calibration import Ranges, ranges_over
 from edgekit_converters.tflite.constants import with_constants
+from edgekit_converters.tflite.correction import corrected_constants
 from edgekit_converters.tflite.equalization import equalized_constants, is_equal
 from edgekit_converters.tflite.float_graph import write_float_graph
 from edgekit_converters.tflite.integer_forms import integer_graph
@@ -178,5 +179,21 @@ class Variants:
         ranges = self.ranges(graph, recipe.ranges, bits_of(recipe.precision))
         named = hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
         file = self.job.scratch / f"{named}.tflite"
-        write_tflite(graph, file, recipe.precision, ranges, self.job.interface, recipe.keep_float)
-        return Written(Quantized(graph, file), ranges, tuple(notes))
+        options = (recipe.precision, ranges, self.job.interface, recipe.keep_float)
+        write_tflite(graph, file, *options)
+        if not (recipe.correct_bias or recipe.rounding_steps):
+            return Written(Quantized(graph, file), ranges, tuple(notes))
+        corrected, skipped = corrected_constants(
+            graph,
+            file,
+            self.samples,
+            biases=recipe.correct_bias,
+            steps=recipe.rounding_steps,
+            seed=recipe.seed,
+            progress=self.progress,
+        )
+        if corrected.constants:  # no model in float any more: the calibrated files' alone
+            source, graph = graph, file.with_suffix(".graph.tflite")
+            with_constants(source, graph, corrected.constants)
+            write_tflite(graph, file, *options, corrected.weight_ranges)
+        return Written(Quantized(graph, file), ranges, (*notes, *skipped))

@@ -4,6 +4,8 @@ import copy
 from collections.abc import Collection
 from typing import Any
 
+import numpy as np
+
 from edgekit_converters.base import ConversionError
 from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.flatbuffer import IF, WHILE
@@ -102,3 +104,26 @@ def _take_codes(model: Any, alone: Any) -> None:
     alone.operatorCodes = [copy.copy(model.operatorCodes[index]) for index in used]
     for operator in operators:
         operator.opcodeIndex = used.index(operator.opcodeIndex)
+
+
+def crossing(elements: int, *, to_int8: bool) -> bytes:
+    """Return a file of one operator that quantizes, or dequantizes, so many numbers."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model, graph = schema.ModelT(), schema.SubGraphT()
+    buffer = schema.BufferT()
+    model.version, model.buffers, model.operatorCodes, model.subgraphs = 3, [buffer], [], [graph]
+    graph.tensors, graph.operators, graph.name = [], [], b"main"
+    for name in ("real", "integer"):
+        tensor = schema.TensorT()
+        tensor.name, tensor.shape = name.encode(), np.array([1, elements], np.int32)
+        tensor.type, tensor.buffer = flatbuffer.FLOAT32, 0
+        graph.tensors.append(tensor)
+    stored = schema.QuantizationParametersT()
+    stored.scale, stored.zeroPoint = np.array([0.02], np.float32), np.array([3], np.int64)
+    graph.tensors[1].type, graph.tensors[1].quantization = flatbuffer.INT8, stored
+    ends = (0, 1) if to_int8 else (1, 0)
+    graph.inputs, graph.outputs = [ends[0]], [ends[1]]
+    kind = flatbuffer.QUANTIZE if to_int8 else flatbuffer.DEQUANTIZE
+    graph.operators.append(flatbuffer.make_operator(model, kind, [ends[0]], [ends[1]]))
+    return bytes(flatbuffer.packed(model))

@@ -1,0 +1,215 @@
+"""What each operator of a model takes in float32 and in int8 in LiteRT on this machine.
+
+Each is timed alone, as a file of its own, for LiteRT lays out no more than one operator at a time. What
+they take adds up to nine tenths or more of what the whole file takes; the rest, which its caches cost, is
+shared out.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit.data.samples import Array
+from edgekit.inference.assignment import GraphCosts, OperatorCost, TensorCost
+from edgekit.inference.output_cache import is_on
+from edgekit.inference.paired_operators import pair_files
+from edgekit_converters import ConversionError
+from edgekit_converters.tflite import flatbuffer
+from edgekit_converters.tflite.cut import crossing, cut
+from edgekit_converters.tflite.interpreter import open_interpreter
+from edgekit_runtimes.host import cpu_limit, instruction_sets, processor_name
+from edgekit_runtimes.known_files import keep, recall
+from edgekit_runtimes.litert_times import SmallFile, call_seconds
+
+_LEAST_US = 0.05  # what is measured below it is noise
+_SIZES = (1, 1024, 8192, 65536)  # of tensors that cross; between them the price is a line
+_WHOLE = "the float32 file", "the int8 file"
+_MOST_REST = 1.5  # times the sum of operators: above it, something else was measured
+_VERSION = 1  # of how things are timed: counts in the key of what is kept
+
+
+def litert_costs(
+    float_file: Path, int8_file: Path, *, threads: int = 1, seconds: float = 3.0
+) -> GraphCosts:
+    """Time the operators of two TFLite files of one model, float32 and int8, and crossing.
+
+    Kept for the next time, by what the operators are and by the machine: the model may be trained again.
+
+    >>> costs = litert_costs(Path("out/model_float32.tflite"), Path("out/model_int8.tflite"), seconds=0.1)
+    >>> [operator.kind for operator in costs.operators][:1]
+    ['CONV_2D']
+
+    Args:
+        float_file: the float32 file.
+        int8_file: the int8 file with the same operators, or with some of them rewritten.
+        threads: of one call.
+        seconds: of measuring.
+
+    Raises:
+        DataError: the files are not of one model.
+    """
+    pair = pair_files(float_file, int8_file)
+    floats, integers = _alone(float_file, pair.floats), _alone(int8_file, pair.integers)
+    largest = max((tensor.elements for tensor in pair.tensors), default=1)
+    sizes = [*(n for n in _SIZES if n < largest), max(largest, 2)]
+    files = {**floats.files, **integers.files, _WHOLE[0]: floats.whole, _WHOLE[1]: integers.whole}
+    times = _times(files, sizes, threads, seconds)
+    in_float, in_int8 = (
+        _shared_out(floats, times, _WHOLE[0]),
+        _shared_out(integers, times, _WHOLE[1]),
+    )
+    operators = []
+    for operator in pair.operators:
+        parts = [in_int8.get(place) for place in operator.in_int8]
+        known = [us for us in parts if us is not None]
+        int8_us = sum(known) if len(known) == len(parts) else None
+        float_us = in_float.get(operator.place)
+        if operator.stays_float:  # a loop has integers inside; no recipe changes that
+            float_us, int8_us = int8_us if int8_us is not None else float_us, None
+        if float_us is None and int8_us is None:
+            float_us = 0.0  # it runs in neither file alone: its time is no reason for either
+        operators.append(OperatorCost(operator.name, operator.kind, float_us, int8_us))
+    tensors = [
+        TensorCost(
+            tensor.name,
+            tensor.maker,
+            tensor.readers,
+            _between(tensor.elements, sizes, [times[f"quantize {n}"] for n in sizes]),
+            _between(tensor.elements, sizes, [times[f"dequantize {n}"] for n in sizes]),
+            tensor.is_output,
+        )
+        for tensor in pair.tensors
+    ]
+    return GraphCosts(operators, tensors, pair.ends)
+
+
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """Operators of a file as files of their own; those that are alike share one."""
+
+    keys: Mapping[int, str]
+    """By their places; one that cannot be cut out is missing."""
+
+    files: Mapping[str, SmallFile]
+    whole: SmallFile
+
+
+def _alone(path: Path, model: Any) -> _Alone:
+    main, values = model.subgraphs[0], _values(path, model)
+    keys: dict[int, str] = {}
+    files: dict[str, SmallFile] = {}
+    for place in range(len(main.operators)):
+        try:
+            content = cut(model, [place])
+        except ConversionError:
+            continue
+        alone = flatbuffer.read_packed(content)
+        keys[place] = key = _key(alone, content)
+        if key not in files:
+            graph = alone.subgraphs[0]
+            given = [values.get(flatbuffer.name(graph.tensors[i])) for i in graph.inputs]
+            files[key] = SmallFile(content, given, f"{path}: operator {place}")
+    given = [values.get(flatbuffer.name(main.tensors[i])) for i in main.inputs]
+    return _Alone(keys, files, SmallFile(path.read_bytes(), given, str(path)))
+
+
+def _shared_out(
+    alone: _Alone, times: Mapping[str, float | None], whole: str
+) -> dict[int, float | None]:
+    """Microseconds of each operator by its place, so that they add up to the whole file's.
+
+    Alone, an operator finds its weights in the caches.
+    """
+    found = {place: times[key] for place, key in alone.keys.items()}
+    together = sum(time or 0.0 for time in found.values())
+    rest = (times[whole] or 0.0) / together if together else 1.0
+    factor = min(max(rest, 1.0), _MOST_REST)
+    return {place: None if time is None else time * factor for place, time in found.items()}
+
+
+def _values(path: Path, model: Any) -> dict[str, Array]:
+    """Each computed tensor of a file by name, on random inputs: indices and shapes must make sense."""
+    graph = model.subgraphs[0]
+    read = {int(i) for operator in graph.operators for i in operator.inputs}
+    rng = np.random.default_rng(0)
+    interpreter = open_interpreter(path, threads=1)
+    interpreter.allocate_tensors()
+    for detail in interpreter.get_input_details():
+        dtype = np.dtype(detail["dtype"])
+        value = rng.normal(0, 20 if dtype == np.int8 else 1, detail["shape"])
+        whole = np.abs(value) if dtype.itemsize > 1 else value  # an index
+        interpreter.set_tensor(
+            detail["index"], (value if dtype.kind == "f" else whole).astype(dtype)
+        )
+    interpreter.invoke()
+    made = {int(i) for operator in graph.operators for i in operator.outputs} | {*graph.inputs}
+    return {
+        flatbuffer.name(graph.tensors[index]): interpreter.get_tensor(index).copy()
+        for index in sorted(made & read)
+    }
+
+
+def _key(alone: Any, content: bytes) -> str:
+    """The same for operators that take as long: of one kind, with equal options and shapes."""
+    if len(alone.subgraphs) > 1:  # a loop
+        return sha256(content).hexdigest()
+    graph = alone.subgraphs[0]
+    facts: list[Any] = []
+    for operator in graph.operators:
+        options = vars(operator.builtinOptions) if operator.builtinOptions else {}
+        custom = operator.customOptions
+        facts += [
+            flatbuffer.kind_name(alone, operator),
+            sorted((name, str(value)) for name, value in options.items()),
+            None if custom is None else bytes(custom).hex(),
+            [int(i) for i in operator.inputs],
+        ]
+    for tensor in graph.tensors:
+        value = flatbuffer.constant(alone, tensor)
+        scales = tensor.quantization.scale if tensor.quantization else None
+        few = value is not None and value.dtype.kind == "i" and tensor.type != flatbuffer.INT8
+        facts += [
+            flatbuffer.shape(tensor),
+            tensor.type,
+            value is not None,
+            0 if scales is None else len(scales),
+            value.tolist() if few and value is not None and value.size < 16 else None,
+        ]
+    return sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _times(
+    files: Mapping[str, SmallFile], sizes: Sequence[int], threads: int, seconds: float
+) -> dict[str, float | None]:
+    """Microseconds of each file by its key, and of crossings by what they are."""
+    machine = (processor_name(), sorted(instruction_sets()), cpu_limit(), threads, _VERSION)
+    runtime = metadata.version("ai-edge-litert")
+    question = json.dumps([machine, runtime, sorted(files), list(sizes)])
+    kept_as = f"costs-{sha256(question.encode()).hexdigest()}"
+    if is_on() and (known := recall(kept_as)) is not None:
+        return dict(json.loads(known))
+    named = {f"quantize {n}": SmallFile(crossing(n, to_int8=True), []) for n in sizes}
+    named |= {f"dequantize {n}": SmallFile(crossing(n, to_int8=False), []) for n in sizes}
+    named |= {"base": SmallFile(crossing(1, to_int8=True), [])}
+    every = {**files, **named}
+    measured = call_seconds(list(every.values()), threads=threads, seconds=seconds)
+    found = dict(zip(every, measured, strict=True))
+    base = found.pop("base") or 0.0  # what calling costs, whatever is called
+    times = {
+        key: None if time is None else max(_LEAST_US, 1e6 * (time - base))
+        for key, time in found.items()
+    }
+    if is_on():
+        keep(kept_as, json.dumps(times))
+    return times
+
+
+def _between(elements: int, sizes: Sequence[int], times: Sequence[float | None]) -> float:
+    """The price of crossing for a tensor of so many elements, on the line between two sizes."""
+    return float(np.interp(elements, sizes, [time or 0.0 for time in times]))

@@ -4,9 +4,13 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from support.once import once, shared_folder
+
+if TYPE_CHECKING:
+    from support.cluster import Cluster
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -71,6 +75,15 @@ def _fresh_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
         from edgekit.workflows import worker
 
         monkeypatch.setattr(worker, "subprocess", subprocess)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator["Cluster"]:
+    """A Dask cluster of two worker processes, one thread each, on this machine."""
+    from support.cluster import local_cluster
+
+    with local_cluster(workers=2) as running:
+        yield running
 
 
 @pytest.fixture

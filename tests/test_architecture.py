@@ -43,6 +43,7 @@ LONGEST = {"toolkit": 350, "converters": 350, "runtimes": 350, "samples": 350, "
 ROOT = Path(__file__).parents[1]
 HEAVY = {
     "ai_edge_litert",
+    "distributed",
     "keras",
     "litert_quantizer",
     "onnx",
@@ -164,6 +165,7 @@ def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
         ("edgekit", {*HEAVY, "numpy"}),
         ("edgekit.cli.main", {*HEAVY, "numpy"}),
         ("edgekit.workflows.convert", HEAVY),
+        ("edgekit.workflows.validate", HEAVY),
         ("edgekit_converters", HEAVY),
         ("edgekit_runtimes", HEAVY),
     ],

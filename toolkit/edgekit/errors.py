@@ -6,6 +6,7 @@ edgekit.EdgekitError                  the toolkit
     OutputInUse                       another run is writing into the output folder
     OptionError (ValueError)          an option with a value that it cannot take
     WorkerError                       the child process died or ran out of time
+    ClusterError                      a cluster is not there, is not fit, or is lost
 edgekit_converters.ConversionError    a model that cannot be converted
     SourceError                       what was named is no model
 edgekit_runtimes.RuntimesError        the runtimes

@@ -240,6 +240,9 @@ class ValidateOptions(RunOptions, SavedOptions, total=False):
             default_help="yes, at most 2 GiB, unless EDGEKIT_CACHE=off",
         ),
     ]
+    engine: Annotated[
+        str, Option(Anything("ENGINE"), "Where files run: local, or dask=HOST:PORT.", "local")
+    ]
     save: Annotated[
         PathName | None,
         Option(File(), "Save all outputs to this .npz or .json file, to evaluate again later."),

@@ -1,11 +1,14 @@
 """When, where and with what figures were measured: recorded beside every one of them."""
 
+import hashlib
+import importlib.util
 import os
 import platform
 import subprocess
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
+from pathlib import Path
 
 from edgekit_runtimes.devices import runtime_packages
 from edgekit_runtimes.host import cpu_limit, instruction_sets, processor_name
@@ -121,3 +124,15 @@ def processor() -> Processor:
         name=processor_name(),
         instruction_sets=tuple(flag for flag in _TELLING if flag in instruction_sets()),
     )
+
+
+def own_code() -> str:
+    """A hash of edgekit's own modules: in a checkout, they change without a new version."""
+    digest = hashlib.sha256()
+    for package in ("edgekit", "edgekit_converters", "edgekit_runtimes"):
+        spec = importlib.util.find_spec(package)
+        assert spec is not None and spec.origin is not None
+        folder = Path(spec.origin).parent
+        for file in sorted(folder.rglob("*.py")):
+            digest.update(file.relative_to(folder).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()

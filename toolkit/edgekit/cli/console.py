@@ -137,12 +137,14 @@ def end(run: Callable[[], object]) -> NoReturn:
 def exit_status(error: BaseException) -> int | None:
     """The exit status of an error by its nearest class in this table; None of one not foreseen."""
     from edgekit.errors import EdgekitError
+    from edgekit.inference.place import ClusterError
     from edgekit.workflows.worker import WorkerError
     from edgekit_converters import ConversionError, SourceError
     from edgekit_runtimes import DeviceUnavailable, InputError, NotDelegated, RuntimesError
 
     statuses: dict[type, int] = {
         EdgekitError: USAGE,
+        ClusterError: MISSING,
         WorkerError: CONVERSION_FAILED,
         ConversionError: CONVERSION_FAILED,
         SourceError: USAGE,

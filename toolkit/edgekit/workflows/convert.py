@@ -31,15 +31,14 @@ from edgekit.options import ConvertOptions
 from edgekit.progress import Progress, expect, silent
 from edgekit.report.file_result import FileResult
 from edgekit.report.result import Report
+from edgekit.workflows.candidates import Candidate, sidecar
 from edgekit.workflows.describe import describe
 from edgekit.workflows.evaluate import (
     FLOAT,
-    Candidate,
     Criteria,
     Evaluation,
     evaluate,
     record_original,
-    sidecar,
     steps_of,
 )
 from edgekit.workflows.original import name_of, source_of

@@ -8,7 +8,8 @@ from edgekit.bundle.folder import sha256
 from edgekit.bundle.manifest import FileEntry, Manifest, Sidecar, Source
 from edgekit.bundle.recipes import entry_of
 from edgekit.report.result import Report
-from edgekit.workflows.evaluate import Evaluation, sidecar
+from edgekit.workflows.candidates import sidecar
+from edgekit.workflows.evaluate import Evaluation
 from edgekit_converters import Conversion, RecipeDocument
 
 

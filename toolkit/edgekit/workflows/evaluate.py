@@ -20,13 +20,16 @@ from edgekit.diagnosis import input_checks
 from edgekit.diagnosis.error_sources import ErrorAttribution
 from edgekit.diagnosis.layers import LayerResult, compare_layers
 from edgekit.inference.latency import latencies
+from edgekit.inference.place import Executor
 from edgekit.inference.record import record
+from edgekit.inference.shards import runs_elsewhere
 from edgekit.inference.tensor_names import with_original_names
 from edgekit.progress import Progress, expect
 from edgekit.report.result import Report
 from edgekit.report.saved_outputs import RecordedFile, Recording
+from edgekit.workflows.candidates import Candidate, record_elsewhere, run_candidates, size_of
 from edgekit.workflows.judge import judge
-from edgekit_converters import FORMATS, format_of
+from edgekit_converters import format_of
 from edgekit_runtimes import ModelError, Session, TensorSpec, open_model
 
 FLOAT: Final = "float32"
@@ -47,24 +50,6 @@ class Original:
     """Its outputs for every held-out sample."""
     warnings: tuple[str, ...]
     """On the samples."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A file to evaluate, on one device."""
-
-    path: Path
-    name: str
-    """What the report calls it."""
-    precision: str
-    device: str = "cpu"
-    counterpart: Path | None = None
-    """The float32 file of the same format, made from the same original."""
-
-    @property
-    def title(self) -> str:
-        """Its name, and its device where that is not the CPU."""
-        return self.name if self.device == "cpu" else f"{self.name} on {self.device}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +84,7 @@ def record_original(
     samples: SampleSplit,
     folder: Path,
     progress: Progress,
+    executor: Executor | None = None,
 ) -> Original:
     """Run the original on the held-out samples.
 
@@ -109,9 +95,13 @@ def record_original(
         samples: calibration samples are left alone.
         folder: for its outputs; it must not be there yet.
         progress: is called with the step's name.
+        executor: where a file runs that other machines compute alike; a Keras model runs here.
     """
     progress(f"running {name} on {len(samples.held_out)} samples")
-    recorded = record(session, samples.held_out.watched(progress), folder)
+    if executor and executor.elsewhere and runs_elsewhere(session):
+        recorded = record_elsewhere(session, samples.held_out, folder, executor, progress)
+    else:
+        recorded = record(session, samples.held_out.watched(progress), folder)
     layers = [type(layer).__name__ for layer in model._flatten_layers()] if model else []
     images = input_checks.image_range(layers, session, samples, recorded)
     return Original(
@@ -134,6 +124,7 @@ def evaluate(
     scratch: Path,
     label_names: Sequence[str] = (),
     make_counterpart: Callable[[str], Path | None] = lambda form: None,
+    executor: Executor | None = None,
     progress: Progress,
 ) -> Evaluation:
     """Run files on the samples that their original ran on, and judge them.
@@ -146,6 +137,7 @@ def evaluate(
         scratch: a folder that the caller removes.
         label_names: the classes' names, in order, where the samples' own do not number the classes.
         make_counterpart: makes the float32 file of a format, for the layers of files that have none.
+        executor: where the files run for their outputs; their latency is measured here.
         progress: is called with the name of each of ``steps_of`` as it begins; layers are further steps.
 
     Raises:
@@ -163,19 +155,12 @@ def evaluate(
         {c.path: c.counterpart for c in candidates if c.counterpart},
     )
     files, specs = [], []
-    for number, candidate in enumerate(candidates):
-        progress(f"running {candidate.title}")
+    running = run_candidates(candidates, original, samples.held_out, scratch, executor, progress)
+    for candidate, ran in zip(candidates, running, strict=True):
         start = perf_counter()
-        with open_model(candidate.path, device=candidate.device) as session:
-            specs.append((session.inputs, session.outputs))
-            outputs = record(
-                with_original_names(session, original),
-                samples.held_out.watched(progress),
-                scratch / f"outputs {number}",
-            )
-            device = "" if candidate.device == "cpu" else session.device
+        specs.append((ran.inputs, ran.outputs))
         progress(f"attributing the error of {candidate.title}")
-        sources, faults = attribution.of(candidate.path, outputs, candidate.device)
+        sources, faults = attribution.of(candidate.path, ran.recorded, candidate.device)
         refusal = attribution.refusals.get(candidate.path)
         inputs = input_checks.input_ranges(candidate.path, samples.held_out)
         files.append(
@@ -184,12 +169,12 @@ def evaluate(
                 bytes=size_of(candidate.path),
                 format=format_of(candidate.path) or candidate.path.suffix[1:],
                 precision=candidate.precision,
-                device=device,
+                device="" if candidate.device == "cpu" else ran.device,
                 compared_as_float32=candidate.precision == FLOAT and candidate.device == "cpu",
-                outputs=outputs,
+                outputs=ran.recorded,
                 error_sources=sources,
                 faults=faults,
-                seconds=perf_counter() - start,
+                seconds=ran.seconds + perf_counter() - start,
                 warnings=(*inputs, *([refusal] if refusal else [])),
             )
         )
@@ -241,9 +226,10 @@ def evaluate(
     )
 
 
-def steps_of(files: int) -> int:
+def steps_of(files: int, executor: Executor | None = None) -> int:
     """The number of steps of ``evaluate`` for so many files."""
-    return 2 * files + 2
+    together = executor is not None and executor.elsewhere
+    return 2 + files + (2 if together else files)
 
 
 def _check_labels(
@@ -307,21 +293,6 @@ def _layers(
         return compare_layers(counterpart, candidate.path, samples.watched(progress))
     except (DataError, ModelError):  # the verdict does not depend on this
         return ()
-
-
-def sidecar(path: Path) -> Path | None:
-    """Return the file that holds a model file's weights, where there is one."""
-    form = format_of(path)
-    beside = None if form is None else FORMATS[form].sidecar(path)
-    return beside if beside is not None and beside.exists() else None
-
-
-def size_of(path: Path) -> int:
-    """Return the bytes of a file and its sidecar, or of all files of a folder; 0 where there is none."""
-    if path.is_dir():
-        return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-    beside = sidecar(path)
-    return sum(p.stat().st_size for p in (path, beside) if p is not None and p.exists())
 
 
 def counterparts(files: Mapping[Path, str], others: Mapping[Path, str]) -> dict[Path, Path]:

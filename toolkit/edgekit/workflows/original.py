@@ -10,9 +10,11 @@ from typing import Any
 from edgekit.bundle.plain import from_plain, to_plain
 from edgekit.data.split import SampleSplit
 from edgekit.inference import output_cache
+from edgekit.inference.place import Executor
 from edgekit.names import printable
 from edgekit.progress import Progress
-from edgekit.workflows.evaluate import Original, record_original, size_of
+from edgekit.workflows.candidates import size_of
+from edgekit.workflows.evaluate import Original, record_original
 from edgekit.workflows.original_key import is_whole, model_key, samples_key
 from edgekit_converters import format_of, load_model
 from edgekit_runtimes import Session, TensorSpec, keras_session, open_model
@@ -49,6 +51,7 @@ class SourceModel:
         trust: bool,
         cache: bool,
         progress: Progress,
+        executor: Executor | None = None,
     ) -> None:
         """Looks for what is kept of the model.
 
@@ -60,7 +63,9 @@ class SourceModel:
                 so nothing is kept of it.
             cache: whether outputs are kept, and taken from what was kept.
             progress: is called with each step's name as it begins.
+            executor: as for ``record_original``.
         """
+        self._executor = executor
         self._source, self._name, self._saved, self._trust = source, name, saved, trust
         self._progress = progress
         self._session: Session | None = None
@@ -106,7 +111,13 @@ class SourceModel:
             size = size_of(Path(self._source))
             return Original(self._name, self._source, size, inputs, outputs, recorded, warnings)
         original = record_original(
-            self.session, self.model, self._name, samples, scratch / "original", self._progress
+            self.session,
+            self.model,
+            self._name,
+            samples,
+            scratch / "original",
+            self._progress,
+            self._executor,
         )
         if self._key and key and self._can_be_kept():
             ends = {"inputs": to_plain(original.inputs), "outputs": to_plain(original.outputs)}

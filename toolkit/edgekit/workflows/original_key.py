@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import importlib.util
 import json
 import os
 import platform
@@ -12,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import IO, Any
 
-from edgekit.bundle.environment import processor
+from edgekit.bundle.environment import own_code, processor
 from edgekit.bundle.plain import to_plain
 from edgekit.data.split import SampleSplit
 from edgekit.inference.output_cache import digest_of
@@ -132,7 +131,7 @@ def _surroundings() -> str:
             "keras.json": _keras_settings(),
             "processor": to_plain(processor()),
             "threads": cpu_limit(),
-            "code": _own_code(),
+            "code": own_code(),
         }
     )
 
@@ -143,15 +142,3 @@ def _keras_settings() -> str:
         return (folder / "keras.json").read_text()
     except (OSError, RuntimeError, UnicodeDecodeError):
         return ""
-
-
-def _own_code() -> str:
-    """A hash of edgekit's own modules: in a checkout, they change without a new version."""
-    digest = hashlib.sha256()
-    for package in ("edgekit", "edgekit_converters", "edgekit_runtimes"):
-        spec = importlib.util.find_spec(package)
-        assert spec is not None and spec.origin is not None
-        folder = Path(spec.origin).parent
-        for file in sorted(folder.rglob("*.py")):
-            digest.update(file.relative_to(folder).as_posix().encode() + file.read_bytes())
-    return digest.hexdigest()

@@ -17,6 +17,8 @@ from edgekit.data.images import Images
 from edgekit.data.open import check_data, open_samples
 from edgekit.data.split import SampleSplit, set_aside
 from edgekit.errors import OptionError
+from edgekit.inference.executors import LOCAL, check_engine, open_executor
+from edgekit.inference.place import Executor
 from edgekit.names import printable
 from edgekit.option_values import resolve, with_options
 from edgekit.options import SavedOptions, ValidateOptions
@@ -25,9 +27,9 @@ from edgekit.report.result import Report
 from edgekit.report.saved_outputs import check_saved, load_recording, save_recording
 from edgekit.report.thumbnails import pictures
 from edgekit.scratch import scratch_folder
+from edgekit.workflows.candidates import Candidate
 from edgekit.workflows.evaluate import (
     FLOAT,
-    Candidate,
     Criteria,
     Evaluation,
     counterparts,
@@ -57,6 +59,7 @@ class _Job:
     """Whether the source is a model object of the caller's, saved for the child."""
     trust: bool
     cache: bool
+    engine: str
 
 
 @with_options(ValidateOptions)
@@ -91,6 +94,7 @@ def validate(
         ModelError: a file cannot be opened.
         DataError: the samples cannot be read or do not fit the model, or a metric is not known.
         DeviceUnavailable: a device is not there, or runs nothing of a file.
+        ClusterError: the engine's cluster is not there, or would compute something else than this machine.
         WorkerError: native code crashed, memory or time ran out.
     """
     chosen = resolve(ValidateOptions, options)
@@ -105,6 +109,7 @@ def validate(
     check_tasks(chosen["task"])
     if save is not None:
         check_saved(save)
+    check_engine(chosen["engine"])
     require(["scipy"], "evaluating accuracy", "validate")
     if not isinstance(original, (str, Path)) or format_of(Path(original)) is None:
         require(["tensorflow", "keras"], "running a Keras original", "convert")
@@ -126,6 +131,7 @@ def validate(
             saved=not isinstance(original, (str, Path)),
             trust=chosen["trust"],
             cache=chosen["cache"] is not False,
+            engine=chosen["engine"],
         )
 
         def read_samples(inputs: Sequence[TensorSpec]) -> SampleSplit:
@@ -281,6 +287,21 @@ def _work(
     ask: Callable[[Sequence[TensorSpec]], SampleSplit],
 ) -> Evaluation:
     """Do all that runs models; in a child process."""
+    if job.engine != LOCAL:
+        progress(f"connecting to {job.engine}")
+    with open_executor(job.engine) as executor:
+        return _evaluate(job, scratch, executor, progress=progress, ask=ask)
+
+
+def _evaluate(
+    job: _Job,
+    scratch: Path,
+    executor: Executor,
+    *,
+    progress: Progress,
+    ask: Callable[[Sequence[TensorSpec]], SampleSplit],
+) -> Evaluation:
+    """Run the original and the candidates, and judge these."""
     source = SourceModel(
         job.source,
         job.name,
@@ -288,10 +309,11 @@ def _work(
         trust=job.trust,
         cache=job.cache,
         progress=progress,
+        executor=executor,
     )
     samples = ask(source.inputs(scratch))
     original = source.record(samples, scratch)
-    expect(progress, steps_of(len(job.candidates)))
+    expect(progress, steps_of(len(job.candidates), executor))
 
     def make_counterpart(form: str) -> Path | None:
         path = scratch / f"counterpart{FORMATS[form].suffix}"
@@ -313,5 +335,6 @@ def _work(
         scratch=scratch,
         label_names=job.label_names,
         make_counterpart=make_counterpart,
+        executor=executor,
         progress=progress,
     )

@@ -86,8 +86,7 @@ RECIPES: dict[str, Recipe] = {
         digit_pictures(96), _as_is, 4000, 10, 0.95,
     ),
     "efficientnet": Recipe(
-        # Without stochastic depth, which needs a long training.
-        partial(trained_models.application, "EfficientNetB0", 48, drop_connect_rate=0),
+        partial(trained_models.application, "EfficientNetB0", 48),
         digit_pictures(48), _as_is, 4000, 12, 0.95,
     ),
 }  # fmt: skip

@@ -68,6 +68,7 @@ INTEGER: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "tile": ("CONCATENATION", lambda y: _ops().tile(y, (1, 1, 3, 1))),
     "abs": ("MAXIMUM", lambda y: _ops().abs(y)),
     "minimum": ("MINIMUM", lambda y: _ops().minimum(y, y * 0.3)),
+    "hard swish": ("ADD", lambda y: _ops().hard_swish(y)),
     "global max pooling": ("REDUCE_MAX", lambda y: _ops().max(y, axis=(1, 2))),
 }
 

@@ -86,8 +86,8 @@ RECIPES: dict[str, Recipe] = {
         digit_pictures(96), _as_is, 4000, 10, 0.95,
     ),
     "efficientnet": Recipe(
-        partial(trained_models.application, "EfficientNetB0", 64),
-        digit_pictures(64), _as_is, 4000, 10, 0.95,
+        partial(trained_models.application, "EfficientNetB0", 48),
+        digit_pictures(48), _as_is, 4000, 12, 0.95,
     ),
 }  # fmt: skip
 """In the order in which they are trained: the fastest first."""

@@ -31,6 +31,8 @@ QUANTIZE, DEQUANTIZE, FULLY_CONNECTED, RESHAPE, CUSTOM, WHILE = 114, 6, 9, 22, 3
 SQUARED_DIFFERENCE, RSQRT, CAST, SHAPE, IF = 99, 76, 53, 77, 118
 RELU, MUL, MAXIMUM, MINIMUM, REDUCE_MIN, REDUCE_MAX = 19, 18, 55, 57, 89, 82
 PRELU, LEAKY_RELU, ABS, NEG, SQUARE, TILE, CONCATENATION = 54, 98, 101, 59, 92, 69, 2
+ADD, HARD_SWISH = 0, 117
+RELU6_FUSED = 3  # of ActivationFunctionType
 
 
 def read(path: Path) -> Any:
@@ -167,8 +169,8 @@ def make_operator(model: Any, builtin: int, inputs: Sequence[int], outputs: Sequ
     operator = schema.OperatorT()
     operator.opcodeIndex = kinds.index(builtin)
     operator.inputs, operator.outputs = list(inputs), list(outputs)
-    if builtin in (MUL, CONCATENATION):
-        kind = "Mul" if builtin == MUL else "Concatenation"
+    options = {ADD: "Add", MUL: "Mul", CONCATENATION: "Concatenation"}
+    if kind := options.get(builtin):
         operator.builtinOptionsType = getattr(schema.BuiltinOptions, f"{kind}Options")
         operator.builtinOptions = getattr(schema, f"{kind}OptionsT")()
     return operator

@@ -14,7 +14,8 @@ from edgekit.data.split import SampleSplit
 from edgekit.inference.latency import latencies
 from edgekit.inference.record import record
 from edgekit.inference.tensor_names import with_original_names
-from edgekit.workflows.evaluate import Criteria, Original, size_of
+from edgekit.workflows.candidates import size_of
+from edgekit.workflows.evaluate import Criteria, Original
 from edgekit.workflows.tune.halt import Watch
 from edgekit.workflows.tune.judging import judge_outputs
 from edgekit.workflows.tune.kept import Kept

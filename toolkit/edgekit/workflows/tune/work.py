@@ -12,9 +12,9 @@ from edgekit.data.split import SampleSplit
 from edgekit.inference.output_cache import digest_of, is_on
 from edgekit.progress import Progress
 from edgekit.report.search import Search
+from edgekit.workflows.candidates import Candidate
 from edgekit.workflows.convert import NOT_FOR_SHIPPING
 from edgekit.workflows.evaluate import (
-    Candidate,
     Criteria,
     Evaluation,
     evaluate,

@@ -83,10 +83,10 @@ class Writer:
 
     write: Callable[[Path, Precision, Quantized | None], None]
     """``write(target, precision, quantized)``; the last is None where the precision is not calibrated."""
-    has_loops: bool = False
-    """Whether recurrent layers are loops in this format."""
+    loops: int = 0
+    """How many recurrent layers are loops in this format."""
     recurrent_operators: tuple[str, ...] = ()
-    """The operators that recurrent layers are, where they are none."""
+    """The operator that each recurrent layer is which is none."""
 
 
 def _no_sidecar(path: Path) -> None:  # noqa: ARG001

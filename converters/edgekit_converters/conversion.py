@@ -194,19 +194,25 @@ def _check(model: Any, targets: Mapping[Target, Path], samples: Samples | None) 
 
 
 def _recurrent_notes(calibrated: list[Precision], writers: Mapping[str, Writer]) -> Iterator[str]:
-    """Say how recurrent layers are computed in calibrated files."""
+    """Say how recurrent layers are computed in calibrated files: as loops, as operators, or some as each."""
     precisions = " and ".join(calibrated)
-    if looping := [FORMATS[name].title for name, writer in writers.items() if writer.has_loops]:
+    looping = []
+    for name, writer in writers.items():
+        some = f" ({writer.loops} of {writer.loops + len(writer.recurrent_operators)})"
+        if writer.loops:
+            looping.append(FORMATS[name].title + (some if writer.recurrent_operators else ""))
+    if looping:
         yield (
             f"recurrent layers keep their loop in {precisions}, in {' and '.join(looping)}: in it the "
             "matrix products, which hold the weights, are in integers; the gates and the state stay in "
             "float"
         )
     for name, writer in writers.items():
-        if writer.recurrent_operators:
+        if kinds := writer.recurrent_operators:
+            count = f"{len(kinds)} of {len(kinds) + writer.loops} " if writer.loops else ""
             yield (
-                f"in {FORMATS[name].title}, recurrent layers are operators of their own "
-                f"({', '.join(writer.recurrent_operators)}), which compute in float: in {precisions} "
+                f"in {FORMATS[name].title}, {count}recurrent layers are operators of their own "
+                f"({', '.join(sorted(set(kinds)))}), which compute in float: in {precisions} "
                 "their weights are stored as 8-bit integers"
             )
 

@@ -188,8 +188,8 @@ def test_the_samples_fix_a_dynamic_number_of_steps(tmp_path: Path) -> None:
     assert all(converted.sqnr_db(*key) > 25 for key in converted.paths)
 
 
-def test_a_layer_used_twice_and_one_with_a_mask(tmp_path: Path) -> None:
-    """Two loops over the same weights; and a loop that carries a mask and its last output."""
+def test_a_layer_used_twice_with_a_mask_and_without(tmp_path: Path) -> None:
+    """Two loops over the same weights, of which one carries a mask and its last output."""
 
     def model() -> Any:
         import keras
@@ -202,12 +202,25 @@ def test_a_layer_used_twice_and_one_with_a_mask(tmp_path: Path) -> None:
         return keras.Model(words, layers.Dense(2, name="y")(both))
 
     converted = convert(model, tmp_path, ["float32", "int8"])
-    assert operators(converted.paths["onnx", "float32"]) == ["Loop", "LSTM"]
-    loop, _ = converted.conversion.notes
-    assert "in TFLite and ONNX" in loop
+    assert operators(converted.paths["onnx", "float32"]) == ["LSTM", "LSTM"]
     for (form, precision), path in converted.paths.items():
         assert converted.sqnr_db(form, precision) > (100 if precision == "float32" else 25)
         assert path.stat().st_size <= converted.paths[form, "float32"].stat().st_size
+
+
+def test_notes_on_layers_of_both_kinds_agree_with_each_other(tmp_path: Path) -> None:
+    def model() -> Any:
+        import keras
+
+        layers = keras.layers
+        x = layers.Input((6, 4), name="x")
+        both = [layers.LSTM(5)(x), layers.GRU(5, reset_after=False)(x)]
+        return keras.Model(x, layers.Dense(2)(layers.Concatenate()(both)))
+
+    converted = convert(model, tmp_path, ["int8"])
+    loop, operator = converted.conversion.notes
+    assert "in int8, in TFLite and ONNX (1 of 2): in it" in loop
+    assert operator.startswith("in ONNX, 1 of 2 recurrent layers are operators of their own (LSTM)")
 
 
 def operators(path: Path) -> list[str]:

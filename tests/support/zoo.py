@@ -120,6 +120,20 @@ def bidirectional(units: int = 6, steps: int = 10) -> Any:
     return _sequential((steps, 4), both, layers.Dense(2))
 
 
+def masked_words() -> Any:
+    """Words of which some, wherever they are, are 0 and do not count."""
+    from keras import layers
+
+    return _sequential(
+        (12,),
+        layers.Embedding(40, 6, mask_zero=True),
+        layers.Bidirectional(layers.GRU(6, return_sequences=True, bias_initializer="normal")),
+        layers.GRU(6, bias_initializer="normal"),
+        layers.Dense(2),
+        dtype="int32",
+    )
+
+
 def stacked_rnn(units: int = 6, steps: int = 10) -> Any:
     from keras import layers
 
@@ -268,6 +282,7 @@ SMALL: dict[str, Callable[[], Any]] = {
     "GRU": gru,
     "Bidirectional LSTM": bidirectional,
     "LSTM + GRU, return_sequences": stacked_rnn,
+    "masked words, Bidirectional GRU + GRU": masked_words,
     "ConvLSTM2D": conv_lstm,
     "transformer block, exact GELU": transformer,
     "transformer block, tanh GELU": transformer_tanh,

@@ -1,7 +1,7 @@
 """Editing ONNX graphs: producers and consumers of values, adding, renaming, sorting."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -102,6 +102,49 @@ class GraphEditor:
         graph.node.extend(order)
         drop_unused_constants(graph)
         del graph.value_info[:]
+
+
+class NodeList:
+    """New nodes of a graph, whose values are called after ``scope``; constants go to the graph at once."""
+
+    def __init__(self, graph: Any, scope: str) -> None:
+        self.nodes: list[Any] = []
+        self._graph, self._scope = graph, scope
+        self._values = {initializer.name: initializer for initializer in graph.initializer}
+
+    def constant(self, name: str, value: Array) -> str:
+        """Add an initializer, unless there is one of this name, which is taken for equal."""
+        from onnx import numpy_helper
+
+        if name not in self._values:
+            self._values[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
+            self._graph.initializer.append(self._values[name])
+        return name
+
+    def is_zero(self, name: str) -> bool:
+        """Return whether a value is a constant of zeros."""
+        from onnx import numpy_helper
+
+        value = self._values.get(name)
+        return value is not None and not np.any(numpy_helper.to_array(value))
+
+    def add(self, kind: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
+        """Add a node with one output, called ``name`` in the scope; return its whole name."""
+        return self.add_several(kind, inputs, (name,), **attributes)[0]
+
+    def add_several(
+        self, kind: str, inputs: Sequence[str], names: Sequence[str], **attributes: Any
+    ) -> list[str]:
+        """Add a node with several outputs."""
+        outputs = [f"{self._scope}/{name}" for name in names]
+        self.add_named(kind, inputs, *outputs, **attributes)
+        return outputs
+
+    def add_named(self, kind: str, inputs: Sequence[str], *outputs: str, **attributes: Any) -> None:
+        """Add a node whose outputs are called exactly so."""
+        from onnx import helper
+
+        self.nodes.append(helper.make_node(kind, list(inputs), list(outputs), **attributes))
 
 
 def rename_values(graph: Any, names: Mapping[str, str]) -> None:

@@ -75,7 +75,8 @@ def _lift_cells(model: Any, cells: Cells) -> None:
         code.customCode = f"{STAND_IN}{options.bodySubgraphIndex}".encode()
         operator.opcodeIndex = len(model.operatorCodes) - 1
         operator.builtinOptions, operator.builtinOptionsType = None, 0
-        operator.inputs = [operator.inputs[i] for i in (cell.sequence, *cell.states)]
+        mask = () if cell.mask is None else (cell.mask,)
+        operator.inputs = [operator.inputs[i] for i in (cell.sequence, *cell.states, *mask)]
         listed = -1 if cell.listed is None else operator.outputs[cell.listed]
         operator.outputs = [*(operator.outputs[i] for i in cell.states), listed]
     model.subgraphs = [model.subgraphs[number] for number in kept]

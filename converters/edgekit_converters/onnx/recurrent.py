@@ -1,14 +1,15 @@
 """Recurrent layers as the ONNX operators RNN, GRU and LSTM."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from edgekit_converters.base import Array
-from edgekit_converters.onnx.edit import GraphEditor, drop_unused_constants
+from edgekit_converters.onnx.edit import GraphEditor, NodeList, drop_unused_constants
 from edgekit_converters.onnx.lifting import STAND_IN
-from edgekit_converters.onnx.recurrent_match import GATES, Cell, Cells
+from edgekit_converters.onnx.masks import all_outputs, counting_first, last_output
+from edgekit_converters.onnx.recurrent_cells import GATES, Cell
+from edgekit_converters.onnx.recurrent_match import Cells
 from edgekit_converters.onnx.weights import Weight
 
 
@@ -65,57 +66,67 @@ def _turns(cell: Cell, name: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
     return (("blocks", GATES[cell.kind]), ("reshape", (1, *value.shape)))
 
 
-def _operator(graph: Any, node: Any, cell: Cell) -> Iterable[Any]:
-    """Yield the operator, and the nodes that add and remove its axis of directions."""
-    from onnx import helper, numpy_helper
-
-    sequence, *states = node.input
+def _operator(graph: Any, node: Any, cell: Cell) -> list[Any]:
+    """Return the operator, and the nodes around it: for its axis of directions, and for a mask."""
+    nodes = NodeList(graph, cell.body)
+    sequence, *states = node.input[: 1 + len(cell.states)]
     ends, listed = node.output[: len(states)], next(iter(node.output[len(states) :]), "")
-
-    def constant(name: str, value: Array) -> str:
-        if all(initializer.name != name for initializer in graph.initializer):
-            graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
-
-    def is_zero(name: str) -> bool:
-        initializer = next((i for i in graph.initializer if i.name == name), None)
-        return initializer is not None and not np.any(numpy_helper.to_array(initializer))
+    read = {port for other in graph.node for port in other.input} | {o.name for o in graph.output}
+    first, second = (nodes.constant(f"axis_{n}", np.array([n], np.int64)) for n in (0, 1))
+    masked = None
+    if cell.mask is not None:
+        masked = counting_first(nodes, cell, sequence, node.input[-1])
+        sequence = masked.sequence
 
     operands = [sequence]
     for name, value in zip(cell.names, cell.weights, strict=True):
-        operands.append(constant(name, Weight(name, _turns(cell, name)).turn(value)))
+        operands.append(nodes.constant(name, Weight(name, _turns(cell, name)).turn(value)))
     biases = [Weight("", (("blocks", GATES[cell.kind]),)).turn(bias) for bias in cell.biases]
-    operands.append(constant(f"{cell.body}/bias", np.concatenate(biases)[np.newaxis]))
+    operands.append(nodes.constant(f"{cell.body}/bias", np.concatenate(biases)[np.newaxis]))
+    begins = not all(nodes.is_zero(state) for state in states)
+    if masked or begins:
+        operands.append(masked.lengths if masked else "")  # "": all sequences have full length
+    if begins:
+        operands += [nodes.add("Unsqueeze", [s, first], f"first_{s}") for s in states]
 
-    first, second = (constant(f"axis_{n}", np.array([n], np.int64)) for n in (0, 1))
-    if not all(is_zero(state) for state in states):
-        operands.append("")  # sequence_lens: all sequences have full length
-        for state in states:
-            operands.append(f"{cell.body}/first_{state}")
-            yield helper.make_node("Unsqueeze", [state, first], [operands[-1]])
-    read = {port for other in graph.node for port in other.input} | {o.name for o in graph.output}
-    made, after = [""], []
-    for port, end in zip(("h", "c"), ends, strict=False):
-        made.append(f"{cell.body}/{port}" if end in read else "")
-        if end in read:
-            after.append(helper.make_node("Squeeze", [made[-1], first], [end]))
-    if listed in read and cell.every:
-        made[0] = f"{cell.body}/every"
-        after.append(helper.make_node("Squeeze", [made[0], second], [listed]))
-    elif listed in read:  # the last output alone is the last state, with its axis of directions
-        made[1] = made[1] or listed
-        if made[1] != listed:
-            after.append(helper.make_node("Identity", [made[1]], [listed]))
-    attributes: dict[str, Any] = {"hidden_size": cell.units}
+    last = listed in read and not cell.every
+    wanted = [listed in read and cell.every, ends[0] in read or last, ends[-1] in read]
+    made = [
+        f"{cell.body}/{port}" if want else ""
+        for port, want in zip(("every", "h", "c"), wanted[: 1 + len(states)], strict=False)
+    ]
+    if last and masked is None and ends[0] not in read:
+        made[1] = listed  # the last output alone is the last state, with its axis of directions
+    kept = made[: 1 + max((i for i, port in enumerate(made) if port), default=0)]
+    nodes.add_named(cell.kind, operands, *kept, name=f"{cell.body}/{cell.kind}", **_options(cell))
+
+    for port, end, begin in zip(made[1:], ends, states, strict=True):
+        if end in read and masked:
+            state = nodes.add("Squeeze", [port, first], f"{port.rpartition('/')[2]}_ran")
+            nodes.add_named("Where", [masked.some, state, begin], end)
+        elif end in read:
+            nodes.add_named("Squeeze", [port, first], end)
+    if last and masked:
+        last_output(nodes, cell, masked, made[1], listed)
+    elif last and made[1] != listed:
+        nodes.add_named("Identity", [made[1]], listed)
+    elif made[0]:
+        outputs = listed if masked is None else f"{cell.body}/all_ran"
+        nodes.add_named("Squeeze", [made[0], second], outputs)
+        if masked:
+            all_outputs(nodes, cell, masked, outputs, listed)
+    return nodes.nodes
+
+
+def _options(cell: Cell) -> dict[str, Any]:
+    """Return the attributes of the operator."""
+    options: dict[str, Any] = {"hidden_size": cell.units}
     if cell.kind == "GRU":
-        attributes["linear_before_reset"] = 1
+        options["linear_before_reset"] = 1
     if cell.activation != "Tanh":
-        attributes["activations"] = {
+        options["activations"] = {
             "RNN": [cell.activation],
             "GRU": ["Sigmoid", cell.activation],
             "LSTM": ["Sigmoid", cell.activation, cell.activation],
         }[cell.kind]
-    while made and not made[-1]:
-        made.pop()
-    yield helper.make_node(cell.kind, operands, made, name=f"{cell.body}/{cell.kind}", **attributes)
-    yield from after
+    return options

@@ -14,7 +14,7 @@ from edgekit_converters.onnx.edit import GraphEditor
 from edgekit_converters.onnx.graph import OnnxGraph, loop_bodies, to_onnx
 from edgekit_converters.onnx.qdq import quantize_like
 from edgekit_converters.onnx.recurrent import integer_weight, recurrent_nodes
-from edgekit_converters.onnx.recurrent_match import GATES
+from edgekit_converters.onnx.recurrent_cells import GATES
 from edgekit_converters.tflite.quantized_operators import read_operators
 
 _PAGE = 4096  # bytes; a weight at a multiple of them can be mapped into memory
@@ -41,8 +41,8 @@ def onnx_writer(job: Job) -> Writer:
             _quantize_weights(source.model, target)
 
     graph = source.model.graph
-    operators = sorted({node.op_type for node in recurrent_nodes(graph)})
-    return Writer(write, bool(loop_bodies(graph)), tuple(operators))
+    operators = [node.op_type for node in recurrent_nodes(graph)]
+    return Writer(write, len(loop_bodies(graph)), tuple(operators))
 
 
 def mark_onnx(path: Path, words: str) -> None:

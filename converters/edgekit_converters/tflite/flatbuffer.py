@@ -31,7 +31,7 @@ QUANTIZE, DEQUANTIZE, FULLY_CONNECTED, RESHAPE, CUSTOM, WHILE = 114, 6, 9, 22, 3
 SQUARED_DIFFERENCE, RSQRT, CAST, SHAPE, IF = 99, 76, 53, 77, 118
 RELU, MUL, MAXIMUM, MINIMUM, REDUCE_MIN, REDUCE_MAX = 19, 18, 55, 57, 89, 82
 PRELU, LEAKY_RELU, ABS, NEG, SQUARE, TILE, CONCATENATION = 54, 98, 101, 59, 92, 69, 2
-ADD, HARD_SWISH = 0, 117
+ADD, HARD_SWISH, SELECT, SELECT_V2 = 0, 117, 64, 123
 RELU6_FUSED = 3  # of ActivationFunctionType
 
 
@@ -267,8 +267,9 @@ def rename_ends(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> No
         if index in ends:
             tensor.name = ends[index].encode()
             continue
-        # A fused operator's tensor is called after all of them, joined by semicolons.
-        plain = name(tensor).rsplit(";", 1)[-1].removeprefix(scope)
+        # A fused operator's tensor is called after all of them, joined by semicolons; some have no name.
+        parts = [part for part in name(tensor).split(";") if part]
+        plain = parts[-1].removeprefix(scope) if parts else f"tensor_{index}"
         tensor.name = _free(plain, taken).encode()
 
     def ports(indices: Sequence[int], names: Sequence[str]) -> list[Any]:
@@ -299,8 +300,9 @@ def name_loops(model: Any) -> None:
         layer = called.removeprefix(scope).partition("/while/")[0]
         kind = "while_condition" if called.endswith("_cond") else "while"
         graph.name = _free(f"{layer}/{kind}", taken).encode()
-        for tensor in graph.tensors:
-            plain = [part for part in name(tensor).split(";") if part][-1].rpartition("/while/")[2]
+        for index, tensor in enumerate(graph.tensors):
+            parts = [part for part in name(tensor).split(";") if part] or [f"tensor_{index}"]
+            plain = parts[-1].rpartition("/while/")[2]
             tensor.name = _free(f"{name(graph)}/{plain}", taken).encode()
 
 

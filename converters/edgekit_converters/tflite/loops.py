@@ -50,10 +50,10 @@ def find_loops(model: Any) -> list[Loop]:
     return loops
 
 
-def has_loop(graph: Path) -> bool:
-    """Return whether a TFLite file has a WHILE, which recurrent layers become."""
+def count_loops(graph: Path) -> int:
+    """Return how many WHILEs, which recurrent layers become, a TFLite file has."""
     model = flatbuffer.read(graph)
-    return any(
+    return sum(
         flatbuffer.opcode(model, operator) == flatbuffer.WHILE
         for operator in model.subgraphs[0].operators
     )
@@ -94,12 +94,20 @@ class Replay:
         Each step, ``see`` is called with the name and value of every watched tensor.
         """
         for _ in range(_MOST_STEPS):
-            if not self._condition(state)[0].item():
+            if not self.goes_on(state):
                 break
-            state = self._body(state)
+            state = self.step(state)
             for index, name in self._watched.items():
                 see(name, self._body.interpreter.get_tensor(index))
         return state
+
+    def goes_on(self, state: Sequence[Array]) -> bool:
+        """Return the loop's condition."""
+        return bool(self._condition(state)[0].item())
+
+    def step(self, state: Sequence[Array]) -> Sequence[Array]:
+        """Return the loop's operands after one more step."""
+        return self._body(state)
 
 
 class _Graph:

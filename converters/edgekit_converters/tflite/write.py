@@ -24,7 +24,7 @@ from edgekit_converters.base import (
 )
 from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.calibration import Ranges
-from edgekit_converters.tflite.loops import find_loops, has_loop, weight_products
+from edgekit_converters.tflite.loops import count_loops, find_loops, weight_products
 from edgekit_converters.tflite.preprocessing import preprocessing
 from edgekit_converters.tflite.stand_ins import restore, with_stand_ins
 
@@ -38,7 +38,7 @@ def tflite_writer(job: Job) -> Writer:
         else:
             write_tflite(job.graph, target, precision)
 
-    return Writer(write, has_loops=has_loop(job.graph))
+    return Writer(write, loops=count_loops(job.graph))
 
 
 def mark_tflite(path: Path, words: str) -> None:

@@ -1,15 +1,25 @@
 """The search itself: which rungs of the ladder are tried, on which recipe, in what order."""
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from edgekit.workflows.tune.bench import Bench, float32
+from edgekit.workflows.tune.bench import Bench, float32, is_integer
 from edgekit.workflows.tune.choice import Standing, finalists
-from edgekit.workflows.tune.ladder import INT8, WEIGHTS_ONLY, Rung, beginnings
+from edgekit.workflows.tune.ladder import (
+    INT8,
+    WEIGHTS_ONLY,
+    Rung,
+    beginnings,
+    by_sensitivity,
+    equalized,
+    other_ranges,
+)
 from edgekit.workflows.tune.trial import Measured, Trial
+from edgekit_converters import ConversionError, Recipe
 from edgekit_converters.tflite.operators import operators
+from edgekit_converters.tflite.sensitivity import sensitivities
 
+_RUNGS, _INTEGER_RUNGS = 16, 6  # of a format, about
 _FAST_ENOUGH = 0.98  # of float32's time, from which on a candidate gains nothing
 
 
@@ -20,18 +30,74 @@ def begin(bench: Bench, formats: Sequence[str]) -> None:
 
 
 def explore(bench: Bench, formats: Sequence[str], options: Mapping[str, Any]) -> None:
-    """Try the rungs of the ladder; what was measured is in ``bench`` whenever this is halted."""
-    graph: Path = bench.variants.job.integer_graph
-    of_graph = operators(graph)
+    """Try the rungs of the ladder; what was measured is in ``bench`` whenever this is halted.
 
-    def climb(rungs: Callable[[Rung], Sequence[Rung]]) -> None:
+    First the ranges and the equalized channels, of which the best go on: they cost no time. Then, on
+    these, operators in float, and at last what leaves activations in float.
+    """
+    bench.watch.plan(len(formats) * (_INTEGER_RUNGS if options["integer_only"] else _RUNGS))
+
+    def climb(rungs: Callable[[Rung], Iterable[Rung]]) -> None:
         for form in formats:
-            bench.measure([Trial(form, *rung) for rung in rungs(INT8)], _wanted(bench, options))
+            trials = [Trial(form, *rung) for rung in rungs(best_integers(bench, form))]
+            bench.measure(trials, _wanted(bench, options))
             bench.watch.best = _best(bench, formats, options)
 
+    if equalizes(bench):
+        climb(equalized)
+    climb(other_ranges)
     if not options["integer_only"]:
-        climb(lambda base: list(beginnings(of_graph, base)))
+        of_graph = operators(bench.variants.job.integer_graph)
+        climb(lambda base: beginnings(of_graph, base))
+        climb(lambda base: by_sensitivity(of_graph, noises_of(bench, base[1]), base))
         climb(lambda base: WEIGHTS_ONLY)
+
+
+def best_integers(bench: Bench, form: str) -> Rung:
+    """The recipe of the candidate of integers alone that is likeliest to be proven: float goes on top of it."""
+    integers = [
+        m
+        for m in bench.measured.values()
+        if m.trial.format == form and is_integer(m.trial) and m.results is not None
+    ]
+    best = max(integers, key=lambda m: (m.safety or 0.0, m.sqnr_db), default=None)
+    return INT8 if best is None else (best.trial.title, best.trial.recipe)
+
+
+def equalizes(bench: Bench) -> bool:
+    """Whether there are channels to equalize; where that cannot be told, a note says why."""
+    found = bench.kept.find("equalizes")
+    if found:
+        return bool(found[0]["equalizes"])
+    try:
+        can = bench.variants.equalized is not None
+    except ConversionError as error:
+        bench.notes.append(f"channels are not equalized: {error}")
+        can = False
+    bench.kept.keep({"equalizes": can}, of=("equalizes",))
+    return can
+
+
+def noises_of(bench: Bench, recipe: Recipe) -> dict[str, float]:
+    """The noise of rounding each tensor alone, by name; none, and a note, where it cannot be measured."""
+    named = "noises", repr(recipe)
+    if found := bench.kept.find(*named):
+        noises = dict(found[0]["noises"])
+    else:
+        bench.watch.begin("how much each tensor matters")
+        try:
+            quantized = bench.variants.write(recipe, {}).quantized
+            assert quantized is not None
+            calibration = bench.variants.samples
+            noises = sensitivities(
+                quantized.graph, quantized.file, calibration, progress=bench.watch.advance
+            )
+        except ConversionError as error:
+            bench.notes.append(f"no tensors are left in float by their noise: {error}")
+            noises = {}
+        bench.kept.keep({"noises": noises}, of=named)
+    bench.noises = noises
+    return noises
 
 
 def standings(bench: Bench, form: str, options: Mapping[str, Any]) -> list[Standing[str]]:

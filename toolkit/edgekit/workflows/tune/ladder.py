@@ -17,6 +17,26 @@ _BEGINNINGS = (2, 4, 8)  # operators
 _TENSORS = (2, 4, 8, 16)
 
 
+def other_ranges(base: Rung) -> Iterator[Rung]:
+    """The ranges found in other ways than by the extremes, which a few samples decide."""
+    title, recipe = base
+    for method, words in _RANGES.items():
+        yield f"{title}, {words}", replace(recipe, ranges=method)
+
+
+def equalized(base: Rung) -> Iterator[Rung]:
+    """The channels scaled to equal ranges, which changes nothing in float."""
+    title, recipe = base
+    yield f"{title}, equalized", replace(recipe, equalize=True)
+
+
+_RANGES = {
+    "percentile:99.99": "ranges of 99.99%",
+    "percentile:99.9": "ranges of 99.9%",
+    "mse": "ranges of least error",
+}
+
+
 def beginnings(operators: Sequence[Operator], base: Rung) -> Iterator[Rung]:
     """The first operators in float: few channels and large images are slow in integers, and lose most."""
     for count in _BEGINNINGS:

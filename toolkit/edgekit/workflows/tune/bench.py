@@ -118,10 +118,13 @@ class Bench:
         self._tidy(path)
         return Measured(trial, **facts)  # type: ignore[arg-type]
 
+    def note(self, words: str) -> None:
+        """Tell the user, once."""
+        if words not in self.notes:
+            self.notes.append(words)
+
     def _leave(self, trial: Trial, why: str) -> None:
-        note = f"{FORMATS[trial.format].title}, {trial.title}: not tried further: {why}"
-        if note not in self.notes:
-            self.notes.append(note)
+        self.note(f"{FORMATS[trial.format].title}, {trial.title}: not tried further: {why}")
 
     def _timed(self, made: Sequence[Measured]) -> list[Measured]:
         """The same with their times: those of the same shape, those kept, or side by side with float32."""

@@ -1,6 +1,6 @@
 """The search itself: which rungs of the ladder are tried, on which recipe, in what order."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from edgekit.workflows.tune.bench import Bench, float32, is_integer
@@ -10,16 +10,19 @@ from edgekit.workflows.tune.ladder import (
     WEIGHTS_ONLY,
     Rung,
     beginnings,
+    by_cost,
     by_sensitivity,
+    corrected,
     equalized,
     other_ranges,
+    trained_rounding,
 )
+from edgekit.workflows.tune.levers import costs_of, equalizes, noises_of
 from edgekit.workflows.tune.trial import Measured, Trial
-from edgekit_converters import ConversionError, Recipe
 from edgekit_converters.tflite.operators import operators
-from edgekit_converters.tflite.sensitivity import sensitivities
 
-_RUNGS, _INTEGER_RUNGS = 16, 6  # of a format, about
+_RUNGS, _INTEGER_RUNGS = 20, 7  # of a format, about
+_CORRECTED = 2  # candidates that just miss, whose biases are corrected
 _FAST_ENOUGH = 0.98  # of float32's time, from which on a candidate gains nothing
 
 
@@ -33,24 +36,54 @@ def explore(bench: Bench, formats: Sequence[str], options: Mapping[str, Any]) ->
     """Try the rungs of the ladder; what was measured is in ``bench`` whenever this is halted.
 
     First the ranges and the equalized channels, of which the best go on: they cost no time. Then, on
-    these, operators in float, and at last what leaves activations in float.
+    these, operators in float, then what leaves activations in float, and at last other constants.
     """
     bench.watch.plan(len(formats) * (_INTEGER_RUNGS if options["integer_only"] else _RUNGS))
 
-    def climb(rungs: Callable[[Rung], Iterable[Rung]]) -> None:
+    def climb(rungs: Callable[[str, Rung], Iterable[Rung]]) -> None:
         for form in formats:
-            trials = [Trial(form, *rung) for rung in rungs(best_integers(bench, form))]
+            trials = [Trial(form, *rung) for rung in rungs(form, best_integers(bench, form))]
             bench.measure(trials, _wanted(bench, options))
             bench.watch.best = _best(bench, formats, options)
 
     if equalizes(bench):
-        climb(equalized)
-    climb(other_ranges)
-    if not options["integer_only"]:
-        of_graph = operators(bench.variants.job.integer_graph)
-        climb(lambda base: beginnings(of_graph, base))
-        climb(lambda base: by_sensitivity(of_graph, noises_of(bench, base[1]), base))
-        climb(lambda base: WEIGHTS_ONLY)
+        climb(lambda form, base: equalized(base))
+    climb(lambda form, base: other_ranges(base))
+    if options["integer_only"]:
+        climb(lambda form, base: corrected(base))
+        climb(lambda form, base: trained_rounding(base) if _misses(bench, form, base) else ())
+        return
+    of_graph = operators(bench.variants.job.integer_graph)
+    climb(lambda form, base: beginnings(of_graph, base))
+    climb(lambda form, base: by_sensitivity(of_graph, noises_of(bench, base[1]), base))
+    climb(lambda form, base: _by_cost(bench, form, base, options))
+    climb(lambda form, base: WEIGHTS_ONLY)
+    climb(lambda form, base: _nearly(bench, form, options))
+
+
+def _by_cost(bench: Bench, form: str, base: Rung, options: Mapping[str, Any]) -> Iterator[Rung]:
+    """The cheapest splits by the measured costs of operators: LiteRT's own, and on this processor."""
+    if form == "tflite" and options["device"] == "cpu":
+        noises = noises_of(bench, base[1])
+        costs = costs_of(bench, base[1])
+        if costs is not None:
+            yield from by_cost(costs, noises, base)
+
+
+def _misses(bench: Bench, form: str, base: Rung) -> bool:
+    """Whether the best file of integers is not expected to be proven."""
+    safety = bench.measured[Trial(form, *base).key].safety
+    return safety is None or safety < 1
+
+
+def _nearly(bench: Bench, form: str, options: Mapping[str, Any]) -> Iterator[Rung]:
+    """The fastest candidates that just miss, and are faster than all that do not, with biases corrected."""
+    known = standings(bench, form, options)
+    sure = min((s.cost for s in known if s.safety >= 1), default=float("inf"))
+    near = sorted((s for s in known if 0 < s.safety < 1 and s.cost < sure), key=lambda s: s.cost)
+    for standing in near[:_CORRECTED]:
+        trial = bench.measured[standing.key].trial
+        yield from corrected((trial.title, trial.recipe))
 
 
 def best_integers(bench: Bench, form: str) -> Rung:
@@ -62,42 +95,6 @@ def best_integers(bench: Bench, form: str) -> Rung:
     ]
     best = max(integers, key=lambda m: (m.safety or 0.0, m.sqnr_db), default=None)
     return INT8 if best is None else (best.trial.title, best.trial.recipe)
-
-
-def equalizes(bench: Bench) -> bool:
-    """Whether there are channels to equalize; where that cannot be told, a note says why."""
-    found = bench.kept.find("equalizes")
-    if found:
-        return bool(found[0]["equalizes"])
-    try:
-        can = bench.variants.equalized is not None
-    except ConversionError as error:
-        bench.notes.append(f"channels are not equalized: {error}")
-        can = False
-    bench.kept.keep({"equalizes": can}, of=("equalizes",))
-    return can
-
-
-def noises_of(bench: Bench, recipe: Recipe) -> dict[str, float]:
-    """The noise of rounding each tensor alone, by name; none, and a note, where it cannot be measured."""
-    named = "noises", repr(recipe)
-    if found := bench.kept.find(*named):
-        noises = dict(found[0]["noises"])
-    else:
-        bench.watch.begin("how much each tensor matters")
-        try:
-            quantized = bench.variants.write(recipe, {}).quantized
-            assert quantized is not None
-            calibration = bench.variants.samples
-            noises = sensitivities(
-                quantized.graph, quantized.file, calibration, progress=bench.watch.advance
-            )
-        except ConversionError as error:
-            bench.notes.append(f"no tensors are left in float by their noise: {error}")
-            noises = {}
-        bench.kept.keep({"noises": noises}, of=named)
-    bench.noises = noises
-    return noises
 
 
 def standings(bench: Bench, form: str, options: Mapping[str, Any]) -> list[Standing[str]]:

@@ -25,9 +25,11 @@ from edgekit.options import (
 )
 from edgekit.project import key_of, schema
 from edgekit.pytest_gate import ARGUMENTS, Gate
+from edgekit.tune_options import TuneCommand, TuneOptions
 
 FUNCTIONS: list[tuple[Callable[..., Any], type]] = [
     (edgekit.convert, ConvertOptions),
+    (edgekit.tune, TuneOptions),
     (edgekit.validate, ValidateOptions),
     (edgekit.validate_saved, SavedOptions),
     (Gate.assert_matches, ValidateOptions),
@@ -77,7 +79,8 @@ def test_help_shows_every_option_with_its_default(
 
 
 @pytest.mark.parametrize(
-    ("name", "options"), [("convert", ConvertCommand), ("validate", ValidateCommand)]
+    ("name", "options"),
+    [("convert", ConvertCommand), ("tune", TuneCommand), ("validate", ValidateCommand)],
 )
 def test_every_option_is_a_flag_and_a_key(name: str, options: type) -> None:
     parameters = {parameter.name for parameter in COMMANDS[name].params}
@@ -129,6 +132,20 @@ def test_texts_and_sequences_are_taken_alike(name: str, given: Any, expected: An
 )
 def test_so_are_those_of_validate(name: str, given: Any, expected: Any) -> None:
     assert resolve(ValidateOptions, {name: given})[name] == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [(None, None), (90, 90.0), ("90s", 90.0), ("10min", 600.0), ("1.5 h", 5400.0), ("2m", 120.0)],
+)
+def test_a_duration_is_read_as_people_write_it(given: Any, seconds: float | None) -> None:
+    assert resolve(TuneOptions, {"budget": given})["budget"] == seconds
+
+
+@pytest.mark.parametrize("given", ["0s", "-1min", "soon", "min", "nan", "infh", True])
+def test_what_is_no_duration_is_refused(given: Any) -> None:
+    with pytest.raises(OptionError, match="a time above 0 is wanted, as 90s, 10min"):
+        resolve(TuneOptions, {"budget": given})
 
 
 def test_class_names_are_read_from_a_file(tmp_path: Path) -> None:

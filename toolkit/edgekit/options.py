@@ -285,6 +285,15 @@ class Strictness(TypedDict, total=False):
 class ConvertCommand(ConvertInputs, ConvertOptions, Strictness, total=False):
     """What ``edgekit convert`` takes, and the keys of ``[convert]`` in ``edgekit.toml``."""
 
+    tune: Annotated[
+        bool,
+        Option(
+            Switch(),
+            "Search for the fastest file within the limits, as edgekit tune does.",
+            False,
+        ),
+    ]
+
 
 class ValidateCommand(_ValidateInputs, ValidateOptions, Strictness, total=False):
     """What ``edgekit validate`` takes, and the keys of ``[validate]`` in ``edgekit.toml``."""

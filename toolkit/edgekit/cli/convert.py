@@ -10,8 +10,10 @@ from edgekit.cli.bars import steps
 from edgekit.cli.console import errors, say, show, status
 from edgekit.cli.github import annotate
 from edgekit.cli.options import options_of, printing_options, typed
+from edgekit.option_values import options_in
 from edgekit.options import ConvertCommand
-from edgekit.project import FILE, read_project
+from edgekit.project import FILE, Project, key_of, read_project
+from edgekit.tune_options import TuneCommand
 
 
 @click.command()
@@ -24,18 +26,35 @@ def convert(as_json: bool, quiet: bool, verbose: bool, **given: Any) -> None:
     the files, manifest.json, report.json and edgekit.log.
     """
     with errors(), steps(quiet=quiet, verbose=verbose) as step:
-        wanted = {**read_project(Path(FILE)).convert, **typed(given)}
+        project = read_project(Path(FILE))
+        wanted = {**project.convert, **typed(given)}
+        searches = wanted.pop("tune", False)
         strict = wanted.pop("strict", False)
         if "model" not in wanted:
             raise click.UsageError(
                 f"MODEL is missing: edgekit convert MODEL --data DATA, or a model in {FILE}."
             )
-        from edgekit import convert as run
+        if searches:
+            from edgekit import tune as search
 
-        report = run(**wanted, progress=step)
+            report = search(**_for_tune(project, typed(given)), progress=step)
+        else:
+            from edgekit import convert as run
+
+            report = run(**wanted, progress=step)
     with errors():
         show(report, as_json, quiet)
         annotate(report, strict)
     if not (as_json or quiet):
         say(f"\nWritten to {report.output}: the files, manifest.json, report.json, edgekit.log")
     sys.exit(status(report, strict))
+
+
+def _for_tune(project: Project, given: dict[str, Any]) -> dict[str, Any]:
+    """What is said of the search: what was typed, then convert's and tune's own in the project."""
+    known = options_in(TuneCommand)
+    if wrong := [name for name in given if name not in known and name != "tune"]:
+        flags = ", ".join(f"--{key_of(name)}" for name in wrong)
+        raise click.UsageError(f"--tune finds the recipe by itself: leave out {flags}.")
+    both = {**project.tune, **project.convert, **given}
+    return {name: both[name] for name in both if name in known and name not in ("strict", "html")}

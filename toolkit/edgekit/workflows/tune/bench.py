@@ -51,6 +51,8 @@ class Bench:
     measured: dict[str, Measured] = field(default_factory=dict)
     """By the trials' keys."""
     notes: list[str] = field(default_factory=list)
+    noises: dict[str, float] = field(default_factory=dict)
+    """Of rounding each tensor alone, by name, where that was measured."""
     _names: "count[int]" = field(default_factory=count)
 
     def measure(
@@ -65,7 +67,6 @@ class Bench:
             wanted: whether one is evaluated, when those that are faster have been.
         """
         new = [t for t in trials if t.key not in self.measured]
-        self.watch.plan(len(new))
         timed = self._timed([made for t in new if (made := self._made(t))])
         for measured in sorted(timed, key=lambda m: m.ms):
             self.measured[measured.trial.key] = measured
@@ -88,7 +89,7 @@ class Bench:
 
     def _made(self, trial: Trial) -> Measured | None:
         """Write a trial and run it once; what its file is, without a time."""
-        self.watch.begin(trial.title)
+        self.watch.begin(f"{FORMATS[trial.format].title} {trial.title}")
         if trial.key in self.crashed:
             self._leave(trial, self.crashed[trial.key])
             return None
@@ -117,13 +118,16 @@ class Bench:
         self._tidy(path)
         return Measured(trial, **facts)  # type: ignore[arg-type]
 
+    def note(self, words: str) -> None:
+        """Tell the user, once."""
+        if words not in self.notes:
+            self.notes.append(words)
+
     def _leave(self, trial: Trial, why: str) -> None:
-        note = f"{FORMATS[trial.format].title}, {trial.title}: not tried further: {why}"
-        if note not in self.notes:
-            self.notes.append(note)
+        self.note(f"{FORMATS[trial.format].title}, {trial.title}: not tried further: {why}")
 
     def _timed(self, made: Sequence[Measured]) -> list[Measured]:
-        """The same with their times: those that were kept, and others side by side with float32."""
+        """The same with their times: those of the same shape, those kept, or side by side with float32."""
         timed = []
         for form in dict.fromkeys(m.trial.format for m in made):
             group = [m for m in made if m.trial.format == form]
@@ -134,20 +138,23 @@ class Bench:
                 timed.append(anchor)
                 self.measured[anchor.trial.key] = anchor
                 group = group[1:]
-            fresh = []
+            ratios = {m.trial.shape: m.ms / anchor.ms for m in self.measured.values()}
+            fresh: dict[str, Measured] = {}
             for measured in group:
-                if found := self.kept.find("time", measured.sha256, anchor.sha256, self.device):
-                    timed.append(replace(measured, ms=found[0]["ratio"] * anchor.ms))
-                else:
-                    fresh.append(measured)
+                shape = measured.trial.shape
+                if shape not in ratios and (found := self.kept.find("time", shape, self.device)):
+                    ratios[shape] = found[0]["ratio"]
+                if shape not in ratios:
+                    fresh[shape] = measured
             for start in range(0, len(fresh), _TOGETHER):
-                part = fresh[start : start + _TOGETHER]
+                part = list(fresh.values())[start : start + _TOGETHER]
                 times = self._times([anchor, *part])
                 for measured in part:
                     ratio = times[measured.trial.key] / times[anchor.trial.key]
-                    named = "time", measured.sha256, anchor.sha256, self.device
+                    ratios[measured.trial.shape] = ratio
+                    named = "time", measured.trial.shape, self.device
                     self.kept.keep({"ratio": ratio}, of=named)
-                    timed.append(replace(measured, ms=ratio * anchor.ms))
+            timed += [replace(m, ms=ratios[m.trial.shape] * anchor.ms) for m in group]
         return timed
 
     def _times(self, several: Sequence[Measured]) -> dict[str, float]:
@@ -177,9 +184,10 @@ class Bench:
                     self.folder / f"outputs {next(self._names)}",
                 )
             self.kept.keep({}, outputs, of=("outputs", measured.sha256, self.device))
-        file = judge_outputs(
-            self.original, self.samples, trial, measured.bytes, outputs, self.criteria
-        )
+        with self._blamed(trial):  # a user's own metric may crash, too
+            file = judge_outputs(
+                self.original, self.samples, trial, measured.bytes, outputs, self.criteria
+            )
         self.measured[trial.key] = replace(
             measured, results=file.results, safety=safety(file.results, self.judges)
         )

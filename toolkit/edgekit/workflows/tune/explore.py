@@ -1,15 +1,28 @@
 """The search itself: which rungs of the ladder are tried, on which recipe, in what order."""
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from edgekit.workflows.tune.bench import Bench, float32
+from edgekit.workflows.tune.bench import Bench, float32, is_integer
 from edgekit.workflows.tune.choice import Standing, finalists
-from edgekit.workflows.tune.ladder import INT8, WEIGHTS_ONLY, Rung, beginnings
+from edgekit.workflows.tune.ladder import (
+    INT8,
+    WEIGHTS_ONLY,
+    Rung,
+    beginnings,
+    by_cost,
+    by_sensitivity,
+    corrected,
+    equalized,
+    other_ranges,
+    trained_rounding,
+)
+from edgekit.workflows.tune.levers import costs_of, equalizes, noises_of
 from edgekit.workflows.tune.trial import Measured, Trial
 from edgekit_converters.tflite.operators import operators
 
+_RUNGS, _INTEGER_RUNGS = 20, 7  # of a format, about
+_CORRECTED = 2  # candidates that just miss, whose biases are corrected
 _FAST_ENOUGH = 0.98  # of float32's time, from which on a candidate gains nothing
 
 
@@ -20,18 +33,68 @@ def begin(bench: Bench, formats: Sequence[str]) -> None:
 
 
 def explore(bench: Bench, formats: Sequence[str], options: Mapping[str, Any]) -> None:
-    """Try the rungs of the ladder; what was measured is in ``bench`` whenever this is halted."""
-    graph: Path = bench.variants.job.integer_graph
-    of_graph = operators(graph)
+    """Try the rungs of the ladder; what was measured is in ``bench`` whenever this is halted.
 
-    def climb(rungs: Callable[[Rung], Sequence[Rung]]) -> None:
+    First the ranges and the equalized channels, of which the best go on: they cost no time. Then, on
+    these, operators in float, then what leaves activations in float, and at last other constants.
+    """
+    bench.watch.plan(len(formats) * (_INTEGER_RUNGS if options["integer_only"] else _RUNGS))
+
+    def climb(rungs: Callable[[str, Rung], Iterable[Rung]]) -> None:
         for form in formats:
-            bench.measure([Trial(form, *rung) for rung in rungs(INT8)], _wanted(bench, options))
+            trials = [Trial(form, *rung) for rung in rungs(form, best_integers(bench, form))]
+            bench.measure(trials, _wanted(bench, options))
             bench.watch.best = _best(bench, formats, options)
 
-    if not options["integer_only"]:
-        climb(lambda base: list(beginnings(of_graph, base)))
-        climb(lambda base: WEIGHTS_ONLY)
+    if equalizes(bench):
+        climb(lambda form, base: equalized(base))
+    climb(lambda form, base: other_ranges(base))
+    if options["integer_only"]:
+        climb(lambda form, base: corrected(base))
+        climb(lambda form, base: trained_rounding(base) if _misses(bench, form, base) else ())
+        return
+    of_graph = operators(bench.variants.job.integer_graph)
+    climb(lambda form, base: beginnings(of_graph, base))
+    climb(lambda form, base: by_sensitivity(of_graph, noises_of(bench, base[1]), base))
+    climb(lambda form, base: _by_cost(bench, form, base, options))
+    climb(lambda form, base: WEIGHTS_ONLY)
+    climb(lambda form, base: _nearly(bench, form, options))
+
+
+def _by_cost(bench: Bench, form: str, base: Rung, options: Mapping[str, Any]) -> Iterator[Rung]:
+    """The cheapest splits by the measured costs of operators: LiteRT's own, and on this processor."""
+    if form == "tflite" and options["device"] == "cpu":
+        noises = noises_of(bench, base[1])
+        costs = costs_of(bench, base[1])
+        if costs is not None:
+            yield from by_cost(costs, noises, base)
+
+
+def _misses(bench: Bench, form: str, base: Rung) -> bool:
+    """Whether the best file of integers is not expected to be proven."""
+    safety = bench.measured[Trial(form, *base).key].safety
+    return safety is None or safety < 1
+
+
+def _nearly(bench: Bench, form: str, options: Mapping[str, Any]) -> Iterator[Rung]:
+    """The fastest candidates that just miss, and are faster than all that do not, with biases corrected."""
+    known = standings(bench, form, options)
+    sure = min((s.cost for s in known if s.safety >= 1), default=float("inf"))
+    near = sorted((s for s in known if 0 < s.safety < 1 and s.cost < sure), key=lambda s: s.cost)
+    for standing in near[:_CORRECTED]:
+        trial = bench.measured[standing.key].trial
+        yield from corrected((trial.title, trial.recipe))
+
+
+def best_integers(bench: Bench, form: str) -> Rung:
+    """The recipe of the candidate of integers alone that is likeliest to be proven: float goes on top of it."""
+    integers = [
+        m
+        for m in bench.measured.values()
+        if m.trial.format == form and is_integer(m.trial) and m.results is not None
+    ]
+    best = max(integers, key=lambda m: (m.safety or 0.0, m.sqnr_db), default=None)
+    return INT8 if best is None else (best.trial.title, best.trial.recipe)
 
 
 def standings(bench: Bench, form: str, options: Mapping[str, Any]) -> list[Standing[str]]:

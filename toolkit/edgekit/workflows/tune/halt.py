@@ -6,6 +6,8 @@ from time import monotonic
 
 from edgekit.progress import Progress, expect
 
+_FEW = 3  # candidates, before which nobody knows how long one takes
+
 
 class Halt(Exception):
     """The search is to end now, and what it found is judged; the message says why. No error."""
@@ -57,19 +59,20 @@ class Watch:
         self._armed = False
 
     def plan(self, steps: int) -> None:
-        """So many further candidates are to come."""
+        """About so many further candidates are to come."""
         self._total += steps
 
     def begin(self, title: str) -> None:
         """The next candidate begins."""
         self.check()
         left = ""
-        if self._done >= 3:
+        if self._done >= _FEW and self._done < self._total:
             each = self.seconds / self._done
-            left = f", about {each * (self._total - self._done):.0f} s left"
+            left = f", some {max(each * (self._total - self._done), 1):.0f} s left"
         self._done += 1
+        self._total = max(self._total, self._done)
         best = f"; best so far: {self.best}" if self.best else ""
-        self._progress(f"candidate {self._done} of {self._total}{left}: {title}{best}")
+        self._progress(f"candidate {self._done} of some {self._total}{left}: {title}{best}")
         expect(self._progress, self._total - self._done)
 
     @property

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from edgekit.inference.assignment import GraphCosts, OperatorCost, assignments
 from edgekit_converters import Recipe
 from edgekit_converters.tflite.operators import Operator
 
@@ -15,6 +16,28 @@ WEIGHTS_ONLY: tuple[Rung, ...] = (("dynamic", Recipe("dynamic")), ("float16", Re
 
 _BEGINNINGS = (2, 4, 8)  # operators
 _TENSORS = (2, 4, 8, 16)
+_SPLITS = 6
+_ROUNDING_STEPS = 150
+
+
+def other_ranges(base: Rung) -> Iterator[Rung]:
+    """The ranges found in other ways than by the extremes, which a few samples decide."""
+    title, recipe = base
+    for method, words in _RANGES.items():
+        yield f"{title}, {words}", replace(recipe, ranges=method)
+
+
+def equalized(base: Rung) -> Iterator[Rung]:
+    """The channels scaled to equal ranges, which changes nothing in float."""
+    title, recipe = base
+    yield f"{title}, equalized", replace(recipe, equalize=True)
+
+
+_RANGES = {
+    "percentile:99.99": "ranges of 99.99%",
+    "percentile:99.9": "ranges of 99.9%",
+    "mse": "ranges of least error",
+}
 
 
 def beginnings(operators: Sequence[Operator], base: Rung) -> Iterator[Rung]:
@@ -41,6 +64,36 @@ def by_sensitivity(
         if 2 * len(kept) > len(operators):
             return
         yield _with_float(base, f"{count} noisiest tensors in float", kept)
+
+
+def by_cost(costs: GraphCosts, noises: Mapping[str, float], base: Rung) -> Iterator[Rung]:
+    """The operators in float of the cheapest splits, for noises of several weights: minimum cuts."""
+    of_operator = {operator.name: operator for operator in costs.operators}
+    for split in assignments(costs, noises, most=_SPLITS):
+        if 0 < len(split.in_float) < len(of_operator):
+            kept = {name: _why(of_operator[name]) for name in sorted(split.in_float)}
+            yield _with_float(base, f"{len(kept)} operators in float by cost", kept)
+
+
+def corrected(base: Rung) -> Iterator[Rung]:
+    """Biases that make up for the mean error: constants come last, on a recipe that is settled."""
+    title, recipe = base
+    if not recipe.correct_bias and recipe.precision == "int8":
+        yield f"{title}, biases corrected", replace(recipe, correct_bias=True)
+
+
+def trained_rounding(base: Rung) -> Iterator[Rung]:
+    """Weights whose rounding was trained against the float model, without labels."""
+    title, recipe = base
+    yield f"{title}, rounding trained", replace(recipe, rounding_steps=_ROUNDING_STEPS)
+
+
+def _why(operator: OperatorCost) -> str:
+    if operator.float_us is None or operator.int8_us is None:
+        return "it has no integer form"
+    if operator.float_us < operator.int8_us:
+        return f"takes {operator.float_us:.3g} us in float32, {operator.int8_us:.3g} us in int8"
+    return "beside others in float, it spares a crossing, or noise"
 
 
 def _with_float(base: Rung, words: str, kept: Mapping[str, str]) -> Rung:

@@ -22,6 +22,14 @@ class Trial:
         plain = repr((self.format, self.recipe))
         return hashlib.sha256(plain.encode()).hexdigest()[:16]
 
+    @property
+    def shape(self) -> str:
+        """Stands for what its file computes, whatever the numbers are: files of one shape take one time.
+
+        To time each would let chance choose between them.
+        """
+        return repr((self.format, self.recipe.precision, sorted(self.recipe.keep_float)))
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:

@@ -11,7 +11,7 @@ from edgekit.data.open import RANDOM
 from edgekit.data.split import SampleSplit
 from edgekit.inference.output_cache import digest_of, is_on
 from edgekit.progress import Progress
-from edgekit.report.search import Search
+from edgekit.report.search import Search, Sensitivity
 from edgekit.workflows.candidates import Candidate
 from edgekit.workflows.convert import NOT_FOR_SHIPPING
 from edgekit.workflows.evaluate import (
@@ -109,6 +109,7 @@ def work(
         watch,
     )
     variants.progress = lambda step: None  # candidates are told of by the watch
+    watch.plan(2 * len(formats))
     begin(bench, formats)  # what every search needs is measured in any case
     watch.arm()
     stopped = guarded(lambda: explore(bench, formats, options))
@@ -147,6 +148,10 @@ def work(
         seconds=monotonic() - start,
         why=tuple(end.why for end in ended.values()),
         stopped=stopped,
+        sensitivities=tuple(
+            Sensitivity(tensor, noise)
+            for tensor, noise in sorted(bench.noises.items(), key=lambda item: -item[1])
+        ),
     )
     report = evaluation.report
     files = [

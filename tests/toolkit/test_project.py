@@ -101,7 +101,10 @@ def test_without_a_file_there_is_an_empty_project(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ('modle = "m.keras"', ["the file has no key 'modle'", "did you mean 'model'?"]),
-        ('precision = "int8"', ["no key 'precision'", "model, data, output, convert, tune, validate"]),
+        (
+            'precision = "int8"',
+            ["no key 'precision'", "model, data, output, convert, tune, validate"],
+        ),
         ("[convert]\nprecison = 'int8'", ["[convert] has no key 'precison'", "'precision'?"]),
         ("[validate]\nmax_drop = '1%'", ["[validate] has no key 'max_drop'", "'max-drop'?"]),
         ("[validate]\noutput = 'x'", ["[validate] has no key 'output'"]),

@@ -25,6 +25,7 @@ from edgekit_converters.tflite.flatbuffer import (
     TILE,
 )
 from edgekit_converters.tflite.preprocessing import preprocessing
+from edgekit_converters.tflite.variance import rewrite_variances
 
 _MOST_COPIES = 8  # of a tensor that are operands of one operator
 
@@ -40,7 +41,7 @@ def integer_graph(graph: Path) -> Path:
     given = {flatbuffer.name(main.tensors[index]) for index in main.inputs}
     given.update(preprocessing(graph))
     operators: list[Any] = []
-    rewritten = False
+    rewritten = rewrite_variances(model)
     for operator in main.operators:
         kind = flatbuffer.opcode(model, operator)
         made = [operator]

@@ -6,7 +6,6 @@ import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,15 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from support.cluster import Cluster, local_cluster, until, worker_process
+from support.cluster import (
+    Cluster,
+    dask,
+    free_port,
+    joined,
+    local_cluster,
+    until,
+    until_somebody_listens,
+)
 
 import edgekit
 from edgekit.cli.main import main
@@ -86,10 +93,7 @@ def test_the_command_prints_nothing_of_dask(
 
 
 def test_no_scheduler_there_is_an_error_that_names_the_host(digits: Path, converted: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-
+    address = f"127.0.0.1:{free_port()}"
     model = converted / "model_int8.tflite"
     result = validate(model, model, "--data", digits / "eval.npz", "--engine", f"dask={address}")
 
@@ -135,15 +139,15 @@ def test_a_scheduler_without_workers_is_an_error(
     ],
 )
 def test_a_worker_with_another_version_is_refused(
-    package: str, empty: Cluster, tmp_path: Path
+    package: str, empty: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker's process finds another distribution's metadata before the one that is installed."""
     folder = tmp_path / "packages" / f"{package.replace('-', '_')}-0.0.7.dist-info"
     folder.mkdir(parents=True)
     (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 0.0.7\n")
 
-    environment = {"PYTHONPATH": str(folder.parent)}
-    with worker_process(empty, tmp_path, environment=environment):
+    monkeypatch.setenv("PYTHONPATH", str(folder.parent))
+    with joined(empty, tmp_path):
         said = refused(empty.engine)
 
     assert f"{empty.engine}: the worker tcp://127.0.0.1:" in said
@@ -164,7 +168,7 @@ def test_a_worker_without_edgekit_is_refused(empty: Cluster, tmp_path: Path) -> 
         "from distributed.cli.dask_worker import main; main()"
     )
 
-    with worker_process(empty, tmp_path, "-S", "-c", code):
+    with joined(empty, tmp_path, "-S", "-c", code):
         said = refused(empty.engine)
 
     assert "has no edgekit-toolkit" in said
@@ -209,21 +213,15 @@ def test_a_cluster_with_tls_is_reached_by_its_own_configuration(
     for name, path in tls.items():
         monkeypatch.setenv(name, str(path))
     monkeypatch.setenv("DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION", "true")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"tls://127.0.0.1:{free.getsockname()[1]}"
-    arguments = {
-        "dask_scheduler": ["--host", address, "--no-dashboard"],
-        "dask_worker": [address, "--nthreads", "1", "--no-dashboard", "--no-nanny"],
-    }
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", f"distributed.cli.{command}", *given],
-            cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )
-        for command, given in arguments.items()
-    ]  # fmt: skip
-    try:
+    port = free_port()
+    address = f"tls://127.0.0.1:{port}"
+    host = ["--host", address]
+    worker = [address, "--nthreads", "1", "--no-nanny"]
+    with (
+        dask("scheduler", *host, folder=tmp_path),
+        dask("worker", *worker, folder=tmp_path),
+    ):
+        until_somebody_listens(port)
         report = edgekit.validate(
             converted / "model_float32.tflite", converted / "model_int8.tflite", digits / "eval.npz",
             engine=f"dask={address}",
@@ -231,10 +229,6 @@ def test_a_cluster_with_tls_is_reached_by_its_own_configuration(
         assert report.verdict == "pass"
         monkeypatch.delenv("DASK_DISTRIBUTED__COMM__TLS__CA_FILE")
         assert "no Dask scheduler answers there" in refused(f"dask={address}")
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
 
 
 @pytest.mark.slow
@@ -243,16 +237,14 @@ def test_the_page_says_how_to_start_a_cluster(
 ) -> None:
     page = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text(encoding="utf-8")
     scheduler, worker, command = re.findall(r"^```\n(.*?)\n```$", page, re.MULTILINE | re.DOTALL)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = free_port()
     shutil.copy(digits / "cnn.keras", tmp_path / "model.keras")
     shutil.copy(digits / "eval.npz", tmp_path)
     (tmp_path / "out").symlink_to(converted)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
     def start(line: str) -> subprocess.Popen[str]:
-        here = line.replace("lab1", "127.0.0.1").replace("8786", port)
+        here = line.replace("lab1", "127.0.0.1").replace("8786", str(port))
         return subprocess.Popen(
             shlex.split(here), cwd=tmp_path, env={**os.environ, "PATH": path}, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -260,7 +252,7 @@ def test_the_page_says_how_to_start_a_cluster(
 
     started = [start(scheduler), start(worker)]
     try:
-        until(lambda: socket.socket().connect_ex(("127.0.0.1", int(port))) == 0)
+        until_somebody_listens(port)
         validating = start(command)
         printed, said = validating.communicate(timeout=120)
         assert validating.returncode == 0, said

@@ -4,14 +4,17 @@ import contextlib
 import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from distributed import Client, LocalCluster
+
+_PATIENCE = 120.0  # seconds, until a test that waits has failed
 
 
 class Cluster:
@@ -38,7 +41,7 @@ class Cluster:
         self._running.scale(0)
 
     def wait_for_workers(self, count: int) -> None:
-        self.client.wait_for_workers(count, timeout=30)
+        self.client.wait_for_workers(count, timeout=_PATIENCE)
 
     def tasks(self) -> list[str]:
         """What the scheduler still holds."""
@@ -55,7 +58,7 @@ class Cluster:
 
     def until_clean(self) -> None:
         """Return when nothing of any run is left, which takes the scheduler a moment."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + _PATIENCE
         while self.tasks() or self.leftovers():
             assert time.monotonic() < end, (self.tasks(), self.leftovers())
             time.sleep(0.05)
@@ -76,36 +79,60 @@ def local_cluster(workers: int) -> Iterator[Cluster]:
 
 
 @contextlib.contextmanager
-def worker_process(
-    cluster: Cluster, folder: Path, *python: str, environment: Mapping[str, str] = {}
-) -> Iterator[None]:
-    """Another worker, in a Python of its own: with other arguments, or another environment.
+def dask(
+    command: str, *arguments: str, folder: Path, python: Sequence[str] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
+    """``dask scheduler`` or ``dask worker`` in a process, killed at the end.
 
     Args:
-        cluster: which it joins.
-        folder: for its scratch files and its log.
-        python: arguments of Python that start ``dask worker``.
-        environment: variables that it has beside those of this process.
+        command: which of the two.
+        arguments: its own.
+        folder: for its scratch files, and for its log.
+        python: arguments of Python that start it in another way.
     """
-    start = python or ("-m", "distributed.cli.dask_worker")
-    with (folder / "worker.log").open("wb") as log:
+    start = python or ("-m", f"distributed.cli.dask_{command}")
+    with (folder / f"{command}.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, *start, cluster.client.scheduler.address, "--no-nanny", "--no-dashboard",
-             "--nthreads", "1", "--local-directory", str(folder)],
-            env={**os.environ, **environment}, stdout=log, stderr=log,
+            [sys.executable, *start, *arguments, "--no-dashboard"], stdout=log, stderr=log, cwd=folder,
+            env={**os.environ, "DASK_TEMPORARY_DIRECTORY": str(folder)},
         )  # fmt: skip
     try:
-        cluster.wait_for_workers(1)
-        yield
+        yield process
     finally:
         process.kill()
         process.wait()
-        until(lambda: not cluster.client.nthreads())
+
+
+@contextlib.contextmanager
+def joined(cluster: Cluster, folder: Path, *python: str) -> Iterator[None]:
+    """Another worker in a cluster that has none, as ``dask`` starts it."""
+    address = cluster.client.scheduler.address
+    with dask("worker", address, "--no-nanny", "--nthreads", "1", folder=folder, python=python):
+        cluster.wait_for_workers(1)
+        yield
+    until(lambda: not cluster.client.nthreads())
 
 
 def until(true: Callable[[], object]) -> None:
     """Return when something is true."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + _PATIENCE
     while not true():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def until_somebody_listens(port: int) -> None:
+    """Return when a process takes connections at a port."""
+
+    def listens() -> bool:
+        with socket.socket() as trial:
+            return trial.connect_ex(("127.0.0.1", port)) == 0
+
+    until(listens)

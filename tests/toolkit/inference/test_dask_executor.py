@@ -9,7 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.cluster import Cluster, local_cluster, until
+from support.cluster import (
+    Cluster,
+    dask,
+    free_port,
+    local_cluster,
+    until,
+    until_somebody_listens,
+)
 
 from edgekit.data.store import ArrayWriter, StoredArrays
 from edgekit.inference import dask_executor
@@ -18,6 +25,7 @@ from edgekit.inference.place import ClusterError, Executor
 from edgekit.inference.record import record
 from edgekit.inference.shards import FileToRun, Shard, record_shards, run_shard
 from edgekit.progress import silent
+from edgekit_converters.tflite import flatbuffer
 from edgekit_runtimes import DeviceUnavailable, open_model
 
 FILES = ("model_float32.tflite", "model_int8.tflite", "model_float32.onnx", "model_int8.onnx")
@@ -189,3 +197,47 @@ def test_a_cluster_that_loses_all_workers_is_an_error(
 
         with pytest.raises(ClusterError, match=r"has had no workers for 0\.5 seconds"):
             list(results)
+
+
+@pytest.mark.slow
+def test_an_item_that_ends_every_worker_is_an_error(
+    executor: Executor, converted: Path, samples: StoredArrays, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(dask_executor, "_ALONE", 600.0)  # a busy machine starts workers slowly
+    good, damaged = converted / "model_int8.tflite", tmp_path / "model_int8.tflite"
+    model = flatbuffer.read(good)
+    subgraph = model.subgraphs[0]
+    first = subgraph.tensors[int(subgraph.operators[0].outputs[0])]
+    first.quantization.zeroPoint = [-4194432]
+    flatbuffer.write(model, damaged)
+    (file,) = to_run(executor, [good])
+    crashing = replace(file, file=executor.share(damaged))
+
+    with pytest.raises(ClusterError, match="4 workers died one after the other") as caught:
+        record_shards(
+            executor, [crashing], replace(samples, count=1), [tmp_path / "out"], progress=silent
+        )
+
+    assert executor.name in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_goes_away_is_an_error(
+    converted: Path, samples: StoredArrays, tmp_path: Path
+) -> None:
+    port = free_port()
+    with (
+        dask("scheduler", "--port", str(port), folder=tmp_path) as scheduler,
+        dask("worker", f"127.0.0.1:{port}", "--nthreads", "1", "--no-nanny", folder=tmp_path),
+    ):
+        until_somebody_listens(port)
+        with open_executor(f"dask=127.0.0.1:{port}") as executor:
+            (file,) = to_run(executor, [converted / "model_int8.tflite"])
+            shards = (Shard((file,), batch, keep_open=True) for batch in samples.batches(16))
+            results = executor.map(run_shard, shards)
+            next(results)
+            scheduler.kill()
+
+            with pytest.raises(ClusterError, match="the scheduler has gone"):
+                list(results)

@@ -121,6 +121,7 @@ class DaskExecutor:
                     if isinstance(answer, Lacking):
                         lacking[number] = answer
                         continue
+                    self._alone_since = None
                     del waiting[number]
                     results[number] = answer.result
                     done += 1

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import inf, nan
+from math import inf, isfinite, nan
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from edgekit.accuracy.resampling import (
     one_by_one,
 )
 from edgekit.accuracy.score_region import MOST_CLASSES, kinds_of, region_interval
+from edgekit.accuracy.units import PERCENT
 from edgekit.data.samples import Array
 
 _USERS_DRAWS = 200  # nobody knows what a call of a user's function costs
@@ -113,7 +114,10 @@ class Estimate:
             return fraction_interval(int(self.after[:, 0].sum()), len(self.after))
         if self._is_by_kind:
             return self._region(lambda after, weights: after(weights), self.after)
-        return self._interval(self._values(self.after))
+        low, high = self._interval(self._values(self.after))
+        if self.metric.unit is PERCENT and isfinite(low):  # a fraction
+            return max(low, 0.0), min(high, 1.0)
+        return low, high
 
     @property
     def _is_by_kind(self) -> bool:
@@ -140,7 +144,7 @@ class Estimate:
         count, one_change = len(self.after), self.metric.one_change
         if self.metric.of_draws is None:
             return bootstrap_interval(values, count, draws=_USERS_DRAWS)
-        # At least that of one prediction lost and one won, which Bonett and Price add.
+        # At least that of one prediction lost and one won, as Bonett and Price (2012) have it.
         least = 2 * one_change(self.after) / (scale**2 or 1.0) if one_change and count else 0.0
         rarest = self.metric.rarest(self.after) if self.metric.rarest else inf
         return jackknife_interval(values, count, least=least, rarest=rarest)

@@ -56,7 +56,7 @@ def drop_interval(lost: float, won: float, count: float) -> Interval:
 
     >>> low, high = drop_interval(lost=20, won=5, count=1000)
     >>> f"{low:.4f} to {high:.4f}"
-    '0.0053 to 0.0261'
+    '0.0056 to 0.0263'
     """
     if not count:
         return -1.0, 1.0
@@ -91,7 +91,7 @@ def _rejects(drop: float, lost: float, won: float, count: float) -> bool:
     if variance <= 0:
         return drop > (lost - won) / count
     third = (drop - 3 * changed * drop + 2 * drop**3) / count**2
-    lean = min(third / (6 * variance**1.5), 0.0) * (SCORE**2 - 1)
+    lean = min(third / (6 * variance * sqrt(variance)), 0.0) * (SCORE**2 - 1)
     return ((lost - won) / count - drop) / sqrt(variance) < lean - SCORE
 
 

@@ -36,10 +36,11 @@ def kinds_of(truth: Array, *predictions: Array) -> tuple[Array, Array]:
     seen, counts = np.unique(np.column_stack([truth, *predictions]), axis=0, return_counts=True)
     classes = np.unique(seen[:, 0]).tolist()
     known = set(map(tuple, seen.tolist()))
+    wrong = [*permutations(classes, 2)]
+    possible: list[tuple[int, ...]]
     if len(predictions) == 1:
-        possible = [(label, label) for label in classes] + [*permutations(classes, 2)]
+        possible = [*((label, label) for label in classes), *wrong]
     else:
-        wrong = [*permutations(classes, 2)]
         possible = [(label, label, other) for label, other in wrong]
         possible += [(label, other, label) for label, other in wrong]
     unseen = [kind for kind in possible if kind not in known]

@@ -30,6 +30,8 @@ _REFUSED_BY_KERAS = {
     "`safe_mode=False`": "Keras finds it unsafe to load, because it carries code or reads other files",
 }
 """Words of Keras' safe mode, and what they mean; the first that fits counts."""
+_LARGE = 64 << 20  # bytes of a member that may be packed as densely as it likes
+_DENSE = 50  # times, to which weights are packed at most
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
@@ -74,11 +76,29 @@ def check_source(source: str) -> None:
             f"{source}: not a Keras archive: cut short or of another kind "
             f"({path.stat().st_size:,} bytes).{hint}"
         )
+    if path.suffix == ".keras":
+        _refuse_bomb(path)
     if path.suffix != ".keras" and not _starts(path, _HDF5_MAGIC):
         raise SourceError(
             f"{source}: not an HDF5 file: cut short or of another kind "
             f"({path.stat().st_size:,} bytes)."
         )
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Refuse an archive of which little on disk would fill memory; Keras reads its weights whole."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except Exception:  # a damaged one; zipfile raises of many kinds, and Keras says what is wrong
+        return
+    for member in members:
+        if member.file_size > max(_LARGE, _DENSE * member.compress_size):
+            raise SourceError(
+                f"{path}: {member.filename} claims {member.file_size:,} bytes, packed into "
+                f"{member.compress_size:,}. Weights cannot be packed so, and Keras does not pack them: it "
+                "is damaged, or made to fill memory."
+            )
 
 
 def load_model(source: str, *, trust: bool = False) -> Any:

@@ -1,6 +1,7 @@
 """Keras: runs the float32 original that every other file is compared with. Needs TensorFlow."""
 
 import re
+import zipfile
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
@@ -11,6 +12,10 @@ import numpy as np
 from edgekit_runtimes.base import Array, Engine, ModelError, RuntimeMissing, TensorSpec
 from edgekit_runtimes.placement import Operator, Placement
 
+_LARGE = (
+    64 << 20
+)  # bytes of an archive's member, up to which it may be packed as densely as it likes
+_DENSE = 50  # times, to which larger ones are packed at most
 _AT_ONCE = 4_000_000  # bytes of input: Keras keeps every layer's output until the call ends
 
 
@@ -21,6 +26,7 @@ def open_keras(path: Path, threads: int = 1) -> Engine:  # noqa: ARG001
         RuntimeMissing: TensorFlow is not installed.
         ModelError: Keras cannot load the file.
     """
+    _refuse_bomb(path)
     try:
         import keras
         import tensorflow  # noqa: F401  (the backend: without it, keras fails later, with another error)
@@ -33,6 +39,24 @@ def open_keras(path: Path, threads: int = 1) -> Engine:  # noqa: ARG001
     except Exception as error:  # Keras raises whatever a layer's constructor raises
         raise ModelError(f"{path}: Keras cannot load it: {error}") from error
     return keras_engine(model)
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Refuse an archive of which little on disk would fill memory; Keras reads its weights whole."""
+    if path.suffix != ".keras":
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except Exception:  # a damaged one: zipfile raises of many kinds, and Keras says what is wrong
+        return
+    for member in members:
+        if member.file_size > max(_LARGE, _DENSE * member.compress_size):
+            raise ModelError(
+                f"{path}: {member.filename} claims {member.file_size:,} bytes, packed into "
+                f"{member.compress_size:,}. Weights cannot be packed so, and Keras does not pack them: it "
+                "is damaged, or made to fill memory."
+            )
 
 
 def keras_engine(model: Any) -> Engine:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.detector import SHAPES, save_detector
 
 import edgekit
 from edgekit.report.result import Report
@@ -101,6 +102,7 @@ def pages(
             folder / "plain.keras", folder / "plain", {"x": x, **truth}, per_layer=True
         ),
         "multilabel": _multilabel(folder, samples),
+        "detection": _detection(folder / "detector"),
         "random": edgekit.validate(cnn, folder / "good", "random"),
     }
     found = {}
@@ -138,6 +140,15 @@ def _multilabel(folder: Path, samples: dict[str, Any]) -> Report:
     edgekit.convert(folder / "traits.keras", few, folder / "traits", labels=list(traits))
     data = {"image": samples["image"], "y": labels.astype(np.int64)}
     return edgekit.validate(folder / "traits.keras", folder / "traits", data)
+
+
+def _detection(folder: Path) -> Report:
+    """A detector of shapes; eight bits cost it a part of its corners."""
+    folder.mkdir()
+    save_detector(folder)
+    model, out = folder / "detector.keras", folder / "out"
+    edgekit.convert(model, folder / "calib.npz", out, to=["tflite"], labels=SHAPES)
+    return edgekit.validate(model, out, folder / "eval.npz", task="detection")
 
 
 def _near(path: Path, x: Any) -> dict[str, Any]:

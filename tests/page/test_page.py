@@ -10,7 +10,7 @@ from edgekit.report.html import write_page
 from edgekit_runtimes import RuntimeMissing
 
 pytestmark = pytest.mark.page
-NAMES = ("pass", "fail", "unlabelled", "plain", "regression", "multilabel", "random")
+NAMES = ("pass", "fail", "unlabelled", "plain", "regression", "multilabel", "detection", "random")
 WITHOUT_CLASSES = ("plain", "regression")
 EVIL = "<script>document.title='run'</script><img src=https://example.org/a.png onerror=alert(1)>"
 
@@ -206,7 +206,9 @@ def test_nothing_is_empty(name, pages, show) -> None:
 
     assert tab.evaluate(EMPTY) == []
     has_classes = name not in WITHOUT_CLASSES
-    assert ("Confusion matrix" in there) == (has_classes and name != "multilabel")
+    assert ("Confusion matrix" in there) == (
+        has_classes and name not in ("multilabel", "detection")
+    )
     assert ("\nClasses\n" in there) == has_classes
     assert ("Candidate against original" in there) != has_classes
     assert (tab.locator(".overviews .plot").count() == 2) == (name != "random")
@@ -215,6 +217,28 @@ def test_nothing_is_empty(name, pages, show) -> None:
     assert ("Layers" in there) == layered
     assert ("Original" in tab.locator("figcaption").all_inner_texts()) == (name in ("pass", "fail"))
     assert (tab.locator(".picture").count() > 0) == has_classes
+
+
+def test_boxes_are_drawn_on_the_samples_that_changed_most(pages, show) -> None:
+    """Where the labels say: on the shapes, which are brighter than the ground."""
+    report = pages["detection"].report
+    int8 = next(file for file in report.files if file.precision == "int8")
+    (differences,) = int8.differences
+    tab = show(pages["detection"].path, width=390)
+    samples = tab.locator("details.file:has-text('int8') .samples.boxed").first
+    assert samples.locator("li").count() == len(differences.worst)
+    for whose in ("label", "original", "candidate"):
+        expected = sum(box.whose == whose for s in differences.worst for box in s.boxes)
+        assert samples.locator(f"rect.{whose}").count() == expected > 0, whose
+    for item in samples.locator("li").all():
+        picture = item.locator(".picture").bounding_box()
+        for rect in item.locator("rect.label").all():
+            box = rect.bounding_box()
+            assert box["x"] >= picture["x"] - 2 and box["width"] > 5
+            assert box["x"] + box["width"] <= picture["x"] + picture["width"] + 2
+    told = tab.locator("main").inner_text()
+    assert "mAP at IoU 0.5" in told and "MAP" not in told
+    assert all(shape in told for shape in ("disc", "square", "triangle"))
 
 
 def test_a_link_in_the_table_opens_the_file(pages, show) -> None:

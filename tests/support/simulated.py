@@ -1,6 +1,7 @@
 """Pairs of models, simulated: labels, the original's outputs and a file's, of as many samples as wanted."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -150,14 +151,28 @@ def truth_of(metric: str, task: Task, draw: Draw) -> float:
     return float(np.mean(parts))
 
 
-def covered(
-    metric: str, task: Task, draw: Draw, count: int, pairs: int, truth: float
-) -> tuple[float, float]:
-    """How often intervals on so many samples hold the truth, and how wide they are."""
+@dataclass(frozen=True)
+class Coverage:
+    """How often intervals hold the truth, and how wide they are."""
+
+    held: float
+    worse: float
+    """How often the file is truly worse than the interval says: a pass would be too easy."""
+    better: float
+    """How often it is truly better: a fail would be."""
+    width: float
+
+
+def covered(metric: str, task: Task, draw: Draw, count: int, pairs: int, truth: float) -> Coverage:
+    """Simulate so many pairs of models, on so many samples each."""
     random = np.random.default_rng(2)
     ends = np.array([interval(estimate(metric, task, draw(random, count))) for _ in range(pairs)])
-    hits = (ends[:, 0] <= truth) & (truth <= ends[:, 1])
-    return float(hits.mean()), float(np.median(ends[:, 1] - ends[:, 0]))
+    beyond = [float((truth > ends[:, 1]).mean()), float((truth < ends[:, 0]).mean())]
+    entry = find_metric(metric, task)
+    if entry.against == "original" and entry.higher_is_better:  # the value, not a drop
+        beyond.reverse()
+    held = 1 - sum(beyond)
+    return Coverage(held, *beyond, float(np.median(ends[:, 1] - ends[:, 0])))
 
 
 def _given(outputs: Array, task: Task) -> Array:

@@ -158,3 +158,17 @@ def test_few_samples_let_nothing_pass(count: int, tmp_path: Path) -> None:
     for number, known in enumerate((labels, None)):
         report = judged(tmp_path / str(number), outputs, {"int8": outputs}, known)
         assert report.verdict != "pass", f"{count} samples, {'labels' if number == 0 else 'none'}"
+
+
+@pytest.mark.parametrize(("moved", "expected"), [(0.0, "pass"), (0.3, "inconclusive")])
+def test_a_detector_whose_boxes_are_not_the_labels_lets_no_file_pass(
+    moved: float, expected: str, tmp_path: Path
+) -> None:
+    corners = RANDOM.uniform(0, 0.3, (200, 1, 2))
+    boxes = np.concatenate([corners, corners + 0.2], axis=2)
+    rows = np.concatenate([boxes, np.full((200, 1, 1), 0.9), np.zeros((200, 1, 1))], axis=2)
+    truth = np.concatenate([boxes + moved, np.zeros((200, 1, 1))], axis=2)
+    report = judged(tmp_path, rows, {"int8": rows}, truth, task="detection")
+
+    assert verdict(report)[0] == expected
+    assert ("do the labels belong to this model" in verdict(report)[1]) == (moved > 0)

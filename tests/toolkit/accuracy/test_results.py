@@ -148,7 +148,7 @@ def test_a_file_with_the_originals_outputs_passes(kind: str, tmp_path: Path) -> 
     elif kind == "values":
         before, _, labels = regression(40, 0.1)
     else:
-        before, _, labels = classifier(0, 0, 350, 10, classes=2 if kind == "binary" else 4)
+        before, _, labels = classifier(0, 0, 390, 10, classes=2 if kind == "binary" else 4)
         before = {"binary": before[:, 1:], "logits": np.log(before)}.get(kind, before)
     for number, given in enumerate((labels, None)):
         (result,) = compared(before, before, given, tmp_path / str(number))

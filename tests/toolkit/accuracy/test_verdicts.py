@@ -138,7 +138,7 @@ def test_a_reason_gives_values_an_interval_a_limit_and_a_p_value(tmp_path: Path)
     (result,) = compared(before, after, labels, tmp_path)
 
     assert result.reason == (
-        "accuracy 98.5% -> 95.0%: drop 3.5 pt (95% CI 2.17 to 4.82), limit 1 pt, McNemar p < 0.0001"
+        "accuracy 98.5% -> 95.0%: drop 3.5 pt (95% CI 2.28 to 4.95), limit 1 pt, McNemar p < 0.0001"
     )
 
 
@@ -147,7 +147,7 @@ def test_a_reason_names_how_many_samples_would_decide(tmp_path: Path) -> None:
     (result,) = compared(before, after, labels, tmp_path, read_limits("3%"))
 
     found = re.fullmatch(
-        r"accuracy 96\.5% -> 95\.5%: drop 1 pt \(95% CI -1\.38 to 3\.36\), limit 3 pt; "
+        r"accuracy 96\.5% -> 95\.5%: drop 1 pt \(95% CI -1\.43 to 3\.88\), limit 3 pt; "
         r"inconclusive with 200 samples: about ([\d,]+) would decide",
         result.reason,
     )

@@ -19,9 +19,11 @@ from edgekit.data.samples import Array
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 """Of the intersection over union, at which a detection counts as right."""
 
+CONFIDENT = 0.5
+"""A score, from which on a detection without labels counts."""
+
 _RECALLS = np.linspace(0, 1, 101)
 _MOST = 100  # detections of a class in an image
-_CONFIDENT = 0.5  # a score, from which on a detection without labels counts
 _AT_ONCE = 4_000_000  # numbers in an array
 
 
@@ -43,6 +45,16 @@ def same_boxes(original: Array, detections: Array) -> Array:
     """
     pairs = [_shared(*image) for image in zip(original, detections, strict=True)]
     return np.array(pairs, np.float64)
+
+
+def in_common(original: Array, detections: Array) -> Array:
+    """How much of the detections of both is in common, of those with scores from 0.5 on.
+
+    Returns:
+        (images, 2): by the intersections over unions of those that they share, as ``same_boxes`` has it, and
+        by their number. Both are 1 where all are equal, and where there are none.
+    """
+    return np.stack([_in_common(*image) for image in zip(original, detections, strict=True)])
 
 
 def intersections_over_unions(first: Array, second: Array) -> Array:
@@ -141,7 +153,7 @@ def _assigned(overlaps: Array, thresholds: Array) -> Array:
 
 
 def _shared(original: Array, detections: Array) -> tuple[int, int]:
-    first, second = (rows[rows[:, 4] >= _CONFIDENT] for rows in (original, detections))
+    first, second = (rows[rows[:, 4] >= CONFIDENT] for rows in (original, detections))
     common = 0
     for number in np.unique(first[:, 5]):
         ours, theirs = (rows[rows[:, 5] == number] for rows in (first, second))
@@ -150,6 +162,19 @@ def _shared(original: Array, detections: Array) -> tuple[int, int]:
         common += int(_assigned(overlaps, THRESHOLDS[:1]).sum())
     both = len(first) + len(second)
     return (2 * common, both) if both else (1, 1)
+
+
+def _in_common(original: Array, detections: Array) -> tuple[float, float]:
+    first, second = (rows[rows[:, 4] >= CONFIDENT] for rows in (original, detections))
+    both, shared, overlap = len(first) + len(second), 0, 0.0
+    free = intersections_over_unions(first[:, :4], second[:, :4])
+    free[first[:, 5, np.newaxis] != second[:, 5]] = 0
+    for row in np.argsort(-first[:, 4], kind="stable"):
+        best = free[row].argmax() if len(second) else 0
+        if len(second) and free[row, best] >= THRESHOLDS[0]:
+            shared, overlap = shared + 1, overlap + float(free[row, best])
+            free[:, best] = 0
+    return (2 * overlap / both, 2 * shared / both) if both else (1.0, 1.0)
 
 
 def _corners(boxes: Array) -> tuple[Array, Array]:

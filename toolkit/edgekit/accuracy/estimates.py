@@ -1,19 +1,24 @@
 """Estimate: a metric of two models on the same samples, with the drop and 95% intervals."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import inf, nan
+from math import inf, isfinite, nan
 
 import numpy as np
 
+from edgekit.accuracy.classification import OUTCOME
 from edgekit.accuracy.intervals import Interval, drop_interval, fraction_interval
 from edgekit.accuracy.metric import Metric
 from edgekit.accuracy.resampling import (
+    FEWEST,
     OfWeights,
     bootstrap_interval,
     jackknife_interval,
     one_by_one,
 )
+from edgekit.accuracy.score_region import MOST_CLASSES, kinds_of, region_interval
+from edgekit.accuracy.units import PERCENT
 from edgekit.data.samples import Array
 
 _USERS_DRAWS = 200  # nobody knows what a call of a user's function costs
@@ -87,14 +92,16 @@ class Estimate:
         if changes := self.changes:
             low, high = drop_interval(*changes, len(self.after))
             return (low / scale, high / scale) if scale else (-inf, inf)
-        before, after = self._values(self.before), self._values(self.after)
 
-        def drops(weights: Array) -> Array:
+        def drops(before: OfWeights, after: OfWeights, weights: Array) -> Array:
             was, is_ = before(weights), after(weights)
             lost = was - is_ if self.metric.higher_is_better else is_ - was
             return lost / np.abs(was) if relative else lost
 
-        return self._interval(drops, scale)
+        if self._is_by_kind:
+            return self._region(drops, self.before, self.after)
+        values = partial(drops, self._values(self.before), self._values(self.after))
+        return self._interval(values, scale)
 
     def value_interval(self) -> Interval:
         """Compute the 95% interval of the file's value."""
@@ -105,7 +112,28 @@ class Estimate:
             return 1 - high, min(1 - low, 1.0)
         if self.is_correct:
             return fraction_interval(int(self.after[:, 0].sum()), len(self.after))
-        return self._interval(self._values(self.after))
+        if self._is_by_kind:
+            return self._region(lambda after, weights: after(weights), self.after)
+        low, high = self._interval(self._values(self.after))
+        if self.metric.unit is PERCENT and isfinite(low):  # a fraction
+            return max(low, 0.0), min(high, 1.0)
+        return low, high
+
+    @property
+    def _is_by_kind(self) -> bool:
+        """Whether samples are of a few kinds: a label and one prediction of a few classes."""
+        counted = self.metric.one_change is not None and self.after.shape[1:] == (len(OUTCOME),)
+        return counted and 0 < len(np.unique(self.after[:, 0])) <= MOST_CLASSES
+
+    def _region(self, value: Callable[..., Array], *outcomes: Array) -> Interval:
+        """The interval of a value of one model's outcomes, or of two models'."""
+        if self.metric.rarest and self.metric.rarest(self.after) < FEWEST:
+            return -inf, inf
+        predictions = [part[:, 1] for part in outcomes]
+        kinds, counts = kinds_of(self.after[:, 0], *predictions)
+        width = np.full(len(kinds), self.after[0, 2])
+        parts = [np.column_stack([kinds[:, 0], said, width]) for said in kinds.T[1:]]
+        return region_interval(partial(value, *map(self._values, parts)), counts)
 
     def _values(self, statistics: Array) -> OfWeights:
         if self.metric.of_draws is None:
@@ -116,7 +144,7 @@ class Estimate:
         count, one_change = len(self.after), self.metric.one_change
         if self.metric.of_draws is None:
             return bootstrap_interval(values, count, draws=_USERS_DRAWS)
-        # At least that of one prediction lost and one won, which Bonett and Price add.
+        # At least that of one prediction lost and one won, as Bonett and Price (2012) have it.
         least = 2 * one_change(self.after) / (scale**2 or 1.0) if one_change and count else 0.0
         rarest = self.metric.rarest(self.after) if self.metric.rarest else inf
         return jackknife_interval(values, count, least=least, rarest=rarest)

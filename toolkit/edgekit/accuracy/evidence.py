@@ -10,7 +10,7 @@ from math import isfinite
 
 import numpy as np
 
-from edgekit.accuracy import regression
+from edgekit.accuracy import detection, regression
 from edgekit.accuracy.agreement import Agreement
 from edgekit.accuracy.intervals import Verdict, worst
 from edgekit.accuracy.limits import Limit
@@ -23,10 +23,10 @@ from edgekit.data.store import StoredArrays
 
 _BATCH = 32
 _SLIGHT = 0.1  # kappa: below it, the original's predictions hardly depend on the labels
+_FEW = 0.1  # mAP at half in common: below it, boxes and labels have hardly anything in common
 _HALF = 0.5  # of the predictions beyond chance, or of the variance, that a file shares with its original
 _LOW = 10.0  # dB: an error of a third of the signal
 _NO_PREDICTIONS = frozenset({"values", "detection"})
-_UNCOUNTED = frozenset({"detection"})
 _NO_SIGNAL = frozenset({"index", "detection"})
 
 
@@ -40,10 +40,12 @@ def doubt(output: str, task: Task, original: StoredArrays, labels: Labels) -> st
         labels: those that fit.
     """
     output_labels = labels_for_output(labels, output)
-    if output_labels is None or task in _UNCOUNTED:
+    if output_labels is None:
         return ""
     if task == "values":
         return _doubt_of_values(output, original, output_labels)
+    if task == "detection":
+        return _doubt_of_boxes(output, original, output_labels)
     agreement = Agreement()
     for start, batch in _numbered(original):
         outputs = batch[output]
@@ -82,6 +84,23 @@ def _doubt_of_values(output: str, original: StoredArrays, labels: Array) -> str:
     return (
         f"the original itself has an R2 of {r2:.2g}, no better than always answering the labels' mean: do "
         "the labels belong to this model?"
+    )
+
+
+def _doubt_of_boxes(output: str, original: StoredArrays, labels: Array) -> str:
+    parts = []
+    for start, batch in _numbered(original):
+        outputs = batch[output].astype(np.float64)
+        truth = ground_truth(labels[start : start + len(outputs)], outputs, "detection")
+        if truth is None:
+            return ""
+        parts.append(detection.matches(truth, outputs))
+    value = find_metric("map50").value(np.concatenate(parts))
+    if not value < _FEW:  # nor where there are no true boxes
+        return ""
+    return (
+        f"the original itself has a mAP of {value:.1%} at an IoU of 0.5: do the labels belong to this model, "
+        "and are their corners in the order and the unit of its boxes?"
     )
 
 

@@ -13,9 +13,13 @@ Verdict = Literal["pass", "fail", "inconclusive"]
 Interval = tuple[float, float]
 
 CONFIDENCE = 0.95
-_Z = 1.959964  # the normal quantile of a two-sided 95% interval
+_TAIL = (1 - CONFIDENCE) / 2
+SCORE = 1.959964
+"""The normal quantile of a two-sided 95% interval."""
+
 _POWER = 0.841621  # the normal quantile of a chance of 80%
 _MOST_NEEDED = 1_000_000
+_EXACT = 1e-12  # of an end
 
 
 def scipy_stats() -> Any:
@@ -36,22 +40,59 @@ def scipy_stats() -> Any:
 def drop_interval(lost: float, won: float, count: float) -> Interval:
     """Compute the 95% interval of a drop in the fraction of correct samples, of two models on the same.
 
-    The adjusted Wald interval for paired proportions of Bonett and Price (2012), one sample added
-    to each way of changing; it keeps its coverage where few samples change.
+    Tango's score interval for paired proportions: T. Tango, Equivalence test and confidence interval for
+    the difference in proportions for the paired-sample design, Statistics in Medicine 17 (1998), 891-908.
+    An end that the score's skewness would move outwards is moved, as P. J. Laud has it in Equal-tailed
+    confidence intervals for comparison of rates, Pharmaceutical Statistics 16 (2017), 334-348: where nearly
+    all changes go one way, Tango's own end nearer to zero leaves the truth out in 5 of 100 pairs.
+
+    Where nothing was won, the upper end is at least that of zero events in ``count``, 1 - 0.025^(1 / count);
+    of 50 samples and more the score's is farther anyway. The lower end likewise.
 
     Args:
-        lost: samples correct before and wrong after.
+        lost: samples correct before and wrong after; may be what is expected, which is no whole number.
         won: samples wrong before and correct after.
-        count: all samples.
+        count: all samples; likewise.
 
     >>> low, high = drop_interval(lost=20, won=5, count=1000)
     >>> f"{low:.4f} to {high:.4f}"
-    '0.0048 to 0.0251'
+    '0.0056 to 0.0263'
     """
-    down, up = (lost + 1) / (count + 2), (won + 1) / (count + 2)
-    middle = down - up
-    margin = _Z * sqrt((down + up - middle**2) / (count + 2))
-    return max(middle - margin, -1.0), min(middle + margin, 1.0)
+    if not count:
+        return -1.0, 1.0
+    zero = 1 - _TAIL ** (1 / count)
+    low, high = -_most(won, lost, count), _most(lost, won, count)
+    return low if lost else min(low, -zero), high if won else max(high, zero)
+
+
+def _most(lost: float, won: float, count: float) -> float:
+    """The upper end: the largest drop that the score does not reject; there is one, as it falls."""
+    low, high = (lost - won) / count, 1.0
+    while high - low > _EXACT:
+        middle = (low + high) / 2
+        if _rejects(middle, lost, won, count):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _rejects(drop: float, lost: float, won: float, count: float) -> bool:
+    """Whether so much more was seen to be lost than a true drop would let expect, by the score.
+
+    Tango's score: the distance from the drop seen by its standard deviation, were the true drop ``drop``;
+    the most likely fraction won, under it, is the root of a quadratic. Its third moment is Laud's.
+    """
+    linear = (2 * count - lost + won) * drop - lost - won
+    product = 8 * count * won * drop * (1 - drop)
+    gained = (sqrt(max(linear**2 + product, 0.0)) - linear) / (4 * count)
+    changed = 2 * gained + drop
+    variance = (changed - drop**2) / count
+    if variance <= 0:
+        return drop > (lost - won) / count
+    third = (drop - 3 * changed * drop + 2 * drop**3) / count**2
+    lean = min(third / (6 * variance * sqrt(variance)), 0.0) * (SCORE**2 - 1)
+    return ((lost - won) / count - drop) / sqrt(variance) < lean - SCORE
 
 
 def fraction_interval(count: int, of: int) -> Interval:
@@ -104,7 +145,7 @@ def samples_needed(count: int, drop: float, interval: Interval, limit: float) ->
     room = abs(limit - drop)
     if not isfinite(margin) or room <= 0:
         return None
-    estimate = ceil(count * (margin * (1 + _POWER / _Z) / room) ** 2)
+    estimate = ceil(count * (margin * (1 + _POWER / SCORE) / room) ** 2)
     return None if estimate > _MOST_NEEDED else max(estimate, count + 1)
 
 
@@ -115,10 +156,9 @@ def samples_needed_paired(lost: int, won: int, count: int, limit: float) -> int 
     deviation = sqrt(max(down + up - drop**2, 0.0))
 
     def decides(n: int) -> bool:
-        middle = n * drop / (n + 2)
-        spread = (n * (down + up) + 2) / (n + 2) - middle**2
-        margin = _Z * sqrt(spread / (n + 2)) + _POWER * deviation / sqrt(n)
-        return middle + margin <= limit if drop <= limit else middle - margin > limit
+        low, high = drop_interval(n * down, n * up, n)
+        chance = _POWER * deviation / sqrt(n)
+        return high + chance <= limit if drop <= limit else low - chance > limit
 
     most = count
     while not decides(most):

@@ -18,7 +18,10 @@ OfWeights = Callable[[Array], Array]
 _MOST_GROUPS = 500  # of samples that are left out together, where there are more samples
 _DRAWS = 2000
 _ROUNDING = 1e-9
-_FEW, _FEWEST = 5, 8  # samples of the rarer kind
+_FEW = 5  # samples of the rarer kind
+_SHOWN_BY_FEW = 1.65  # times: of classes, the skewness that samples show is too little
+FEWEST = 8
+"""Of fewer samples of the rarer kind nothing is known."""
 
 
 def jackknife_interval(
@@ -36,7 +39,8 @@ def jackknife_interval(
         count: how many samples.
         least: the least variance there can be, whatever these samples show.
         rarest: how many samples there are of the rarer kind, where the value is of classes. Of few the
-            interval is wider, as simulation has it (``make bench``), and under 8 it has no ends.
+            interval is wider, and it leans more than the samples do, as simulation has it (``make bench``):
+            else the truth lies beyond the worse end in 6 of 100 cases. Under 8 it has no ends.
 
     >>> import numpy as np
     >>> samples = np.arange(50.0)
@@ -59,9 +63,11 @@ def jackknife_interval(
     error = sqrt(max(seen, least))
     if error == 0:
         return whole, whole
-    if rarest < _FEWEST:
+    if rarest < FEWEST:
         return -inf, inf
     lean = _skewness(parts) * (sqrt(seen) / error) ** 3 / sqrt(groups)
+    if isfinite(rarest):
+        lean *= _SHOWN_BY_FEW
     t = _students_t(parts)
     error *= 1 + (_FEW / rarest) ** 2
     return whole - _leaning(t, lean) * error, whole - _leaning(-t, lean) * error

@@ -6,6 +6,7 @@ from heapq import nlargest
 
 import numpy as np
 
+from edgekit.accuracy.detection import CONFIDENT, in_common
 from edgekit.accuracy.tasks import (
     SEVERAL_LABELS,
     Labels,
@@ -17,6 +18,7 @@ from edgekit.accuracy.tasks import (
 )
 from edgekit.data.samples import Array
 from edgekit.data.store import StoredArrays
+from edgekit.diagnosis.changed_boxes import SampleBox, sample_boxes
 from edgekit.diagnosis.per_class import ClassCounts, ClassResult
 from edgekit.diagnosis.value_pairs import PairCollector, ValuePairs
 
@@ -42,9 +44,12 @@ class ChangedSample:
     candidate: str
     """The file's prediction."""
     error: float
-    """The largest difference between the two outputs."""
+    """The largest difference between the two outputs; of detections, how much of both's boxes is not in
+    common, 0 to 1."""
     changed: bool
-    """Whether the prediction changed, not only the values."""
+    """Whether the prediction changed, not only the values; of detections, whether a box came or went."""
+    boxes: tuple[SampleBox, ...] = ()
+    """Of detections: the true ones, the original's and the file's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,11 @@ def find_differences(
         changed = error == np.inf
         if task == "values":
             collector.add(row, expected, actual)
-        elif task != "detection":
+        elif task == "detection":
+            common = in_common(expected, actual)
+            error = np.where(changed, np.inf, 1 - common[:, 0])
+            changed |= common[:, 1] < 1
+        else:
             predictions = predicted_classes(expected, task), predicted_classes(actual, task)
             changed |= (predictions[0] != predictions[1]).any(axis=1)
             classes = class_scores(expected[:1], task).shape[-1]
@@ -141,6 +150,11 @@ def find_differences(
                 candidate=_prediction(actual[i : i + 1], task, class_names),
                 error=float(error[i]),
                 changed=bool(changed[i]),
+                boxes=sample_boxes(
+                    output, None if true is None else true[i], expected[i], actual[i], class_names
+                )
+                if task == "detection"
+                else (),
             )
             for i in ranked
         )
@@ -192,8 +206,10 @@ def _prediction(outputs: Array, task: Task, class_names: Sequence[str]) -> str:
     if task == "values":
         return _first_values(outputs)
     if task == "detection":
-        best = outputs[0][np.argsort(-outputs[0, :, 4], kind="stable")[:_MOST_NAMED]]
-        return ", ".join(f"{_name(int(c), class_names)} {s:.3g}" for s, c in best[:, 4:] if s > 0)
+        sure = outputs[0][outputs[0, :, 4] >= CONFIDENT]
+        best = sure[np.argsort(-sure[:, 4], kind="stable")]
+        named = [f"{_name(int(c), class_names)} {s:.3g}" for s, c in best[:_MOST_NAMED, 4:]]
+        return ", ".join(named + ["..."] * (len(best) > _MOST_NAMED)) or "none"
     predicted = predicted_classes(outputs, task)[0]
     if task in SEVERAL_LABELS:
         return _names_of(predicted, class_names)
@@ -210,7 +226,8 @@ def _label(values: Array, task: Task, class_names: Sequence[str]) -> str:
     if task == "values":
         return _first_values(values)
     if task == "detection":
-        return ", ".join(_name(int(c), class_names) for c in values[:_MOST_NAMED, 4] if c >= 0)
+        true = [_name(int(c), class_names) for c in values[:, 4] if c >= 0]
+        return ", ".join(true[:_MOST_NAMED] + ["..."] * (len(true) > _MOST_NAMED)) or "none"
     if task in SEVERAL_LABELS:
         return _names_of(values.reshape(-1), class_names)
     if values.size == 1:

@@ -10,6 +10,7 @@ from pathlib import Path
 from edgekit.accuracy import formatting
 from edgekit.bundle.atomic import replacing
 from edgekit.report import page_content
+from edgekit.report.box_chart import place_boxes
 from edgekit.report.columns import (
     confidence_interval,
     latency,
@@ -20,6 +21,7 @@ from edgekit.report.columns import (
 from edgekit.report.overview_chart import overviews
 from edgekit.report.page_content import Section
 from edgekit.report.result import Report
+from edgekit.report.thumbnails import size_of
 from edgekit_runtimes import RuntimeMissing
 
 _PNG = re.compile(r"data:image/png;base64,[A-Za-z0-9+/]{32,}={0,2}")
@@ -32,6 +34,8 @@ class _Picture:
     uri: str
     width: int
     height: int
+    sample: tuple[int, int]
+    """The width and height of the sample, which boxes in pixels refer to."""
 
 
 def write_page(report: Report, path: Path) -> None:
@@ -75,6 +79,7 @@ def _page(report: Report) -> str:
         "percent": formatting.percent,
         "place": lambda percent: f"{percent:.2f}".rstrip("0").rstrip("."),
         "range": lambda ends: "" if ends is None else "..".join(f"{end:.3g}" for end in ends),
+        "sentence": _sentence,
         "short": formatting.short,
         "tick": formatting.tick,
     }
@@ -93,7 +98,14 @@ def _page(report: Report) -> str:
         sections=sections,
         warnings=report.all_warnings,
         pictures=_pictures(report, sections),
+        place_boxes=place_boxes,
     )
+
+
+def _sentence(text: str) -> str:
+    """Begin with a capital, unless the first word has one further on: mAP."""
+    first = text.partition(" ")[0]
+    return text if any(c.isupper() for c in first[1:]) else text[:1].upper() + text[1:]
 
 
 def _pictures(report: Report, sections: Iterable[Section]) -> dict[int, _Picture]:
@@ -103,7 +115,7 @@ def _pictures(report: Report, sections: Iterable[Section]) -> dict[int, _Picture
     for row in sorted(shown & set(report.pictures)):
         uri = report.pictures[row]
         if _PNG.fullmatch(uri):
-            head = base64.b64decode(uri.partition(",")[2][:32])
-            width, height = struct.unpack(">II", head[16:24])
-            pictures[row] = _Picture(uri, width, height)
+            png = base64.b64decode(uri.partition(",")[2])
+            width, height = struct.unpack(">II", png[16:24])
+            pictures[row] = _Picture(uri, width, height, size_of(png) or (width, height))
     return pictures

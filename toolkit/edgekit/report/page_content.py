@@ -189,7 +189,8 @@ def _output(file: FileResult, result: OutputResult) -> Output:
         return Output(result, labelled, result.metrics, None)
     is_float = file.precision == "float32"  # what float32 rounds differently is no news
     counts = differences.error_counts
-    has_errors = sum(counts) > counts[len(counts) // 2]
+    # Detections have no fixed order: values of the same row are of other boxes.
+    has_errors = result.task != "detection" and sum(counts) > counts[len(counts) // 2]
     original, candidate = differences.original_confusion, differences.candidate_confusion
     class_metrics, classes = _classes(result, differences)
     if len(classes) > _CLASSES:

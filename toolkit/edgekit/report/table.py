@@ -208,14 +208,16 @@ def _changed_samples(report: Report, worst: int) -> Iterator[RenderableType]:
             table = _table()
             for title in ("sample", "label", "original", "candidate"):
                 table.add_column(title, overflow="fold")
-            table.add_column("max error", justify="right", no_wrap=True)
+            boxed = any(sample.boxes for sample in changed)
+            title = "not in common" if boxed else "max error"
+            table.add_column(title, justify="right", no_wrap=True)
             for sample in changed[:worst]:
                 table.add_row(
                     str(sample.number),
                     sample.label,
                     sample.original,
                     Text(sample.candidate, "bold" if sample.changed else ""),
-                    f"{sample.error:.3g}",
+                    f"{sample.error:.0%}" if boxed else f"{sample.error:.3g}",
                 )
             name = report.titles[file.title]
             if len(file.differences) > 1:

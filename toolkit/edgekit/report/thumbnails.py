@@ -2,7 +2,9 @@
 
 import base64
 import io
+import re
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from edgekit.data.samples import Array
 from edgekit.data.store import StoredArrays
 
 _LEAST, _MOST = 4, 160  # pixels of a side
+_SIZE = re.compile(rb"tEXtsize\0(\d{1,6}) (\d{1,6}) ")
 
 
 def pictures(samples: StoredArrays, rows: Iterable[int]) -> dict[int, str]:
@@ -32,11 +35,25 @@ def pictures(samples: StoredArrays, rows: Iterable[int]) -> dict[int, str]:
             image = Image.fromarray(_pixels(sample[images[0]]))
             image.thumbnail((_MOST, _MOST))
             buffer = io.BytesIO()
-            image.save(buffer, "PNG", optimize=True)
+            image.save(buffer, "PNG", optimize=True, pnginfo=_size(sample[images[0]]))
             uris[row] = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
         if len(uris) == len(wanted):
             break
     return uris
+
+
+def size_of(png: bytes) -> tuple[int, int] | None:
+    """The width and height of the sample that a picture was made of, in pixels."""
+    found = _SIZE.search(png)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _size(sample: Array) -> Any:
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    info.add_text("size", f"{sample.shape[1]} {sample.shape[0]} ")
+    return info
 
 
 def _is_image(shape: tuple[int, ...]) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from edgekit_converters.base import ConversionError
 
+_OF_16_BITS = ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
 _SUPPORTED = {"float32", "float64", "int32", "int64", "int8", "uint8", "bool", "string"}
 
 
@@ -19,9 +20,10 @@ def as_functional(model: Any, source: str) -> Any:
         source: its name in error messages.
 
     Raises:
-        ConversionError: it has no fixed inputs, takes text, or has channels first; or the keys of its
-            outputs are no distinct names.
+        ConversionError: it has no fixed inputs, takes text, has channels first or keeps a state from call
+            to call; or the keys of its outputs are no distinct names.
     """
+    _refuse_state(model, source)
     functional = _flat(_in_float32(model), source)
     _refuse_text_and_channels_first(functional, source)
     return functional
@@ -48,6 +50,21 @@ def _refuse_text_and_channels_first(model: Any, source: str) -> None:
         )
 
 
+def _refuse_state(model: Any, source: str) -> None:
+    """Refuse ``stateful=True``: a file's calls would each begin from zeros, without a word."""
+    stateful = [
+        layer.name for layer in model._flatten_layers() if getattr(layer, "stateful", False) is True
+    ]
+    if stateful:
+        raise ConversionError(
+            f"{source}: {', '.join(stateful[:3])}: stateful=True keeps the state from one call to the "
+            "next, and a TFLite or ONNX file keeps nothing. Build the same model with stateful=False, "
+            "give it the weights (new.set_weights(old.get_weights())), and where a call must go on from "
+            "the one before make the state an output (return_state=True) and an input "
+            "(layer(x, initial_state=[keras.Input((units,)), ...]))."
+        )
+
+
 def _in_float32(model: Any) -> Any:
     """The same model, computing in float32 where a mixed policy computed in 16 bits.
 
@@ -71,7 +88,7 @@ def _plain_policy(config: Any) -> Any:
         return {k: _plain_policy(v) for k, v in config.items()}
     if isinstance(config, list):
         return [_plain_policy(v) for v in config]
-    return "float32" if config in ("mixed_float16", "mixed_bfloat16", "float16") else config
+    return "float32" if config in _OF_16_BITS else config
 
 
 def _flat(model: Any, source: str) -> Any:
@@ -83,11 +100,7 @@ def _flat(model: Any, source: str) -> Any:
         inputs, structure = list(inputs), getattr(model, "_outputs_struct", model.outputs)
         names = [str(n) for n in getattr(model, "output_names", None) or [model.layers[-1].name]]
     else:  # a subclassed model knows only the shapes that it was built with
-        inputs = [
-            keras.Input(shape[1:], batch_size=shape[0], name=f"input_{i}" if i else "input")
-            for i, shape in enumerate(_built_shapes(model, source))
-        ]
-        structure = model(inputs if len(inputs) > 1 else inputs[0])
+        inputs, structure = _called_again(model, source)
         names = ["output"]
     outputs = keras.tree.flatten(structure)
     distinct = keras.Model(inputs, outputs)
@@ -150,11 +163,51 @@ def _joined(path: Sequence[str | int]) -> str:
     return re.sub(r"[^\w.-]", "_", "_".join(map(str, keys)))
 
 
-def _built_shapes(model: Any, source: str) -> list[tuple[int | None, ...]]:
-    shape = (model.get_build_config() or {}).get("input_shape") if model.built else None
-    if shape is None:
+def _called_again(model: Any, source: str) -> tuple[list[Any], Any]:
+    """Call a subclassed model as it was called when it was built, on symbolic inputs.
+
+    Returns:
+        The inputs, called by their keys or by the parameters of ``call``, and the outputs as ``call``
+        structures them.
+    """
+    import keras
+
+    config = (model.get_build_config() or {}) if model.built else {}
+    if not config:
         raise ConversionError(
-            f"{source}: the model has no fixed inputs yet. Call it once on a "
-            "batch before saving it, or build it with keras.Input."
+            f"{source}: the model has no fixed inputs yet, because it was never called. Before you save "
+            "or return it, type model(x) with one batch of your inputs, as "
+            "model(np.zeros((1, 28, 28, 1), 'float32')); or give it inputs: "
+            "x = keras.Input((28, 28, 1)); model = keras.Model(x, model(x))."
         )
-    return [tuple(s) for s in shape] if isinstance(shape[0], (list, tuple)) else [tuple(shape)]
+
+    def is_shape(value: Any) -> bool:
+        return isinstance(value, (list, tuple)) and all(
+            n is None or isinstance(n, int) for n in value
+        )
+
+    def fresh(shape: Sequence[int | None], name: str) -> Any:
+        return keras.Input(tuple(shape[1:]), batch_size=shape[0], name=name)
+
+    def structured(value: Any, name: str) -> Any:
+        if is_shape(value):
+            return fresh(value, name)
+        if isinstance(value, dict):
+            return {key: structured(one, str(key)) for key, one in value.items()}
+        return [structured(one, f"{name}_{i}" if i else name) for i, one in enumerate(value)]
+
+    if "shapes_dict" in config:  # several parameters, each recorded as x_shape
+        arguments = {
+            key.removesuffix("_shape"): structured(value, key.removesuffix("_shape"))
+            for key, value in config["shapes_dict"].items()
+        }
+        return keras.tree.flatten(arguments), model(**arguments)
+    given = structured(config["input_shape"], "input")
+    try:
+        return keras.tree.flatten(given), model(given)
+    except TypeError as error:  # Keras records the shape of the first argument alone
+        raise ConversionError(
+            f"{source}: its call takes more than one argument ({error}), and Keras keeps the shape of the "
+            "first alone. Give it inputs: p, q = keras.Input((4,)), keras.Input((3,)); "
+            "model = keras.Model([p, q], model(p, q))."
+        ) from error

@@ -234,7 +234,9 @@ def _explain(source: str, error: Exception) -> str:
             )
     if "Could not locate class" in text or "Unknown layer" in text:
         return (
-            f"{source}: a layer's class is not known here: {first} Name a function (module:function) "
-            "that imports the class and returns the loaded model."
+            f"{source}: a layer's class is not known here: {first} Where you have the code, type "
+            "model.export('folder') and convert that folder, which needs no class; or name a function, as "
+            "my_model:load, of a file my_model.py that imports the class and has "
+            f"def load(): return keras.saving.load_model({Path(source).name!r})."
         )
     return f"{source}: Keras cannot load it: {first}"

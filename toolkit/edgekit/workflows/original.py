@@ -17,6 +17,7 @@ from edgekit.workflows.candidates import size_of
 from edgekit.workflows.evaluate import Original, record_original
 from edgekit.workflows.original_key import is_whole, model_key, samples_key
 from edgekit_converters import format_of, load_model
+from edgekit_converters.functional import as_functional
 from edgekit_runtimes import Session, TensorSpec, keras_session, open_model
 
 
@@ -29,9 +30,26 @@ def source_of(model: Any, scratch: Path) -> str:
     """
     if isinstance(model, (str, Path)):
         return str(model)
+    if _has_classes_of_this_process(model):
+        import keras
+
+        folder = scratch / "model"
+        flat = as_functional(model, name_of(model))
+        named = dict(zip(flat.output_names, flat.outputs, strict=True))
+        whole = keras.Model({tensor.name: tensor for tensor in flat.inputs}, named)
+        whole.export(str(folder), verbose=False)  # its graph, which needs no classes
+        return str(folder)
     path = scratch / "model.keras"
     model.save(path)
     return str(path)
+
+
+def _has_classes_of_this_process(model: Any) -> bool:
+    """Return whether a child could not import the class of the model or of a layer in it."""
+    return any(
+        kind.__module__ == "__main__" or "<locals>" in kind.__qualname__
+        for kind in map(type, (model, *model._flatten_layers()))
+    )
 
 
 def name_of(model: Any) -> str:

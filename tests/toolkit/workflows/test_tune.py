@@ -9,6 +9,7 @@ from support.once import once
 
 import edgekit
 from edgekit.bundle.folder import sha256
+from edgekit.report.html import write_page
 from edgekit.report.result import Report
 from edgekit.report.search import Search, Tried
 
@@ -30,9 +31,14 @@ def tuned(digits: Path, tmp_path_factory: pytest.TempPathFactory, forked_workers
     """The folder of a search in both formats, for what all tests of this file read of it."""
 
     def make(folder: Path) -> None:
-        edgekit.tune(
-            digits / "cnn.keras", digits / "calib.npz", folder / "out", to="tflite,onnx", max_drop="2%"
-        )  # fmt: skip
+        report = edgekit.tune(
+            digits / "cnn.keras",
+            digits / "calib.npz",
+            folder / "out",
+            to="tflite,onnx",
+            max_drop="2%",
+        )
+        write_page(report, folder / "page.html")
 
     return once(tmp_path_factory, "tuned", make) / "out"
 
@@ -130,3 +136,32 @@ def test_the_recipe_makes_the_same_bytes_again(tuned: Path, digits: Path, tmp_pa
 
     assert precision in ("int8", "dynamic", "float16", "float32")
     assert sha256(tmp_path / "a/model_tuned.tflite") == sha256(tmp_path / "b/model_tuned.tflite")
+
+
+def test_the_page_draws_every_candidate_that_was_evaluated_and_marks_the_chosen(
+    tuned: Path,
+) -> None:
+    page = (tuned.parent / "page.html").read_text()
+    search = json.loads((tuned / "report.json").read_text())["search"]
+    evaluated = [t for t in search["tried"] if t["drop"] is not None]
+
+    assert page.count('<g class="candidate ') == 2 * len(evaluated), (
+        "against time, and against size"
+    )
+    assert page.count('r="7"/></g>') == 2 * 2, "the chosen one of each format"
+    assert page.count('<tr class="chosen">') == 2
+    assert page.count('<tr class="') >= len(search["tried"])
+    assert "accuracy drop against time over float32&#39;s" in page
+    for noisy in search["sensitivities"]:
+        assert noisy["tensor"] in page
+
+
+def test_a_search_tries_every_lever(tuned: Path) -> None:
+    report = json.loads((tuned / "report.json").read_text())
+    titles = {t["title"] for t in report["search"]["tried"] if t["format"] == "tflite"}
+
+    for words in ("ranges of 99.99%", "ranges of least error", "first 2 operators", "noisiest tensors",
+                  "by cost", "dynamic", "float16"):  # fmt: skip
+        assert any(words in title for title in titles), (words, titles)
+    assert not [note for note in report["notes"] if "not tried" in note or "not used" in note]
+    assert report["search"]["sensitivities"][0]["noise"] > 0

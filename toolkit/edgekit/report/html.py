@@ -21,6 +21,7 @@ from edgekit.report.columns import (
 from edgekit.report.overview_chart import overviews
 from edgekit.report.page_content import Section
 from edgekit.report.result import Report
+from edgekit.report.search_chart import drop_text, frontiers
 from edgekit.report.thumbnails import size_of
 from edgekit_runtimes import RuntimeMissing
 
@@ -74,6 +75,7 @@ def _page(report: Report) -> str:
         "interval": confidence_interval,
         "limit_value": formatting.observed,
         "axis_title": formatting.axis_title,
+        "drop_text": drop_text,
         "label": formatting.label,
         "latency": latency,
         "percent": formatting.percent,
@@ -95,6 +97,7 @@ def _page(report: Report) -> str:
         causes=page_content.causes(report) if report.shippable else [],
         panels=list(page_content.panels(report)) if report.shippable else [],
         overviews=overviews(report.files) if report.shippable else (),
+        searched=frontiers(report.search) if report.search else (),
         sections=sections,
         warnings=report.all_warnings,
         pictures=_pictures(report, sections),

@@ -97,7 +97,7 @@ class GraphEditor:
     def finish(self) -> None:
         """Sort the nodes, and drop the constants that nothing uses and all recorded shapes."""
         graph = self.graph
-        order = _sorted(graph.node, self.inputs | {i.name for i in graph.initializer})
+        order = sort_nodes(graph.node, self.inputs | {i.name for i in graph.initializer})
         del graph.node[:]
         graph.node.extend(order)
         drop_unused_constants(graph)
@@ -167,10 +167,10 @@ def drop_unused_constants(graph: Any) -> None:
     graph.initializer.extend(kept)
 
 
-def captured(node: Any) -> set[str]:
-    """Return the values that the bodies of a Loop or an If read from the graph around them."""
+def captured(node: Any) -> dict[str, None]:
+    """Return the values that the bodies of a Loop or an If read from the graph around them, in order."""
     return {
-        port
+        port: None
         for attribute in node.attribute
         if attribute.HasField("g")
         for inner in attribute.g.node
@@ -178,12 +178,22 @@ def captured(node: Any) -> set[str]:
     }
 
 
-def _sorted(nodes: Iterable[Any], known: set[str]) -> list[Any]:
-    """Return the nodes in an order in which each comes after the producers of its inputs."""
+def sort_nodes(
+    nodes: Iterable[Any], known: set[str], wanted: Iterable[str] | None = None
+) -> list[Any]:
+    """Return the nodes in an order in which each comes after the producers of its inputs.
+
+    Args:
+        nodes: of a graph.
+        known: the values that the graph has without them.
+        wanted: only the nodes that these values need, in an order that depends on nothing else; all by
+            default.
+    """
     waiting = list(nodes)
     maker = {port: node for node in waiting for port in node.output}
     ready, order, done = set(known), [], set[int]()
-    for start in waiting:  # depth first, without recursion: graphs are deep
+    starts = waiting if wanted is None else [maker[port] for port in wanted if port in maker]
+    for start in starts:  # depth first, without recursion: graphs are deep
         stack = [start]
         while stack:
             node = stack[-1]

@@ -12,6 +12,7 @@ from typing import Any
 from edgekit_converters.base import Array, ConversionError
 from edgekit_converters.onnx.edit import rename_values
 from edgekit_converters.onnx.lifting import lift_weights
+from edgekit_converters.onnx.order import settle
 from edgekit_converters.onnx.pads import keep_zeros_before_max_pools
 from edgekit_converters.onnx.recurrent import write_cells
 from edgekit_converters.onnx.recurrent_match import Cells, find_cells
@@ -82,6 +83,9 @@ def to_onnx(
     _tidy_loops(model.graph, graph, weights)
     for part in (model.graph, *loop_bodies(model.graph)):
         keep_zeros_before_max_pools(part)
+    names = settle(model.graph, _names(graph))
+    weights = {names.get(name, name): weight for name, weight in weights.items()}
+    values = {names.get(name, name): value for name, value in values.items()}
     if [o.name for o in model.graph.output] != ends:
         raise ConversionError(f"tf2onnx renamed the outputs {ends}.")
     model.producer_name = PRODUCER
@@ -99,6 +103,16 @@ def _translate(bare: Path, opset: int) -> Any:
     tfonnx.rewrite_gemm = lambda graph, operators: operators
     translated = tfonnx.process_tf_graph(None, opset=opset, tflite_path=str(bare))
     return optimizer.optimize_graph(translated).make_model(PRODUCER)
+
+
+def _names(graph: Path) -> list[str]:
+    """Return the names of a TFLite file's graphs and tensors."""
+    return [
+        flatbuffer.name(named)
+        for part in flatbuffer.read(graph).subgraphs
+        for named in (part, *part.tensors)
+        if named.name is not None
+    ]
 
 
 def loop_bodies(graph: Any) -> list[Any]:

@@ -106,8 +106,9 @@ class Matching:
         nodes = self.graph.graph.node
         for node in nodes:
             if node.op_type in _CARRIES and node.input[0] in self.scales:
-                for port in set(node.output) - self._floats:
-                    self.scales.setdefault(port, self.scales[node.input[0]])
+                for port in node.output:
+                    if port not in self._floats:
+                        self.scales.setdefault(port, self.scales[node.input[0]])
         for node in reversed(nodes):
             source = node.input[0] if node.input else ""
             if (

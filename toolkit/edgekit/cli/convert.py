@@ -23,7 +23,7 @@ def convert(as_json: bool, quiet: bool, verbose: bool, **given: Any) -> None:
     """Convert a Keras MODEL, and compare the files with it.
 
     MODEL is a .keras or .h5 file, a SavedModel folder, or module:function. The output folder gets
-    the files, manifest.json, report.json and edgekit.log.
+    the files, manifest.json, report.json, recipe.json and edgekit.log.
     """
     with errors(), steps(quiet=quiet, verbose=verbose) as step:
         project = read_project(Path(FILE))
@@ -46,7 +46,7 @@ def convert(as_json: bool, quiet: bool, verbose: bool, **given: Any) -> None:
         show(report, as_json, quiet)
         annotate(report, strict)
     if not (as_json or quiet):
-        say(f"\nWritten to {report.output}: the files, manifest.json, report.json, edgekit.log")
+        say(f"\nWritten to {report.output}: the files, manifest.json, report.json, recipe.json, edgekit.log")
     sys.exit(status(report, strict))
 
 

@@ -8,8 +8,9 @@ compute the same numbers.
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ from edgekit_converters.onnx.qdq_writer import QuantizationWriter
 from edgekit_converters.onnx.recurrent import integer_weight, recurrent_nodes
 from edgekit_converters.onnx.weights import Weight
 from edgekit_converters.tflite.quantized_operators import MAIN, Constant, Operation
+
+_QUANTIZED_BY_RUNTIME = {"Conv", "ConvTranspose", "Gemm"}
+"""Those with weights that ONNX Runtime quantizes by itself, where all around them is quantized."""
 
 
 def quantize_like(
@@ -45,15 +49,26 @@ def quantize_like(
     """
     import onnx
 
+    @cache
+    def shapes() -> dict[str, tuple[int, ...]]:
+        inferred = onnx.shape_inference.infer_shapes(source.model).graph
+        return {
+            value.name: tuple(size.dim_value for size in value.type.tensor_type.shape.dim)
+            for value in (*inferred.input, *inferred.value_info)
+        }
+
+    def shape_of(value: str) -> tuple[int, ...]:
+        return shapes().get(value, ())
+
     model = copy.deepcopy(source.model)
     for number, body in enumerate(loop_bodies(model.graph), 1):
         inner = QuantizationWriter(GraphEditor(body), "float")
-        _quantize(inner, operations[body.name], source.weights, in_loop=True)
+        _quantize(inner, operations[body.name], source.weights, lambda value: (), in_loop=True)
         inner.graph.number(number)
         inner.describe(model)
     writer = QuantizationWriter(GraphEditor(model.graph), interface)
     _quantize_cells(writer, operations, source.weights)
-    _quantize(writer, operations[MAIN], source.weights, in_loop=False)
+    _quantize(writer, operations[MAIN], source.weights, shape_of, in_loop=False)
     writer.describe(model)
     onnx.checker.check_model(model)
     return model
@@ -87,10 +102,14 @@ def _quantize(
     writer: QuantizationWriter,
     operations: Sequence[Operation],
     weights: Mapping[str, Weight],
+    shape_of: Callable[[str], tuple[int, ...]],
     *,
     in_loop: bool,
 ) -> None:
-    """Quantize one graph: the main one, or the body of a loop."""
+    """Quantize one graph: the main one, or the body of a loop.
+
+    ``shape_of`` gives a value's shape, or none where it isn't known.
+    """
     graph = writer.graph.graph
     matching = Matching(writer.graph, operations)
     for operation in operations:
@@ -111,9 +130,16 @@ def _quantize(
         and (position := matching.operand(node, name)) is not None
         and matching.scales.get(node.input[position]) != scale
     ]
+    values = {initializer.name: tuple(initializer.dims) for initializer in graph.initializer}
     for node in list(graph.node):
+        in_float = node.op_type in _QUANTIZED_BY_RUNTIME and node.input[1] in values
         for position, port in enumerate(node.input):
-            if port in matching.scales:
+            if port not in matching.scales:
+                continue
+            along = None if position or not in_float else _along(node, values, shape_of)
+            if along:
+                node.input[0] = writer.pair_along(port, matching.scales[port], *along)
+            else:
                 node.input[position] = writer.pair(port, matching.scales[port])
     for node, position, scale in changes:
         node.input[position] = writer.pair(node.input[position], scale)
@@ -121,6 +147,25 @@ def _quantize(
         if output.name in matching.scales:
             writer.end(output, matching.scales[output.name])
     writer.graph.finish()
+
+
+def _along(
+    node: Any, values: Mapping[str, tuple[int, ...]], shape_of: Callable[[str], tuple[int, ...]]
+) -> tuple[int, int] | None:
+    """Return an axis of the first operand of a node with weights that is longer than 1, and its length.
+
+    It is the one of its channels, where there are several.
+    """
+    weight = values[node.input[1]]
+    numbers = {attribute.name: attribute.i for attribute in node.attribute}
+    if node.op_type == "Conv":
+        channels = weight[1] * numbers.get("group", 1)
+    else:
+        channels = weight[1 if numbers.get("transB") else 0]
+    if channels > 1:
+        return 1, channels
+    sizes = list(enumerate(shape_of(node.input[0])))
+    return next(((axis, size) for axis, size in sizes if size > 1), None)
 
 
 def _place_constant(

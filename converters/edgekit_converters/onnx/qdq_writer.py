@@ -24,12 +24,36 @@ class QuantizationWriter:
 
     def __init__(self, graph: GraphEditor, interface: InterfaceType) -> None:
         self.graph, self.interface = graph, interface
-        self.pairs: dict[tuple[str, Scale], str] = {}
+        self.pairs: dict[tuple[str, Scale], tuple[str, str]] = {}
+        self.spread: dict[tuple[str, Scale], str] = {}
         self.ends: dict[str, dict[str, float]] = {}
         self.wide = False
 
     def pair(self, value: str, scale: Scale) -> str:
         """Return the value after a QuantizeLinear and a DequantizeLinear."""
+        return self._pair(value, scale)[1]
+
+    def pair_along(self, value: str, scale: Scale, axis: int, size: int) -> str:
+        """Return the same, with the scale once for each of ``size`` places along an axis of the value.
+
+        ONNX Runtime quantizes the float weights of a Conv or Gemm between a DequantizeLinear and a
+        QuantizeLinear by itself (its ``WeightBiasQuantization``), with one scale for all channels. It
+        leaves them alone behind a DequantizeLinear of more than one scale.
+        """
+        if (value, scale) not in self.spread:
+            integers, _ = self._pair(value, scale)
+            zero = _zero_point(scale)
+            numbers = [
+                self.graph.shared(np.full(size, number, kind))
+                for number, kind in ((scale.scale, np.float32), (zero, zero.dtype))
+            ]
+            made = self._add(
+                "DequantizeLinear", [integers, *numbers], "", zero.dtype, {"axis": axis}
+            )
+            self.spread[value, scale] = made
+        return self.spread[value, scale]
+
+    def _pair(self, value: str, scale: Scale) -> tuple[str, str]:
         if (value, scale) not in self.pairs:
             numbers, kind = self._numbers(scale), _zero_point(scale).dtype
             integers = value
@@ -37,7 +61,8 @@ class QuantizationWriter:
                 self._retype(next(i for i in self.graph.graph.input if i.name == value), scale)
             else:
                 integers = self._add("QuantizeLinear", [value, *numbers], "", kind)
-            self.pairs[value, scale] = self._add("DequantizeLinear", [integers, *numbers], "", kind)
+            real = self._add("DequantizeLinear", [integers, *numbers], "", kind)
+            self.pairs[value, scale] = integers, real
         return self.pairs[value, scale]
 
     def end(self, output: Any, scale: Scale) -> None:

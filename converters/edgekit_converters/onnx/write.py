@@ -3,7 +3,7 @@
 import copy
 import os
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from edgekit_converters.onnx.recurrent import integer_weight, recurrent_nodes
 from edgekit_converters.onnx.recurrent_cells import GATES
 from edgekit_converters.tflite.quantized_operators import read_operators
 
+_MOST_GRAPHS = 2  # translated and kept: of corrected constants each recipe has its own
 _PAGE = 4096  # bytes; a weight at a multiple of them can be mapped into memory
 _BLOCK = 64_000_000  # bytes of a weight that are made contiguous at a time
 
@@ -25,7 +26,7 @@ def onnx_writer(job: Job) -> Writer:
     """Return a writer of ONNX files, with each float graph translated once for all of them."""
     source = to_onnx(job.graph, job.scratch, job.opset, job.outside)
 
-    @cache
+    @lru_cache(_MOST_GRAPHS)
     def translated(graph: Path) -> OnnxGraph:
         return source if graph == job.graph else to_onnx(graph, job.scratch, job.opset)
 

@@ -302,7 +302,7 @@ def name_loops(model: Any) -> None:
         graph.name = _free(f"{layer}/{kind}", taken).encode()
         for index, tensor in enumerate(graph.tensors):
             parts = [part for part in name(tensor).split(";") if part] or [f"tensor_{index}"]
-            plain = parts[-1].rpartition("/while/")[2]
+            plain = parts[-1].rpartition("/while/")[2].removeprefix(scope)
             tensor.name = _free(f"{name(graph)}/{plain}", taken).encode()
 
 

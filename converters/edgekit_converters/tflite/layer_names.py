@@ -51,9 +51,14 @@ def _renamed(name: str, layers: Mapping[str, str]) -> str:
 
 
 def _parts(scopes: list[str], layers: Mapping[str, str]) -> Iterable[str]:
-    yield scopes[0]  # the model's own, which all names share
-    for end in range(1, len(scopes)):
-        yield layers.get("/".join(scopes[: end + 1]), scopes[end])
+    path = ""
+    for scope in scopes:
+        if scope in layers:  # the model's own, which Keras may have numbered
+            path = scope
+            yield "model"
+        else:
+            path = f"{path}/{scope}" if path else ""
+            yield layers.get(path, scope)
 
 
 def operators_of_layers(model: Any) -> dict[str, list[str]]:

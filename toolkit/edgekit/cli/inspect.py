@@ -26,6 +26,11 @@ from edgekit.cli.options import (
     metavar="FRACTION",
     help="Fail unless the device runs this fraction of them, as 90%.",
 )
+@click.option(
+    "--costs",
+    is_flag=True,
+    help="Time each operator in float32 and int8 on this processor, and show which is faster.",
+)
 @json_option
 def inspect(
     model: Path,
@@ -33,13 +38,20 @@ def inspect(
     threads: int | None,
     strict: bool,
     min_delegated: float | None,
+    costs: bool,
     as_json: bool,
 ) -> None:
     """Open a MODEL file and show its operator placement.
 
     Prints inputs and outputs, the processor and the precision of each operator, and how much of the
     work is in 8-bit integers, as the runtime itself reports it.
+
+    With --costs, times each operator instead: in float32 and in int8, where both files of one conversion
+    are in the folder.
     """
+    if costs:
+        _show_costs(model, device, threads, as_json)
+        return
     with errors(), hushed():
         from edgekit_runtimes import open_model
 
@@ -56,3 +68,18 @@ def inspect(
         from edgekit.cli.tables import placement_table
 
         draw(placement_table(*session_facts, placement))
+
+
+def _show_costs(model: Path, device: str, threads: int | None, as_json: bool) -> None:
+    if device != "cpu":
+        raise click.UsageError(f"--costs measures on the processor: not with --device {device}.")
+    with errors(), hushed():
+        from edgekit.inference.cost_table import cost_table
+
+        table = cost_table(model, threads=threads or 1)
+    from edgekit.cli.cost_tables import costs_json, costs_table
+
+    if as_json:
+        say(json.dumps(costs_json(table), indent=2))
+    else:
+        draw(costs_table(table))

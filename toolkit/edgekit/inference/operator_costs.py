@@ -89,6 +89,30 @@ def litert_costs(
     return GraphCosts(operators, tensors, pair.ends)
 
 
+def litert_times(file: Path, *, threads: int = 1, seconds: float = 2.0) -> GraphCosts:
+    """Time the operators of one TFLite file, of whatever precision; all times are ``float_us``."""
+    model = flatbuffer.read(file)
+    main = model.subgraphs[0]
+    alone = _alone(file, model)
+    times = _times({**alone.files, _WHOLE[0]: alone.whole}, [], threads, seconds)
+    found = _shared_out(alone, times, _WHOLE[0])
+    operators = [
+        OperatorCost(
+            flatbuffer.name(main.tensors[operator.outputs[0]]) if len(operator.outputs) else "",
+            flatbuffer.kind_name(model, operator),
+            found.get(place),
+            None,
+        )
+        for place, operator in enumerate(main.operators)
+    ]
+    return GraphCosts(operators, [])
+
+
+def machine(package: str) -> list[Any]:
+    """What times depend on beside the file: the processor, and the version of a runtime's package."""
+    return [processor_name(), sorted(instruction_sets()), cpu_limit(), metadata.version(package)]
+
+
 @dataclass(frozen=True, slots=True)
 class _Alone:
     """Operators of a file as files of their own; those that are alike share one."""
@@ -188,10 +212,8 @@ def _times(
     files: Mapping[str, SmallFile], sizes: Sequence[int], threads: int, seconds: float
 ) -> dict[str, float | None]:
     """Microseconds of each file by its key, and of crossings by what they are."""
-    machine = (processor_name(), sorted(instruction_sets()), cpu_limit(), threads, _VERSION)
-    runtime = metadata.version("ai-edge-litert")
-    question = json.dumps([machine, runtime, sorted(files), list(sizes)])
-    kept_as = f"costs-{sha256(question.encode()).hexdigest()}"
+    question = [machine("ai-edge-litert"), threads, _VERSION, sorted(files), list(sizes)]
+    kept_as = f"costs-{sha256(json.dumps(question).encode()).hexdigest()}"
     if is_on() and (known := recall(kept_as)) is not None:
         return dict(json.loads(known))
     named = {f"quantize {n}": SmallFile(crossing(n, to_int8=True), []) for n in sizes}

@@ -79,14 +79,20 @@ def run_candidates(
         yield RanCandidate(session.inputs, session.outputs, session.device, recorded, seconds)
 
 
-def record_elsewhere(
-    session: Session, samples: StoredArrays, folder: Path, executor: Executor, progress: Progress
+def record_by(
+    executor: Executor | None,
+    session: Session,
+    original: ModelInterface,
+    samples: StoredArrays,
+    folder: Path,
+    progress: Progress,
 ) -> StoredArrays:
-    """As ``record``, of a file that is open here, by an executor."""
-    file = _checked(session, session, samples, executor)
+    """As ``record``, of a file that is open here: by an executor, where other machines compute it alike."""
+    if not (executor and executor.elsewhere and runs_elsewhere(session)):
+        return record(with_original_names(session, original), samples.watched(progress), folder)
     (recorded,) = record_shards(
         executor,
-        [file],
+        [_checked(session, original, samples, executor)],
         samples,
         [folder],
         batch=session.inputs[0].shape[0] or 1,

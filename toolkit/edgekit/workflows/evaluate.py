@@ -21,13 +21,11 @@ from edgekit.diagnosis.error_sources import ErrorAttribution
 from edgekit.diagnosis.layers import LayerResult, compare_layers
 from edgekit.inference.latency import latencies
 from edgekit.inference.place import Executor
-from edgekit.inference.record import record
-from edgekit.inference.shards import runs_elsewhere
 from edgekit.inference.tensor_names import with_original_names
 from edgekit.progress import Progress, expect
 from edgekit.report.result import Report
 from edgekit.report.saved_outputs import RecordedFile, Recording
-from edgekit.workflows.candidates import Candidate, record_elsewhere, run_candidates, size_of
+from edgekit.workflows.candidates import Candidate, record_by, run_candidates, size_of
 from edgekit.workflows.judge import judge
 from edgekit_converters import format_of
 from edgekit_runtimes import ModelError, Session, TensorSpec, open_model
@@ -98,10 +96,7 @@ def record_original(
         executor: where a file runs that other machines compute alike; a Keras model runs here.
     """
     progress(f"running {name} on {len(samples.held_out)} samples")
-    if executor and executor.elsewhere and runs_elsewhere(session):
-        recorded = record_elsewhere(session, samples.held_out, folder, executor, progress)
-    else:
-        recorded = record(session, samples.held_out.watched(progress), folder)
+    recorded = record_by(executor, session, session, samples.held_out, folder, progress)
     layers = [type(layer).__name__ for layer in model._flatten_layers()] if model else []
     images = input_checks.image_range(layers, session, samples, recorded)
     return Original(

@@ -46,7 +46,9 @@ def convert(as_json: bool, quiet: bool, verbose: bool, **given: Any) -> None:
         show(report, as_json, quiet)
         annotate(report, strict)
     if not (as_json or quiet):
-        say(f"\nWritten to {report.output}: the files, manifest.json, report.json, recipe.json, edgekit.log")
+        say(
+            f"\nWritten to {report.output}: the files, manifest.json, report.json, recipe.json, edgekit.log"
+        )
     sys.exit(status(report, strict))
 
 

@@ -11,7 +11,7 @@ from edgekit_converters import Variants, load_model
 from edgekit_converters.tflite import flatbuffer
 from edgekit_runtimes import open_model
 
-WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
+WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
 
 
 def digits_mobile() -> Any:
@@ -85,8 +85,8 @@ def float_operators_of(graph: Path, quantized: Path) -> set[str]:
     kept = [op for op in main.operators if flatbuffer.opcode(ints, op) not in casts]
     found = set()
     for plain, operator in zip(floats.subgraphs[0].operators, kept, strict=True):
-        types = {main.tensors[i].type for i in (operator.inputs[0], *operator.outputs)}
-        if types == {flatbuffer.FLOAT32}:
+        types = {main.tensors[i].type for i in (*operator.inputs, *operator.outputs) if i >= 0}
+        if flatbuffer.FLOAT32 in types and not types & {7, flatbuffer.INT8}:  # 7 is INT16
             found.add(flatbuffer.name(floats.subgraphs[0].tensors[plain.outputs[0]]))
     return found
 
@@ -100,5 +100,5 @@ def float_weights_of(path: Path) -> int:
     return sum(
         node.input[1] in constants
         for node in graph.node
-        if node.op_type in ("Conv", "Gemm", "MatMul")
+        if node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul")
     )

@@ -176,7 +176,7 @@ def _mean_error(exact: _Run, rounded: _Run, place: int) -> Array:
 
 def _outputs(content: bytes, rows: Iterable[Mapping[str, Array]]) -> Iterator[dict[str, Array]]:
     """Run a TFLite file on values of its inputs, by name; yield those of its outputs."""
-    interpreter = open_interpreter(content, threads=2)
+    interpreter = open_interpreter(content, threads=1)
     interpreter.allocate_tensors()
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     for row in rows:

@@ -1,12 +1,17 @@
 """What operators cost: measured on real files, kept by what they are, never by timing in a test."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from support.zoo import transformer
 
 from edgekit.data.samples import DataError
 from edgekit.inference.assignment import GraphCosts, cheapest
 from edgekit.inference.operator_costs import litert_costs
+from edgekit.inference.paired_operators import pair_files
+from edgekit_converters import convert
 from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.cut import crossing
 from edgekit_runtimes.litert_times import SmallFile, call_seconds
@@ -58,6 +63,26 @@ def test_files_of_two_models_are_refused_by_name(converted: Path, tmp_path: Path
 
     with pytest.raises(DataError, match=r"model_int8\.tflite: it does not compute 'integer'"):
         litert_costs(other, converted / "model_int8.tflite")
+
+
+def test_what_was_rewritten_for_integers_counts_with_its_operator(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).normal(size=(8, 6, 8)).astype(np.float32)
+    targets: dict[Any, Path] = {
+        ("tflite", precision): tmp_path / f"{precision}.tflite" for precision in ("float32", "int8")
+    }
+    convert(transformer(), targets, [{"x": x} for x in samples], scratch=tmp_path)
+
+    pair = pair_files(tmp_path / "float32.tflite", tmp_path / "int8.tflite")
+
+    counterparts = [place for operator in pair.operators for place in operator.in_int8]
+    assert len(set(counterparts)) == len(counterparts)
+    assert counterparts == sorted(counterparts)
+    by_name = {operator.name: operator for operator in pair.operators}
+    assert (
+        len(next(op for name, op in by_name.items() if name.endswith("moments/variance")).in_int8)
+        > 1
+    )
+    assert not any(operator.stays_float for operator in pair.operators)
 
 
 def test_what_was_measured_is_kept_for_the_machine_and_the_model_trained_again(

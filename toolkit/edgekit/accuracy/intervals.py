@@ -4,6 +4,7 @@ All is paired: both models ran on the same samples, so that what makes a sample 
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import ceil, isfinite, sqrt
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ SCORE = 1.959964
 
 _POWER = 0.841621  # the normal quantile of a chance of 80%
 _MOST_NEEDED = 1_000_000
-_EXACT = 1e-12  # of an end
+_EXACT = 1e-10  # of an end
 
 
 def scipy_stats() -> Any:
@@ -65,6 +66,7 @@ def drop_interval(lost: float, won: float, count: float) -> Interval:
     return low if lost else min(low, -zero), high if won else max(high, zero)
 
 
+@lru_cache(10_000)  # a search asks for the same few counts again and again
 def _most(lost: float, won: float, count: float) -> float:
     """The upper end: the largest drop that the score does not reject; there is one, as it falls."""
     low, high = (lost - won) / count, 1.0

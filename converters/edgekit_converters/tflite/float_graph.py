@@ -14,6 +14,7 @@ import numpy as np
 from edgekit_converters.base import Array, ConversionError
 from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.layer_names import name_layers, watched_scopes
+from edgekit_converters.tflite.missing_operators import with_known_operators
 
 _FROZEN_BELOW = 150_000_000
 """Bytes of weights below which a function is frozen: three to four times as fast as by a SavedModel
@@ -128,8 +129,8 @@ def _frozen(function: Any) -> Any:
         convert_variables_to_constants_v2_as_graph,
     )
 
-    frozen, _ = convert_variables_to_constants_v2_as_graph(function.get_concrete_function())
-    return tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+    frozen, graph = convert_variables_to_constants_v2_as_graph(function.get_concrete_function())
+    return tf.lite.TFLiteConverter.from_concrete_functions([with_known_operators(frozen, graph)])
 
 
 def _port(kind: str, number: int) -> str:

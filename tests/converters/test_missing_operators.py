@@ -78,3 +78,30 @@ def test_a_layer_is_computed_by_operators_that_both_formats_have(name: str, tmp_
             form,
             precision,
         )
+
+
+REFUSED = {
+    "CategoryEncoding": (
+        ((1,), layer("CategoryEncoding", 5, name="codes")),
+        "the layer 'codes' computes DenseBincount, .*keras.ops.one_hot",
+    ),
+    "Erf": (((4,), operation("erf")), r"keras\.ops\) computes Erf, .*gelu"),
+    "FFT": (
+        ((4,), lambda x: operation("fft")((x, x))[0]),
+        "computes Complex and FFT, .*outside the model",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_tflite_cannot_is_one_sentence_that_says_where(name: str, tmp_path: Path) -> None:
+    import keras
+
+    (shape, function), words = REFUSED[name]
+    x = keras.layers.Input(shape, name="x")
+    model = keras.Model([x], [function(x)])
+    with pytest.raises(edgekit_converters.ConversionError, match=words) as refused:
+        edgekit_converters.convert(
+            model, {("onnx", "float32"): tmp_path / "m.onnx"}, scratch=tmp_path
+        )
+    assert not any(word in str(refused.value) for word in ("MLIR", "error:", "\n", "flex"))

@@ -18,6 +18,7 @@ from edgekit_converters.onnx.recurrent import write_cells
 from edgekit_converters.onnx.recurrent_match import Cells, find_cells
 from edgekit_converters.onnx.rewrites import (
     copy_unchanged_outputs,
+    expand_bucketize,
     expand_gelu,
     forget_scalar_shapes,
     merge_gemm,
@@ -76,10 +77,12 @@ def to_onnx(
         bare.unlink(missing_ok=True)
     forget_scalar_shapes(model.graph)
     expand_gelu(model.graph)
+    expand_bucketize(model.graph)
     name_linear_values(model.graph, shapes)
     weights, values = put_back(model.graph, lifted, outside or {})
     merge_gemm(model.graph, weights, shapes)
     weights.update(write_cells(model.graph, cells))
+    _refuse_unknown(model.graph)
     _tidy_loops(model.graph, graph, weights)
     for part in (model.graph, *loop_bodies(model.graph)):
         keep_zeros_before_max_pools(part)
@@ -113,6 +116,17 @@ def _names(graph: Path) -> list[str]:
         for named in (part, *part.tensors)
         if named.name is not None
     ]
+
+
+def _refuse_unknown(graph: Any) -> None:
+    """Refuse operators that tf2onnx left as TFLite's."""
+    for node in graph.node:
+        if node.op_type.startswith("TFL_"):
+            kind = node.op_type.removeprefix("TFL_")
+            raise ConversionError(
+                f"{node.output[0]!r} is computed by {kind}, which ONNX has no operator for that edgekit "
+                "knows. Convert to TFLite alone, or compute it outside the model."
+            )
 
 
 def loop_bodies(graph: Any) -> list[Any]:

@@ -6,6 +6,7 @@ undone (see ``rewrites``), so that one table of ranges fits both files.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,7 @@ def _translate(bare: Path, opset: int) -> Any:
     # It would merge a dense layer with any addition that follows, and lose the tensor between
     # them, which has a scale. ``merge_gemm`` merges only the bias.
     tfonnx.rewrite_gemm = lambda graph, operators: operators
+    _mend_squares()
     translated = tfonnx.process_tf_graph(None, opset=opset, tflite_path=str(bare))
     return optimizer.optimize_graph(translated).make_model(PRODUCER)
 
@@ -116,6 +118,28 @@ def _names(graph: Path) -> list[str]:
         for named in (part, *part.tensors)
         if named.name is not None
     ]
+
+
+@cache
+def _mend_squares() -> None:
+    """Have tf2onnx keep account of shapes where it moves a change of layout behind a square.
+
+    It keeps the square's old shape, takes the change for one that moves nothing where the old height is 1,
+    and drops it: a Conv1D, squared, came out in the wrong order (tf2onnx 1.17).
+    """
+    from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer
+
+    handle = TransposeOptimizer._mul_handler
+
+    def handle_with_shape(self: Any, transpose: Any, node: Any) -> bool:
+        shape = self._g.get_shape(transpose.input[0])
+        is_square = node.input[0] == node.input[1]
+        done = bool(handle(self, transpose, node))
+        if done and is_square and shape is not None:
+            self._g.set_shape(node.output[0], shape)
+        return done
+
+    TransposeOptimizer._mul_handler = handle_with_shape
 
 
 def _refuse_unknown(graph: Any) -> None:

@@ -6,6 +6,7 @@ undone (see ``rewrites``), so that one table of ranges fits both files.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from edgekit_converters.onnx.recurrent import write_cells
 from edgekit_converters.onnx.recurrent_match import Cells, find_cells
 from edgekit_converters.onnx.rewrites import (
     copy_unchanged_outputs,
+    expand_bucketize,
     expand_gelu,
     forget_scalar_shapes,
     merge_gemm,
@@ -76,10 +78,12 @@ def to_onnx(
         bare.unlink(missing_ok=True)
     forget_scalar_shapes(model.graph)
     expand_gelu(model.graph)
+    expand_bucketize(model.graph)
     name_linear_values(model.graph, shapes)
     weights, values = put_back(model.graph, lifted, outside or {})
     merge_gemm(model.graph, weights, shapes)
     weights.update(write_cells(model.graph, cells))
+    _refuse_unknown(model.graph)
     _tidy_loops(model.graph, graph, weights)
     for part in (model.graph, *loop_bodies(model.graph)):
         keep_zeros_before_max_pools(part)
@@ -101,6 +105,7 @@ def _translate(bare: Path, opset: int) -> Any:
     # It would merge a dense layer with any addition that follows, and lose the tensor between
     # them, which has a scale. ``merge_gemm`` merges only the bias.
     tfonnx.rewrite_gemm = lambda graph, operators: operators
+    _mend_squares()
     translated = tfonnx.process_tf_graph(None, opset=opset, tflite_path=str(bare))
     return optimizer.optimize_graph(translated).make_model(PRODUCER)
 
@@ -113,6 +118,39 @@ def _names(graph: Path) -> list[str]:
         for named in (part, *part.tensors)
         if named.name is not None
     ]
+
+
+@cache
+def _mend_squares() -> None:
+    """Have tf2onnx keep account of shapes where it moves a change of layout behind a square.
+
+    It keeps the square's old shape, takes the change for one that moves nothing where the old height is 1,
+    and drops it: a Conv1D, squared, came out in the wrong order (tf2onnx 1.17).
+    """
+    from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer
+
+    handle = TransposeOptimizer._mul_handler
+
+    def handle_with_shape(self: Any, transpose: Any, node: Any) -> bool:
+        shape = self._g.get_shape(transpose.input[0])
+        is_square = node.input[0] == node.input[1]
+        done = bool(handle(self, transpose, node))
+        if done and is_square and shape is not None:
+            self._g.set_shape(node.output[0], shape)
+        return done
+
+    TransposeOptimizer._mul_handler = handle_with_shape
+
+
+def _refuse_unknown(graph: Any) -> None:
+    """Refuse operators that tf2onnx left as TFLite's."""
+    for node in graph.node:
+        if node.op_type.startswith("TFL_"):
+            kind = node.op_type.removeprefix("TFL_")
+            raise ConversionError(
+                f"{node.output[0]!r} is computed by {kind}, which ONNX has no operator for that edgekit "
+                "knows. Convert to TFLite alone, or compute it outside the model."
+            )
 
 
 def loop_bodies(graph: Any) -> list[Any]:

@@ -83,6 +83,36 @@ def expand_gelu(graph: Any) -> None:
     graph.node.extend(nodes)
 
 
+def expand_bucketize(graph: Any) -> None:
+    """Write BUCKETIZE as comparisons: a value's bucket is how many boundaries it is not below."""
+    from onnx import helper, numpy_helper
+
+    nodes: list[Any] = []
+    for node in graph.node:
+        if node.op_type != "TFL_BUCKETIZE":
+            nodes.append(node)
+            continue
+        (y,) = node.output
+        boundaries = next(list(a.floats) for a in node.attribute if a.name == "boundaries")
+        names = {
+            part: f"{y}/bucketize_{part}" for part in ("axis", "boundaries", "x", "above", "ones")
+        }
+        graph.initializer.extend(
+            [
+                numpy_helper.from_array(np.array([-1], np.int64), names["axis"]),
+                numpy_helper.from_array(np.array(boundaries, np.float32), names["boundaries"]),
+            ]
+        )
+        nodes += [
+            helper.make_node("Unsqueeze", [node.input[0], names["axis"]], [names["x"]]),
+            helper.make_node("GreaterOrEqual", [names["x"], names["boundaries"]], [names["above"]]),
+            helper.make_node("Cast", [names["above"]], [names["ones"]], to=6),  # int32
+            helper.make_node("ReduceSum", [names["ones"], names["axis"]], [y], keepdims=0),
+        ]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
 def merge_gemm(
     graph: Any, weights: Mapping[str, Weight], shapes: Mapping[str, tuple[int, ...]]
 ) -> None:

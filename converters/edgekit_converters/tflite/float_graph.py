@@ -14,6 +14,8 @@ import numpy as np
 from edgekit_converters.base import Array, ConversionError
 from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.layer_names import name_layers, watched_scopes
+from edgekit_converters.tflite.missing_operators import with_known_operators
+from edgekit_converters.tflite.refusals import refusal
 
 _FROZEN_BELOW = 150_000_000
 """Bytes of weights below which a function is frozen: three to four times as fast as by a SavedModel
@@ -76,6 +78,7 @@ def write_float_graph(
     ]
 
     layers: dict[str, str] = {}
+    kinds: dict[str, str] = {}
 
     def serve(*arrays: Any) -> dict[str, Any]:
         count = len(model.inputs)
@@ -83,6 +86,7 @@ def write_float_graph(
         with outer, watched_scopes(model) as scopes:
             outputs = keras.tree.flatten(model(list(arrays[:count]), training=False))
         layers.update(scopes)
+        kinds.update((op.name, op.type) for op in outputs[0].graph.get_operations())
         return {_port("output", i): tf.identity(y) for i, y in enumerate(outputs)}
 
     saved = target.with_suffix(".saved_model")
@@ -101,9 +105,7 @@ def write_float_graph(
         converter.unfold_batchmatmul = bool(outside)
         target.write_bytes(converter.convert())
     except Exception as error:  # the converter raises anything, MLIR diagnostics included
-        raise ConversionError(
-            f"TensorFlow cannot convert this model: {_first_cause(error)}"
-        ) from error
+        raise ConversionError(refusal(error, kinds, layers)) from error
     finally:
         shutil.rmtree(saved, ignore_errors=True)
     written = flatbuffer.read(target)
@@ -128,8 +130,8 @@ def _frozen(function: Any) -> Any:
         convert_variables_to_constants_v2_as_graph,
     )
 
-    frozen, _ = convert_variables_to_constants_v2_as_graph(function.get_concrete_function())
-    return tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+    frozen, graph = convert_variables_to_constants_v2_as_graph(function.get_concrete_function())
+    return tf.lite.TFLiteConverter.from_concrete_functions([with_known_operators(frozen, graph)])
 
 
 def _port(kind: str, number: int) -> str:
@@ -146,9 +148,3 @@ def _sample_shape(tensor: Any, shapes: Mapping[str, tuple[int, ...]]) -> tuple[i
             "them, or build the model with fixed dimensions."
         )
     return shape
-
-
-def _first_cause(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    errors = [line for line in lines if "error:" in line]
-    return (errors or lines or [type(error).__name__])[0]

@@ -1,0 +1,109 @@
+"""Keras layers whose operators TFLite lacks: written as others, in both formats and in int8."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import edgekit_converters
+from edgekit_converters import FORMATS
+from edgekit_runtimes import open_model
+
+
+def layer(kind: str, *arguments: Any, **options: Any) -> Callable[[Any], Any]:
+    def call(x: Any) -> Any:
+        import keras
+
+        return getattr(keras.layers, kind)(*arguments, **options)(x)
+
+    return call
+
+
+def operation(name: str, **options: Any) -> Callable[[Any], Any]:
+    def call(x: Any) -> Any:
+        import keras
+
+        return getattr(keras.ops, name)(x, **options)
+
+    return call
+
+
+VOLUME, IMAGE = (7, 6, 5, 3), (9, 12, 3)
+CASES: dict[str, tuple[tuple[int, ...], Callable[[Any], Any]]] = {
+    "MaxPooling3D": (VOLUME, layer("MaxPooling3D", 2)),
+    "MaxPooling3D, padded": (VOLUME, layer("MaxPooling3D", 3, strides=(2, 1, 2), padding="same")),
+    "AveragePooling3D": (VOLUME, layer("AveragePooling3D", (2, 3, 1))),
+    "AveragePooling3D, padded": (VOLUME, layer("AveragePooling3D", 3, strides=2, padding="same")),
+    "Conv1D, squared": ((12, 3), lambda x: operation("square")(layer("Conv1D", 4, 3)(x))),
+    "Discretization": ((5,), layer("Discretization", [-1.0, 0.0, 0.5])),
+    "argmax": ((6, 5), operation("argmax", axis=1)),
+    "argmin": ((6, 5), operation("argmin", axis=-1)),
+    "Resizing, bicubic": (IMAGE, layer("Resizing", 12, 7, interpolation="bicubic")),
+    "Resizing, area": (IMAGE, layer("Resizing", 4, 5, interpolation="area")),
+    "Resizing, lanczos5": (IMAGE, layer("Resizing", 12, 7, interpolation="lanczos5")),
+    "Resizing, antialias": (IMAGE, layer("Resizing", 5, 4, antialias=True)),
+    "Resizing, cropped": (IMAGE, layer("Resizing", 6, 6, crop_to_aspect_ratio=True)),
+    "Resizing, padded": (IMAGE, layer("Resizing", 6, 6, pad_to_aspect_ratio=True)),
+    "CenterCrop of a smaller image": (IMAGE, layer("CenterCrop", 16, 16)),
+    "UpSampling2D, bicubic": (IMAGE, layer("UpSampling2D", 2, interpolation="bicubic")),
+}
+
+
+def sqnr_db(expected: Any, got: Any) -> float:
+    noise = max(float(np.square(expected - got).sum()), 1e-30)
+    return float(10 * np.log10(np.square(expected).sum() / noise))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_layer_is_computed_by_operators_that_both_formats_have(name: str, tmp_path: Path) -> None:
+    import keras
+
+    shape, function = CASES[name]
+    x = keras.layers.Input(shape, name="x")
+    model = keras.Model([x], [function(x)])
+    rows = np.random.default_rng(0).normal(size=(40, *shape)).astype(np.float32)
+    paths: dict[Any, Path] = {
+        (form, precision): tmp_path / f"model_{precision}{FORMATS[form].suffix}"
+        for form in FORMATS
+        for precision in ("float32", "int8")
+    }
+    samples = [{"x": row} for row in rows[:30]]
+    edgekit_converters.convert(model, paths, samples, scratch=tmp_path)
+    (expected,) = keras.tree.flatten(model([rows]))
+    for (form, precision), path in paths.items():
+        with open_model(path) as session:
+            (got,) = keras.tree.flatten(session.run({"x": rows}))
+        least = 115 if precision == "float32" else 18
+        assert sqnr_db(np.asarray(expected, float), np.asarray(got, float)) > least, (
+            form,
+            precision,
+        )
+
+
+REFUSED = {
+    "CategoryEncoding": (
+        ((1,), layer("CategoryEncoding", 5, name="codes")),
+        "the layer 'codes' computes DenseBincount, .*keras.ops.one_hot",
+    ),
+    "Erf": (((4,), operation("erf")), r"keras\.ops\) computes Erf, .*gelu"),
+    "FFT": (
+        ((4,), lambda x: operation("fft")((x, x))[0]),
+        "computes Complex and FFT, .*outside the model",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_tflite_cannot_is_one_sentence_that_says_where(name: str, tmp_path: Path) -> None:
+    import keras
+
+    (shape, function), words = REFUSED[name]
+    x = keras.layers.Input(shape, name="x")
+    model = keras.Model([x], [function(x)])
+    with pytest.raises(edgekit_converters.ConversionError, match=words) as refused:
+        edgekit_converters.convert(
+            model, {("onnx", "float32"): tmp_path / "m.onnx"}, scratch=tmp_path
+        )
+    assert not any(word in str(refused.value) for word in ("MLIR", "error:", "\n", "flex"))

@@ -27,7 +27,7 @@ from edgekit_converters.tflite.calibration import Ranges
 from edgekit_converters.tflite.float_graph import is_too_large, weight_bytes
 from edgekit_converters.tflite.leftovers import float_operators
 from edgekit_converters.tflite.preprocessing import preprocessing
-from edgekit_converters.variants import Progress, Variants
+from edgekit_converters.variants import Progress, Variants, Written
 
 Target = tuple[str, Precision]
 """A name in ``FORMATS``, and a precision."""
@@ -108,34 +108,51 @@ def convert(
     )
     source, writers = variants.job.integer_graph, variants.writers
     chosen = _recipes(targets, recipes or {}, variants, keep_float, ranges)
-    notes: list[str] = []
-    in_float: dict[Precision, list[str]] = {}
-    kept: dict[int, dict[Precision, None]] = {}
+    made: list[tuple[Recipe, Written]] = []
     written_by: dict[Target, RecipeDocument] = {}
     for recipe, same in chosen:
         written = variants.write(recipe, {name: targets[name, p] for name, p in same})
-        if written.quantized is None:
-            continue
-        meant = preprocessing(source) if interface == "float" else ()
+        if written.quantized is not None:
+            made.append((recipe, written))
+            written_by.update(dict.fromkeys(same, document_of(recipe, variants.operators)))
+    if not calibrated:
+        return Conversion()
+    alike = not any(writer.recurrent_operators for writer in writers.values()) and all(
+        len([r for r, _ in chosen if r.precision == precision]) == 1 for precision in calibrated
+    )
+    notes = notes_on(variants, made)
+    return Conversion(variants.ranges(source), source, notes, alike, written_by)
+
+
+def notes_on(variants: Variants, made: Sequence[tuple[Recipe, Written]]) -> tuple[str, ...]:
+    """Say where calibrated files differ from what one would expect of them, in words for the user.
+
+    Args:
+        variants: that wrote them.
+        made: what was written, with its recipe; of what is not calibrated there is nothing to say.
+    """
+    made = [(recipe, written) for recipe, written in made if written.quantized is not None]
+    if not made:
+        return ()
+    source, interface = variants.job.integer_graph, variants.job.interface
+    meant = preprocessing(source) if interface == "float" else ()
+    in_float: dict[Precision, list[str]] = {}
+    kept: dict[int, dict[Precision, None]] = {}
+    for recipe, written in made:
+        assert written.quantized is not None
         left = float_operators(written.quantized.file, frozenset([*meant, *recipe.keep_float]))
         in_float.setdefault(recipe.precision, left)
         if recipe.keep_float:
             kept.setdefault(len(recipe.keep_float), {})[recipe.precision] = None
-        notes += written.notes
-        written_by.update(dict.fromkeys(same, document_of(recipe, variants.operators)))
-    if not calibrated:
-        return Conversion()
+    precisions = list(dict.fromkeys(recipe.precision for recipe, _ in made))
     notes = [
-        *_recurrent_notes(calibrated, writers),
-        *_preprocessing_notes(source, calibrated, interface),
+        *_recurrent_notes(precisions, variants.writers),
+        *_preprocessing_notes(source, precisions, interface),
         *_float_notes(in_float),
         *_kept_notes(kept, len(variants.operators)),
-        *dict.fromkeys(notes),
+        *(note for _, written in made for note in written.notes),
     ]
-    alike = not any(writer.recurrent_operators for writer in writers.values()) and all(
-        len([r for r, _ in chosen if r.precision == precision]) == 1 for precision in calibrated
-    )
-    return Conversion(variants.ranges(source), source, tuple(notes), alike, written_by)
+    return tuple(dict.fromkeys(notes))
 
 
 def _recipes(

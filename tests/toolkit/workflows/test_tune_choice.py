@@ -1,6 +1,7 @@
 """The choice among candidates, as pure numbers: who is judged, in which order, and how often it errs."""
 
 from collections.abc import Callable
+from functools import cache
 from math import inf
 
 import numpy as np
@@ -17,6 +18,7 @@ BUDGET = 0.01
 CHOOSING, JUDGING = 200, 1000
 
 
+@cache
 def result(lost: int, won: int, count: int, *, budget: float = BUDGET) -> OutputResult:
     """A file of which so many predictions changed."""
     interval = drop_interval(lost, won, count)
@@ -25,6 +27,12 @@ def result(lost: int, won: int, count: int, *, budget: float = BUDGET) -> Output
     drop = (lost - won) / count
     limited = LimitResult(limit, drop, interval, verdict, changes=(lost, won))
     return OutputResult("digit", "classes", count, 30.0, 0.1, 1.0, (), (limited,))
+
+
+@cache
+def expected(lost: int, won: int) -> float:
+    """How safely a file will be proven of which so many predictions changed on the choosing samples."""
+    return safety([result(lost, won, CHOOSING)], JUDGING)
 
 
 def standing(key: str, cost: float, safety: float, sqnr: float = 30.0) -> Standing[str]:
@@ -119,23 +127,26 @@ def test_of_simulated_searches_at_most_one_in_forty_ships_what_is_beyond_the_bud
 
         def outcomes(
             count: int, drops: object = drops, churn: object = churn
-        ) -> list[OutputResult]:
+        ) -> list[tuple[int, int]]:
             common = chance.random(count)
             results = []
             for drop, both in zip(drops, churn, strict=True):  # type: ignore[call-overload]
                 own = chance.random(count)
                 luck = np.where(chance.random(count) < shared, common, own)
                 lost = int((luck < drop + both / 2).sum())
-                won = int((luck > 1 - both / 2).sum())
-                results.append(result(lost, won, count))
+                results.append((lost, int((luck > 1 - both / 2).sum())))
             return results
 
         standings = [
-            Standing(key, float(key + 1), safety([seen], JUDGING), 30.0)
+            Standing(key, float(key + 1), expected(*seen), 30.0)
             for key, seen in enumerate(outcomes(CHOOSING))
         ]
         judged = outcomes(JUDGING)
-        choice = choose(standings, lambda key, j=judged: j[key].verdict == "pass", way_out=100.0)
+        choice = choose(
+            standings,
+            lambda key, j=judged: result(*j[key], JUDGING).verdict == "pass",
+            way_out=100.0,
+        )
         if choice.chosen is not None:
             shipped += 1
             beyond += bool(drops[choice.chosen] > BUDGET)

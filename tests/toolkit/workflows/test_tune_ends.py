@@ -60,7 +60,7 @@ def test_an_interrupt_ends_the_search_and_ships_the_best_so_far(
     number: signal.Signals, digits: Path, tmp_path: Path
 ) -> None:
     process = command(digits, tmp_path / "out", "--frontier")
-    wait_for(process, "candidate 4")
+    wait_for(process, "candidate 4/")
     process.send_signal(number)
     printed, _ = process.communicate(timeout=60)
 

@@ -9,8 +9,10 @@ K = TypeVar("K", bound=Hashable)
 FINALISTS = 4
 """The most candidates that are judged."""
 
+GAIN = 0.98
+"""A candidate that costs more than this part of a safer one's cost gains nothing."""
+
 _PROVEN = 1.0  # half widths of room up to the limit, as ``accuracy.forecast`` has it
-_GAIN = 0.98  # a candidate that costs more than this part of a safer one's cost gains nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def choose(
     """
     chosen, judged = None, []
     order = finalists(standings, way_out=way_out, most=most)
-    if not order and (nearest := safest([s for s in standings if s.cost < _GAIN * way_out])):
+    if not order and (nearest := safest([s for s in standings if s.cost < GAIN * way_out])):
         order = [nearest]  # it may be proven by luck, and the report says what it loses
     for key in order:
         proven = is_proven(key)
@@ -82,10 +84,10 @@ def finalists(
     Only candidates that are expected to be proven. Of more than ``most``, the safest, the cheapest, and
     between them those that lie evenly in that order.
     """
-    expected = [s for s in standings if s.safety >= _PROVEN and s.cost < _GAIN * way_out]
+    expected = [s for s in standings if s.safety >= _PROVEN and s.cost < GAIN * way_out]
     frontier = list[Standing[K]]()
     for standing in sorted(expected, key=lambda s: (-s.safety, -s.sqnr_db, s.cost)):
-        if not frontier or standing.cost < _GAIN * frontier[-1].cost:
+        if not frontier or standing.cost < GAIN * frontier[-1].cost:
             frontier.append(standing)
     if len(frontier) > most:
         last = len(frontier) - 1

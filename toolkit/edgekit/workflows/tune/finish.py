@@ -20,8 +20,10 @@ from edgekit.workflows.tune.choice import Choice, choose, safest
 from edgekit.workflows.tune.explore import standings, way_out
 from edgekit.workflows.tune.judging import judge_outputs
 from edgekit.workflows.tune.trial import Measured, Trial
-from edgekit_converters import FORMATS, Conversion, RecipeDocument, Target, document_of
+from edgekit_converters import FORMATS, Conversion, Recipe, RecipeDocument, Target, document_of
 from edgekit_converters.base import Range
+from edgekit_converters.conversion import notes_on
+from edgekit_converters.variants import Written
 from edgekit_runtimes import ModelError, open_model
 
 _LAYERS = 3  # of the nearest file that did not pass, to be named
@@ -191,13 +193,17 @@ def put(
     shipped: dict[str, Path] = {}
     ranges: dict[str, Range] = {}
     recipes: dict[Target, RecipeDocument] = {}
+    made: list[tuple[Recipe, Written]] = []
     for form, end in ended.items():
         recipe = end.chosen.trial.recipe
         shipped[form] = folder / name_of(form)
         written = bench.variants.write(recipe, {form: shipped[form]})
         ranges |= written.ranges or {}
+        made.append((recipe, written))
         recipes[form, recipe.precision] = document_of(recipe, bench.variants.operators)
-    return shipped, Conversion(ranges, bench.variants.job.integer_graph, recipes=recipes)
+    notes = notes_on(bench.variants, made)
+    graph = bench.variants.job.integer_graph
+    return shipped, Conversion(ranges, graph, notes, recipes=recipes)
 
 
 def counterpart_of(bench: Bench, form: str) -> Path:

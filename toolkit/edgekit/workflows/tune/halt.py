@@ -29,6 +29,7 @@ class Watch:
         self._armed = False
         self._done = self._total = 0
         self.best = ""
+        """The best candidate so far, in words."""
 
     def __call__(self, step: str) -> None:  # noqa: ARG002
         """A step of a candidate begins."""
@@ -68,11 +69,11 @@ class Watch:
         left = ""
         if self._done >= _FEW and self._done < self._total:
             each = self.seconds / self._done
-            left = f", some {max(each * (self._total - self._done), 1):.0f} s left"
+            left = f", {max(each * (self._total - self._done), 1):.0f} s left"
         self._done += 1
         self._total = max(self._total, self._done)
-        best = f"; best so far: {self.best}" if self.best else ""
-        self._progress(f"candidate {self._done} of some {self._total}{left}: {title}{best}")
+        best = f", best {self.best}" if self.best else ""
+        self._progress(f"candidate {self._done}/{self._total}{left}{best}: {title}")
         expect(self._progress, self._total - self._done)
 
     @property

@@ -22,7 +22,7 @@ from edgekit.workflows.evaluate import (
 )
 from edgekit.workflows.original_key import is_whole, model_key, samples_key
 from edgekit.workflows.tune.bench import Bench
-from edgekit.workflows.tune.explore import begin, explore
+from edgekit.workflows.tune.explore import begin, explore, time_finalists
 from edgekit.workflows.tune.finish import counterpart_of, decide, put, rows
 from edgekit.workflows.tune.halt import Watch, guarded
 from edgekit.workflows.tune.kept import Kept
@@ -114,6 +114,9 @@ def work(
     watch.arm()
     stopped = guarded(lambda: explore(bench, formats, options))
     watch.disarm()
+    progress("timing the finalists")
+    for form in formats:
+        time_finalists(bench, form, options)
     ended = {
         form: decide(bench, form, options, original, samples, criteria, progress)
         for form in formats
@@ -162,7 +165,7 @@ def work(
         report,
         files=tuple(files),
         calibrated_on=len(samples.calibration),
-        notes=(*bench.notes, *report.notes),
+        notes=(*conversion.notes, *bench.notes, *report.notes),
         search=search,
     )
     return Outcome(replace(evaluation, report=report), conversion)

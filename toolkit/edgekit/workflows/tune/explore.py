@@ -62,12 +62,10 @@ def explore(bench: Bench, formats: Sequence[str], options: Mapping[str, Any]) ->
 
 
 def _by_cost(bench: Bench, form: str, base: Rung, options: Mapping[str, Any]) -> Iterator[Rung]:
-    """The cheapest splits by the measured costs of operators: LiteRT's own, and on this processor."""
-    if form == "tflite" and options["device"] == "cpu":
-        noises = noises_of(bench, base[1])
-        costs = costs_of(bench, base[1])
-        if costs is not None:
-            yield from by_cost(costs, noises, base)
+    """The cheapest splits by the costs of operators, which are measured on this processor."""
+    costs = costs_of(bench, form, base) if options["device"] == "cpu" else None
+    if costs is not None:
+        yield from by_cost(costs, noises_of(bench, base[1]), base)
 
 
 def _misses(bench: Bench, form: str, base: Rung) -> bool:

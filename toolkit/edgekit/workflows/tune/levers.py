@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from edgekit.bundle.plain import from_plain, to_plain
 from edgekit.data.samples import DataError
 from edgekit.inference.assignment import GraphCosts, OperatorCost, TensorCost
+from edgekit.inference.node_costs import ort_costs
 from edgekit.inference.operator_costs import litert_costs
-from edgekit.workflows.tune.bench import Bench
-from edgekit_converters import ConversionError, Recipe
+from edgekit.workflows.tune.bench import Bench, float32
+from edgekit.workflows.tune.ladder import Rung
+from edgekit.workflows.tune.trial import Trial
+from edgekit_converters import FORMATS, ConversionError, Recipe
 from edgekit_converters.tflite.sensitivity import sensitivities
 from edgekit_runtimes import ModelError
 
@@ -39,16 +43,20 @@ def noises_of(bench: Bench, recipe: Recipe) -> dict[str, float]:
     return found
 
 
-def costs_of(bench: Bench, recipe: Recipe) -> GraphCosts | None:
-    """What each operator takes in LiteRT in float32 and int8; None where it cannot be measured."""
+def costs_of(bench: Bench, form: str, base: Rung) -> GraphCosts | None:
+    """What each operator takes in float32 and in int8 in a format's runtime, on this processor.
+
+    None where it cannot be measured.
+    """
 
     def measure() -> Any:
-        quantized = bench.variants.write(recipe, {}).quantized
+        quantized = bench.variants.write(base[1], {}).quantized
         assert quantized is not None
-        costs = litert_costs(bench.variants.job.integer_graph, quantized.file)
-        return to_plain(costs)
+        pair = bench.variants.job.integer_graph, quantized.file
+        return to_plain(_COSTS[form](bench, pair, base))
 
-    plain = _known(bench, "cost of each operator", (), measure, None)
+    what = f"cost of each operator in {FORMATS[form].title}"
+    plain = _known(bench, what, (), measure, None) if form in _COSTS else None
     if plain is None:
         return None
     return GraphCosts(
@@ -56,6 +64,22 @@ def costs_of(bench: Bench, recipe: Recipe) -> GraphCosts | None:
         tuple(from_plain(TensorCost, tensor) for tensor in plain["tensors"]),
         plain["ends"],
     )
+
+
+def _litert(bench: Bench, pair: tuple[Path, Path], base: Rung) -> GraphCosts:  # noqa: ARG001
+    return litert_costs(*pair)
+
+
+def _onnx_runtime(bench: Bench, pair: tuple[Path, Path], base: Rung) -> GraphCosts:
+    files = bench.file(float32("onnx")), bench.file(Trial("onnx", *base))
+    return ort_costs(*pair, *files)
+
+
+_COSTS: dict[str, Callable[[Bench, tuple[Path, Path], Rung], GraphCosts]] = {
+    "tflite": _litert,
+    "onnx": _onnx_runtime,
+}
+"""How the costs of a format's operators are measured."""
 
 
 def _known(

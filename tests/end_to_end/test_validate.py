@@ -32,11 +32,11 @@ def broken(digits: Path, converted: Path, tmp_path_factory: pytest.TempPathFacto
     """Int8 files of the digits CNN, each with one fault, in a folder without a manifest."""
     folder = tmp_path_factory.mktemp("broken")
     tflite, onnx = (converted / f"model_int8.{form}" for form in FORMATS)
-    first = "batch_normalization_1/batchnorm/sub1"
+    first = "batch_normalization/batchnorm/sub1"
     tflite_scales(tflite, folder / "narrow.tflite", first, 1 / 64)
-    onnx_scales(onnx, folder / "narrow.onnx", "Relu__5:0", 1 / 64)
-    tflite_scales(tflite, folder / "weights.tflite", "conv2d_1_2/convolution", 8)
-    onnx_scales(onnx, folder / "weights.onnx", "conv2d_1_2/Squeeze1__18:0_q", 8)
+    onnx_scales(onnx, folder / "narrow.onnx", "Relu__4:0", 1 / 64)
+    tflite_scales(tflite, folder / "weights.tflite", "conv2d_1/convolution", 8)
+    onnx_scales(onnx, folder / "weights.onnx", "conv2d_1/Squeeze1__5:0_q", 8)
     with np.load(digits / "calib.npz") as calib:
         data = calib["image"] * 255, calib["y"]
         batches = [{"image": image[np.newaxis]} for image in calib["image"][:100]]
@@ -92,7 +92,7 @@ def test_a_broken_scale_fails_and_its_layer_is_named(
     assert file.verdict == "fail", str(file)
     assert any(
         cause.startswith(
-            "batch_normalization_1/batchnorm/sub1: range too narrow: representable 0..0.0"
+            "batch_normalization/batchnorm/sub1: range too narrow: representable 0..0.0"
         )
         for cause in causes(file)
     ), causes(file)
@@ -105,7 +105,7 @@ def test_a_broken_scale_of_weights_fails_and_its_layer_is_named(
     file = judged[f"weights.{form}"]
 
     assert file.verdict == "fail", str(file)
-    named = [cause for cause in causes(file) if cause.startswith("conv2d_1_2/Squeeze1: ")]
+    named = [cause for cause in causes(file) if cause.startswith("conv2d_1/Squeeze1: ")]
     assert named and "scale" in named[0], causes(file)
 
 

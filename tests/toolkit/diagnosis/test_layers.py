@@ -17,7 +17,7 @@ from edgekit_runtimes import ModelError, open_layers, open_model
 from edgekit_runtimes.host import exact_int8
 
 FORMATS = ("tflite", "onnx")
-CONV = "conv2d_1_2/Squeeze1"  # the digits CNN's second convolution, its Relu included
+CONV = "conv2d_1/Squeeze1"  # the digits CNN's second convolution, its Relu included
 
 
 def stored(folder: Path, **arrays: Array) -> StoredArrays:
@@ -183,10 +183,10 @@ def told(layers: tuple[LayerResult, ...]) -> LayerResult:
 
 
 # The tensors of a digits CNN that a fault is put into: where TFLite and ONNX name them.
-ACTIVATION = {"tflite": "batch_normalization_1/batchnorm/sub1", "onnx": "Relu__5:0"}
-POOLED = {"tflite": CONV, "onnx": "Relu__7:0"}
-KERNEL = {"tflite": "conv2d_1_2/convolution", "onnx": f"{CONV}__18:0_q"}
-DENSE = {"tflite": "dense_1/MatMul", "onnx": "dense_1/BiasAdd_1__10:0_q"}
+ACTIVATION = {"tflite": "batch_normalization/batchnorm/sub1", "onnx": "Relu__4:0"}
+POOLED = {"tflite": CONV, "onnx": "Relu__6:0"}
+KERNEL = {"tflite": "conv2d_1/convolution", "onnx": f"{CONV}__5:0_q"}
+DENSE = {"tflite": "dense/MatMul", "onnx": "dense/BiasAdd_1__9:0_q"}
 
 
 def scaled(converted: Path, form: str, named: str, factor: float, folder: Path) -> Path:
@@ -203,7 +203,7 @@ def test_an_activations_wrong_scale_is_named_with_both_ranges(
     path = scaled(converted, form, ACTIVATION[form], factor, tmp_path)
     layers = compare_layers(whole, path, images)
 
-    name = "batch_normalization_1/batchnorm/sub1"
+    name = "batch_normalization/batchnorm/sub1"
     (right,) = (x for x in compare_layers(whole, good, images) if x.name == name)
     (broken,) = (x for x in layers if x.name == name)
     assert right.representable and broken.representable
@@ -249,7 +249,7 @@ def test_before_a_pooling_that_passes_integers_on_it_is_named_as_well(
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize(
-    ("tensors", "layer"), [(KERNEL, CONV), (DENSE, "dense_1/BiasAdd_1")], ids=["conv", "dense"]
+    ("tensors", "layer"), [(KERNEL, CONV), (DENSE, "dense/BiasAdd_1")], ids=["conv", "dense"]
 )
 @pytest.mark.parametrize(("factor", "words"), [(2.0, ("2", "1.8")), (0.5, ("0.5",))])
 def test_a_wrong_scale_of_weights_is_named_with_its_factor(

@@ -47,6 +47,8 @@ class Conversion:
     """Whether the calibrated files of all formats compute the same numbers."""
     recipes: Mapping[Target, RecipeDocument] = field(default_factory=dict)
     """What calibrated files were made by."""
+    failed: Mapping[str, str] = field(default_factory=dict)
+    """Why the files of a format were not written, by its name, where those of another were."""
 
 
 def convert(
@@ -82,7 +84,7 @@ def convert(
         progress: is called with the name of each step as it begins.
 
     Raises:
-        ConversionError: the model, or one of its targets, cannot be converted.
+        ConversionError: the model cannot be converted to any of the formats.
 
     >>> import keras
     >>> from pathlib import Path
@@ -90,7 +92,7 @@ def convert(
     >>> model = keras.Model([x], [keras.layers.Dense(2)(x)])
     >>> targets = {("tflite", "float32"): Path("m.tflite"), ("onnx", "float16"): Path("m.onnx")}
     >>> convert(model, targets, scratch=Path("."))
-    Conversion(ranges={}, graph=None, notes=(), alike=True)
+    Conversion(ranges={}, graph=None, notes=(), alike=True, recipes={}, failed={})
     """
     _check(model, targets, samples)
     precisions = list(dict.fromkeys(precision for _, precision in targets))
@@ -115,13 +117,14 @@ def convert(
         if written.quantized is not None:
             made.append((recipe, written))
             written_by.update(dict.fromkeys(same, document_of(recipe, variants.operators)))
+    failed = {name: str(error) for name, error in variants.failed.items()}
     if not calibrated:
-        return Conversion()
+        return Conversion(failed=failed)
     alike = not any(writer.recurrent_operators for writer in writers.values()) and all(
         len([r for r, _ in chosen if r.precision == precision]) == 1 for precision in calibrated
     )
     notes = notes_on(variants, made)
-    return Conversion(variants.ranges(source), source, notes, alike, written_by)
+    return Conversion(variants.ranges(source), source, notes, alike, written_by, failed)
 
 
 def notes_on(variants: Variants, made: Sequence[tuple[Recipe, Written]]) -> tuple[str, ...]:

@@ -81,9 +81,16 @@ class Variants:
         self.writers: dict[str, Writer] = {}
         self._extremes: dict[Path, Ranges] = {}
         self._histograms: dict[Path, Histograms] = {}
+        self.failed: dict[str, ConversionError] = {}
+        """Why formats cannot express the model, by name; where none can, it is raised."""
         for name in formats:
             progress(f"preparing {FORMATS[name].title}")
-            self.writers[name] = FORMATS[name].writer(self.job)
+            try:
+                self.writers[name] = FORMATS[name].writer(self.job)
+            except ConversionError as error:
+                self.failed[name] = error
+        if formats and not self.writers:
+            raise self.failed[formats[0]]
 
     @cached_property
     def operators(self) -> dict[str, str]:
@@ -142,6 +149,8 @@ class Variants:
         written = self._quantize(recipe) if recipe.precision in CALIBRATED else Written()
         self.progress(f"writing {recipe.precision}")
         for name, target in targets.items():
+            if name in self.failed:
+                continue
             self.writers[name].write(target, recipe.precision, written.quantized)
         return written
 

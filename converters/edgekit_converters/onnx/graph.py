@@ -4,6 +4,7 @@ tf2onnx reads the float TFLite file without its weights (see ``lifting``). What 
 undone (see ``rewrites``), so that one table of ranges fits both files.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -62,8 +63,6 @@ def to_onnx(
     Raises:
         ConversionError: tf2onnx has no translation for an operator.
     """
-    import onnx
-
     if opset not in OPSETS:
         raise ConversionError(f"opset {opset}: choose {OPSETS[0]} to {OPSETS[-1]}.")
     bare = scratch / "without_weights.tflite"
@@ -95,7 +94,7 @@ def to_onnx(
     model.producer_name = PRODUCER
     model.ir_version = min(model.ir_version, 10)  # onnxruntime 1.17 and later open it
     if not values:  # else the file is checked, once it is written
-        onnx.checker.check_model(model)
+        _check(model, opset)
     return OnnxGraph(model, weights, values)
 
 
@@ -140,6 +139,25 @@ def _mend_squares() -> None:
         return done
 
     TransposeOptimizer._mul_handler = handle_with_shape
+
+
+def _check(model: Any, opset: int) -> None:
+    """Refuse a model that is none, as one with operators of a later opset."""
+    import onnx
+
+    try:
+        onnx.checker.check_model(model)
+    except onnx.checker.ValidationError as error:
+        later = re.search(r"No Op registered for (\w+)", str(error))
+        remedy = (
+            f"Choose opset={OPSETS[-1]}, or" if opset < OPSETS[-1] else "Compute it outside, or"
+        )
+        raise ConversionError(
+            f"the model computes {later[1]}, which ONNX lacks in opset {opset}. {remedy} convert to TFLite "
+            "alone."
+            if later
+            else f"ONNX's checker refuses the translated graph: {str(error).splitlines()[0]}"
+        ) from error
 
 
 def _refuse_unknown(graph: Any) -> None:

@@ -40,8 +40,13 @@ def convert(as_json: bool, quiet: bool, verbose: bool, **given: Any) -> None:
             report = search(**_for_tune(project, typed(given)), progress=step)
         else:
             from edgekit import convert as run
+            from edgekit.workflows.convert import PartlyConverted
 
-            report = run(**wanted, progress=step)
+            try:
+                report = run(**wanted, progress=step)
+            except PartlyConverted as error:
+                show(error.report, as_json, quiet)
+                raise
     with errors():
         show(report, as_json, quiet)
         annotate(report, strict)

@@ -69,6 +69,19 @@ _RANGE_SAMPLES = 100  # held-out samples whose ranges are compared with the cali
 _FORMAT_GAP = 1.5  # dB
 
 
+class PartlyConverted(ConversionError):
+    """The files of one format were written, and those of another could not be."""
+
+    def __init__(self, failed: Mapping[str, str], report: Report) -> None:
+        reasons = " ".join(
+            f"{FORMATS[name].title} was not written: {reason}" for name, reason in failed.items()
+        )
+        written = ", ".join(file.name for file in report.files)
+        super().__init__(f"{reasons} Written to {report.output}: {written}.")
+        self.report = report
+        """Of the files that were written."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Outcome:
     """What the child process sends back."""
@@ -108,7 +121,8 @@ def convert(
     Raises:
         OptionError: an option has a value that it cannot take.
         OutputInUse: another conversion is writing into ``output``.
-        ConversionError: the model cannot be converted.
+        ConversionError: the model cannot be converted; ``PartlyConverted`` where one format's files were
+            written.
         ModelError: a file was written that its own runtime cannot open.
         DataError: the samples cannot be read, or do not fit the model.
         RuntimeMissing: TensorFlow or a runtime is not installed.
@@ -185,6 +199,8 @@ def convert(
             stale = sidecar(output / name)
             if stale is not None and stale.name not in beside:
                 stale.unlink()
+    if outcome.conversion.failed:
+        raise PartlyConverted(outcome.conversion.failed, report)
     return report
 
 
@@ -264,6 +280,9 @@ def _work(
         ranges=options["ranges"],
         progress=progress,
     )
+    for missing in conversion.failed:
+        counterparts.pop(missing, None)
+    paths = {target: path for target, path in paths.items() if target[0] not in conversion.failed}
     if samples.source == RANDOM:
         for (form, _), path in paths.items():
             FORMATS[form].mark(path, NOT_FOR_SHIPPING)

@@ -88,6 +88,8 @@ def work(
         opset=options["opset"],
         progress=progress,
     )
+    for refused in variants.failed.values():  # a search compares the formats
+        raise refused
     chooses = record_original(session, model, name, choosing, scratch / "choosing", progress)
     original = record_original(session, model, name, samples, scratch / "original", progress)
     base = _base(source, model, samples, choosing, options, saved=saved)

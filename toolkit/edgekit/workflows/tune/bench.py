@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -98,7 +98,7 @@ class Bench:
         if found := self.kept.find("file", trial.key):
             return Measured(trial, **found[0])
         try:
-            with self._blamed(trial):
+            with self.blamed(trial):
                 path = self.file(trial)
                 with open_model(path, device=self.device) as session:
                     batch = session.inputs[0].shape[0] or 1
@@ -182,7 +182,7 @@ class Bench:
         with contextlib.ExitStack() as stack:
             sessions = {}
             for measured in several:
-                with self._blamed(measured.trial):
+                with self.blamed(measured.trial):
                     opened = open_model(self.file(measured.trial), device=self.device)
                     sessions[measured.trial.key] = stack.enter_context(opened)
             batch = max(session.inputs[0].shape[0] or 1 for session in sessions.values())
@@ -197,14 +197,14 @@ class Bench:
             outputs = found[1]
         else:
             self.watch.check()
-            with self._blamed(trial), open_model(self.file(trial), device=self.device) as session:
+            with self.blamed(trial), open_model(self.file(trial), device=self.device) as session:
                 outputs = record(
                     with_original_names(session, self.original),
                     self.samples.held_out.watched(self.watch),
                     self.folder / f"outputs {next(self._names)}",
                 )
             self.kept.keep({}, outputs, of=("outputs", measured.sha256, self.device))
-        with self._blamed(trial):  # a user's own metric may crash, too
+        with self.blamed(trial):  # a user's own metric may crash, too
             file = judge_outputs(
                 self.original, self.samples, trial, measured.bytes, outputs, self.criteria
             )
@@ -213,7 +213,7 @@ class Bench:
         )
 
     @contextlib.contextmanager
-    def _blamed(self, trial: Trial):  # type: ignore[no-untyped-def]
+    def blamed(self, trial: Trial) -> Iterator[None]:
         """Within, a crash is due to this trial."""
         self.running.write_text(json.dumps([trial.key, trial.title]), encoding="utf-8")
         try:

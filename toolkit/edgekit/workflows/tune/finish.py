@@ -20,7 +20,15 @@ from edgekit.workflows.tune.choice import Choice, choose, safest
 from edgekit.workflows.tune.explore import standings, way_out
 from edgekit.workflows.tune.judging import judge_outputs
 from edgekit.workflows.tune.trial import Measured, Trial
-from edgekit_converters import FORMATS, Conversion, Recipe, RecipeDocument, Target, document_of
+from edgekit_converters import (
+    FORMATS,
+    Conversion,
+    ConversionError,
+    Recipe,
+    RecipeDocument,
+    Target,
+    document_of,
+)
 from edgekit_converters.base import Range
 from edgekit_converters.conversion import notes_on
 from edgekit_converters.variants import Written
@@ -64,15 +72,16 @@ def decide(
     def is_proven(key: str) -> bool:
         measured = bench.measured[key]
         progress(f"judging {measured.trial.title} on {len(samples.held_out)} samples")
-        with open_model(bench.file(measured.trial), device=bench.device) as session:
-            outputs = record(
-                with_original_names(session, original),
-                samples.held_out.watched(progress),
-                bench.folder / f"judged {key}",
+        with bench.blamed(measured.trial):
+            with open_model(bench.file(measured.trial), device=bench.device) as session:
+                outputs = record(
+                    with_original_names(session, original),
+                    samples.held_out.watched(progress),
+                    bench.folder / f"judged {key}",
+                )
+            files[key] = judge_outputs(
+                original, samples, measured.trial, measured.bytes, outputs, criteria
             )
-        files[key] = judge_outputs(
-            original, samples, measured.trial, measured.bytes, outputs, criteria
-        )
         return files[key].verdict == "pass"
 
     known = standings(bench, form, options)
@@ -91,6 +100,8 @@ def decide(
     nearest = choice.judged[0][0] if choice.judged else safest(known)
     results = files[nearest].results if nearest in files else ()
     reasons = "; ".join(r.reason for r in results if r.reason)
+    if nearest is None and options["integer_only"]:
+        raise ConversionError(f"{title}: no integer file could be made: {'; '.join(bench.notes)}")
     if nearest is None or not reasons:
         word = _WORDS[options["prefer"]]
         return Ended(anchor, choice, f"{title}: float32, for no other candidate is {word}")
@@ -121,7 +132,8 @@ def _where(bench: Bench, measured: Measured, anchor: Trial) -> str:
     """Where a file loses most, as the layers tell; empty where they cannot be compared."""
     few = replace(bench.samples.held_out, count=min(_LAYER_SAMPLES, len(bench.samples.held_out)))
     try:
-        layers = compare_layers(bench.file(anchor), bench.file(measured.trial), few)
+        with bench.blamed(measured.trial):
+            layers = compare_layers(bench.file(anchor), bench.file(measured.trial), few)
     except (DataError, ModelError):
         return ""
     named = [

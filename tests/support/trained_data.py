@@ -24,11 +24,11 @@ class Task:
     unseen: Callable[[], tuple[Array, Array]]
 
 
-def digit_pictures(size: int, *, coloured: bool = True) -> Task:
+def digit_pictures(size: int, *, seen: int = 397, coloured: bool = True) -> Task:
     """scikit-learn's digits, enlarged, turned, moved and coloured; bytes, to save memory.
 
-    Of the 1,797 digits 397 are for training, over and over in other positions and colours, and each of
-    the other 1,400 makes one picture.
+    Of the 1,797 digits ``seen`` are for training, over and over in other positions and colours. The others
+    make the unseen pictures: one each, where there are enough, or else a few two.
     """
     images, labels = digits()
 
@@ -41,10 +41,10 @@ def digit_pictures(size: int, *, coloured: bool = True) -> Task:
             chosen
         ]
 
-    seen = len(images) - UNSEEN
+    others = len(images) - seen
     return Task(
         lambda count: pictures(np.arange(count) % seen, 1),
-        lambda: pictures(np.arange(seen, len(images)), 2),
+        lambda: pictures(seen + np.arange(UNSEEN) % others, 2),
     )
 
 

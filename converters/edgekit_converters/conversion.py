@@ -90,7 +90,7 @@ def convert(
     >>> model = keras.Model([x], [keras.layers.Dense(2)(x)])
     >>> targets = {("tflite", "float32"): Path("m.tflite"), ("onnx", "float16"): Path("m.onnx")}
     >>> convert(model, targets, scratch=Path("."))
-    Conversion(ranges={}, graph=None, notes=(), alike=True)
+    Conversion(ranges={}, graph=None, notes=(), alike=True, recipes={})
     """
     _check(model, targets, samples)
     precisions = list(dict.fromkeys(precision for _, precision in targets))

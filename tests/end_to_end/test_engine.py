@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from support.cluster import (
+    PATIENCE,
     Cluster,
     dask,
     free_port,
@@ -189,7 +190,7 @@ def test_an_interrupt_leaves_the_cluster_clean(
     until(lambda: cluster.leftovers() and any(t.startswith("edgekit") for t in cluster.tasks()))
 
     os.kill(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 128 + signal.SIGINT
     assert "Traceback" not in said
@@ -254,10 +255,10 @@ def test_the_page_says_how_to_start_a_cluster(
     try:
         until_somebody_listens(port)
         validating = start(command)
-        printed, said = validating.communicate(timeout=120)
+        printed, said = validating.communicate(timeout=PATIENCE)
         assert validating.returncode == 0, said
         assert "model_int8.onnx" in printed
     finally:
         for process in reversed(started):
             process.terminate()
-            process.communicate(timeout=30)
+            process.communicate(timeout=PATIENCE)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from support.broken import onnx_quantized, onnx_scales, perturbed, tflite_scales
+from support.broken import onnx_quantized, onnx_scales, onnx_tensor, perturbed, tflite_scales
 
 import edgekit
 from edgekit.cli.main import main
@@ -16,6 +16,8 @@ from edgekit.report.result import Report
 from edgekit_runtimes.host import exact_int8
 
 FORMATS = ("tflite", "onnx")
+FIRST, SECOND = "batch_normalization/batchnorm/sub1", "conv2d_1/Squeeze1"
+"""The results of the convolutions, as reports call them."""
 
 
 def causes(file: FileResult) -> list[str]:
@@ -32,11 +34,10 @@ def broken(digits: Path, converted: Path, tmp_path_factory: pytest.TempPathFacto
     """Int8 files of the digits CNN, each with one fault, in a folder without a manifest."""
     folder = tmp_path_factory.mktemp("broken")
     tflite, onnx = (converted / f"model_int8.{form}" for form in FORMATS)
-    first = "batch_normalization/batchnorm/sub1"
-    tflite_scales(tflite, folder / "narrow.tflite", first, 1 / 64)
-    onnx_scales(onnx, folder / "narrow.onnx", "Relu__4:0", 1 / 64)
+    tflite_scales(tflite, folder / "narrow.tflite", FIRST, 1 / 64)
+    onnx_scales(onnx, folder / "narrow.onnx", onnx_tensor(onnx, "Relu", 0), 1 / 64)
     tflite_scales(tflite, folder / "weights.tflite", "conv2d_1/convolution", 8)
-    onnx_scales(onnx, folder / "weights.onnx", "conv2d_1/Squeeze1__5:0_q", 8)
+    onnx_scales(onnx, folder / "weights.onnx", onnx_tensor(onnx, "Conv", 1, weights=True), 8)
     with np.load(digits / "calib.npz") as calib:
         data = calib["image"] * 255, calib["y"]
         batches = [{"image": image[np.newaxis]} for image in calib["image"][:100]]
@@ -91,9 +92,7 @@ def test_a_broken_scale_fails_and_its_layer_is_named(
 
     assert file.verdict == "fail", str(file)
     assert any(
-        cause.startswith(
-            "batch_normalization/batchnorm/sub1: range too narrow: representable 0..0.0"
-        )
+        cause.startswith(f"{FIRST}: range too narrow: representable 0..0.0")
         for cause in causes(file)
     ), causes(file)
 
@@ -105,7 +104,7 @@ def test_a_broken_scale_of_weights_fails_and_its_layer_is_named(
     file = judged[f"weights.{form}"]
 
     assert file.verdict == "fail", str(file)
-    named = [cause for cause in causes(file) if cause.startswith("conv2d_1/Squeeze1: ")]
+    named = [cause for cause in causes(file) if cause.startswith(f"{SECOND}: ")]
     assert named and "scale" in named[0], causes(file)
 
 

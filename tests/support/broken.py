@@ -54,6 +54,18 @@ def onnx_scales(source: Path, target: Path, named: str, factor: float) -> Path:
     return target
 
 
+def onnx_tensor(path: Path, kind: str, number: int, *, weights: bool = False) -> str:
+    """What a file calls the result of its operator of a kind, or the integers of its weights."""
+    import onnx
+
+    nodes = onnx.load(path).graph.node
+    node = [n for n in nodes if n.op_type == kind][number]
+    if not weights:
+        return str(node.output[0])
+    (pair,) = (n for n in nodes if node.input[1] in n.output)
+    return str(pair.input[0])
+
+
 def onnx_quantized(
     source: Path,
     target: Path,

@@ -14,7 +14,7 @@ from typing import Any
 
 from distributed import Client, LocalCluster
 
-_PATIENCE = 120.0  # seconds, until a test that waits has failed
+PATIENCE = 300.0  # seconds, until a test that waits has failed: starting Python takes half a minute at times
 
 
 class Cluster:
@@ -41,7 +41,7 @@ class Cluster:
         self._running.scale(0)
 
     def wait_for_workers(self, count: int) -> None:
-        self.client.wait_for_workers(count, timeout=_PATIENCE)
+        self.client.wait_for_workers(count, timeout=PATIENCE)
 
     def tasks(self) -> list[str]:
         """What the scheduler still holds."""
@@ -58,7 +58,7 @@ class Cluster:
 
     def until_clean(self) -> None:
         """Return when nothing of any run is left, which takes the scheduler a moment."""
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + PATIENCE
         while self.tasks() or self.leftovers():
             assert time.monotonic() < end, (self.tasks(), self.leftovers())
             time.sleep(0.05)
@@ -115,7 +115,7 @@ def joined(cluster: Cluster, folder: Path, *python: str) -> Iterator[None]:
 
 def until(true: Callable[[], object]) -> None:
     """Return when something is true."""
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + PATIENCE
     while not true():
         assert time.monotonic() < end
         time.sleep(0.05)

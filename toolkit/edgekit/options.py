@@ -217,7 +217,15 @@ class ConvertOptions(RunOptions, LimitOptions, FileOptions, total=False):
     ]
 
 
-class ValidateOptions(RunOptions, SavedOptions, total=False):
+class EngineOptions(TypedDict, total=False):
+    """Which machines compute."""
+
+    engine: Annotated[
+        str, Option(Anything("ENGINE"), "Where files run: local, or dask=HOST:PORT.", "local")
+    ]
+
+
+class ValidateOptions(RunOptions, SavedOptions, EngineOptions, total=False):
     """The options of ``edgekit.validate``."""
 
     samples: Annotated[int, Option(Whole(), "The most samples to evaluate on.", 1000)]
@@ -239,9 +247,6 @@ class ValidateOptions(RunOptions, SavedOptions, total=False):
             "Keep the outputs of a Keras original for the next run on the same samples.",
             default_help="yes, at most 2 GiB, unless EDGEKIT_CACHE=off",
         ),
-    ]
-    engine: Annotated[
-        str, Option(Anything("ENGINE"), "Where files run: local, or dask=HOST:PORT.", "local")
     ]
     save: Annotated[
         PathName | None,

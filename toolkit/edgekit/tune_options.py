@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from edgekit.option_kinds import Choice, Duration, File, Names, Switch, Text, Whole
 from edgekit.options import (
     ConvertInputs,
+    EngineOptions,
     FileOptions,
     LimitOptions,
     Option,
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from edgekit_converters import Format
 
 
-class TuneOptions(RunOptions, LimitOptions, FileOptions, total=False):
+class TuneOptions(RunOptions, LimitOptions, FileOptions, EngineOptions, total=False):
     """The options of ``edgekit.tune``."""
 
     to: Annotated[

@@ -2,12 +2,13 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 from support import zoo
-from support.broken import onnx_quantized, onnx_scales, tflite_scales, with_outlier
+from support.broken import onnx_quantized, onnx_scales, onnx_tensor, tflite_scales, with_outlier
 
 import edgekit
 from edgekit.data.samples import Array, DataError
@@ -183,15 +184,20 @@ def told(layers: tuple[LayerResult, ...]) -> LayerResult:
 
 
 # The tensors of a digits CNN that a fault is put into: where TFLite and ONNX name them.
-ACTIVATION = {"tflite": "batch_normalization/batchnorm/sub1", "onnx": "Relu__4:0"}
-POOLED = {"tflite": CONV, "onnx": "Relu__6:0"}
-KERNEL = {"tflite": "conv2d_1/convolution", "onnx": f"{CONV}__5:0_q"}
-DENSE = {"tflite": "dense/MatMul", "onnx": "dense/BiasAdd_1__9:0_q"}
+FIRST = "batch_normalization/batchnorm/sub1"
+ACTIVATION = {"tflite": FIRST, "onnx": ("Relu", 0, False)}
+POOLED = {"tflite": CONV, "onnx": ("Relu", 1, False)}
+KERNEL = {"tflite": "conv2d_1/convolution", "onnx": ("Conv", 1, True)}
+DENSE = {"tflite": "dense/MatMul", "onnx": ("Gemm", 0, True)}
 
 
-def scaled(converted: Path, form: str, named: str, factor: float, folder: Path) -> Path:
-    edit = tflite_scales if form == "tflite" else onnx_scales
-    return edit(converted / f"model_int8.{form}", folder / f"scaled.{form}", named, factor)
+def scaled(converted: Path, form: str, named: Any, factor: float, folder: Path) -> Path:
+    source, target = converted / f"model_int8.{form}", folder / f"scaled.{form}"
+    if form == "tflite":
+        return tflite_scales(source, target, named, factor)
+    kind, number, weights = named
+    tensor = onnx_tensor(source, kind, number, weights=weights)
+    return onnx_scales(source, target, tensor, factor)
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -203,9 +209,8 @@ def test_an_activations_wrong_scale_is_named_with_both_ranges(
     path = scaled(converted, form, ACTIVATION[form], factor, tmp_path)
     layers = compare_layers(whole, path, images)
 
-    name = "batch_normalization/batchnorm/sub1"
-    (right,) = (x for x in compare_layers(whole, good, images) if x.name == name)
-    (broken,) = (x for x in layers if x.name == name)
+    (right,) = (x for x in compare_layers(whole, good, images) if x.name == FIRST)
+    (broken,) = (x for x in layers if x.name == FIRST)
     assert right.representable and broken.representable
     assert broken.representable == pytest.approx([end * factor for end in right.representable])
     # The float file's values, which both comparisons see.
@@ -253,7 +258,7 @@ def test_before_a_pooling_that_passes_integers_on_it_is_named_as_well(
 )
 @pytest.mark.parametrize(("factor", "words"), [(2.0, ("2", "1.8")), (0.5, ("0.5",))])
 def test_a_wrong_scale_of_weights_is_named_with_its_factor(
-    factor: float, words: tuple[str, ...], tensors: dict[str, str], layer: str, form: str,
+    factor: float, words: tuple[str, ...], tensors: dict[str, Any], layer: str, form: str,
     converted: Path, images: StoredArrays, tmp_path: Path,
 ) -> None:  # fmt: skip
     path = scaled(converted, form, tensors[form], factor, tmp_path)

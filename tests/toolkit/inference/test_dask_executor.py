@@ -19,7 +19,7 @@ from support.cluster import (
 )
 
 from edgekit.data.store import ArrayWriter, StoredArrays
-from edgekit.inference import dask_executor
+from edgekit.inference import dask_cluster, dask_executor
 from edgekit.inference.executors import open_executor
 from edgekit.inference.place import ClusterError, Executor
 from edgekit.inference.record import record
@@ -224,8 +224,9 @@ def test_an_item_that_ends_every_worker_is_an_error(
 
 @pytest.mark.slow
 def test_a_scheduler_that_goes_away_is_an_error(
-    converted: Path, samples: StoredArrays, tmp_path: Path
+    converted: Path, samples: StoredArrays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(dask_cluster, "_CONNECT", 10.0)  # for so long it is hoped to come back
     port = free_port()
     with (
         dask("scheduler", "--port", str(port), folder=tmp_path) as scheduler,

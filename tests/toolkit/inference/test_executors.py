@@ -63,7 +63,7 @@ def test_what_a_function_keeps_stays_open_until_the_end() -> None:
         return made[-1]
 
     def work(item: int, place: Place) -> bool:
-        return place.keep("model", make).closed
+        return place.keep("session", "model", make).closed
 
     with open_executor("local") as executor:
         assert list(executor.map(work, range(3))) == [False] * 3

@@ -52,6 +52,19 @@ class StoredArrays:
             for file in files.values():
                 file.close()
 
+    def rows(self, start: int, count: int) -> dict[str, Array]:
+        """So many rows from one on, or as many of them as there are."""
+        rows = {}
+        for name, shape in self.shapes.items():
+            with self.path(name).open("rb") as file:
+                file.seek(
+                    start
+                    * int(np.prod(shape, dtype=np.int64))
+                    * np.dtype(self.dtypes[name]).itemsize
+                )
+                rows[name] = self._read(file, name, min(count, self.count - start))
+        return rows
+
     def write_npy(self, name: str, file: IO[bytes]) -> None:
         """Write one array in the format of ``.npy``, piece by piece."""
         header = {

@@ -13,8 +13,10 @@ from edgekit.inference.surroundings import Surroundings, difference, surrounding
 if TYPE_CHECKING:
     from distributed import Client
 
-_CONNECT = 10.0  # seconds for the scheduler to answer
-_WORKERS = 5.0  # seconds for the first worker to be there, of a cluster that is just being started
+_CONNECT = (
+    30.0  # seconds for the scheduler to answer, which may be on a machine that has much to do
+)
+_WORKERS = 10.0  # seconds for the first worker to be there, of a cluster that is just being started
 _OURS = "edgekit-toolkit"
 _SAME = (_OURS, "distributed", "dask")
 """What the scheduler and its workers need in the version that this machine has, to understand each other."""

@@ -2,10 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Any, Protocol, TypeVar
 
 from edgekit.errors import EdgekitError
@@ -45,31 +44,40 @@ class Place:
         """A place that finds its copies of shared files by ``folder_of``, and has ``cores`` for an item."""
         self.cores = cores
         self._folder_of = folder_of
-        self._kept: dict[Hashable, Any] = {}
+        self._kept: dict[Hashable, tuple[Hashable, Any]] = {}
         self._lock = Lock()
 
     def path(self, shared: Shared) -> Path:
         """The first of shared files on this machine; the others lie beside it."""
         return self._folder_of(shared) / shared.names[0]
 
-    def keep(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What was made under a key; made now, where that is nothing, and closed with the place.
+    def keep(self, slot: Hashable, key: Hashable, make: Callable[[], T]) -> T:
+        """What is in this thread's slot under a key, or is made now, and stays until the next key or the end.
 
-        Items run side by side in threads: a key names what only one of them may use.
+        Items run side by side in threads, each of which has its own slots.
         """
-        if key not in self._kept:
-            made = make()
-            with self._lock:
-                self._kept[key] = made
-        return self._kept[key]  # type: ignore[no-any-return]
+        own = slot, get_ident()
+        held, value = self._kept.get(own, (None, None))
+        if own in self._kept and held == key:
+            return value  # type: ignore[no-any-return]
+        with self._lock:
+            _close(self._kept.pop(own, (None, None))[1])
+        made = make()
+        with self._lock:
+            self._kept[own] = key, made
+        return made
 
     def close(self) -> None:
         """Close what was kept."""
         with self._lock:
             kept, self._kept = self._kept, {}
-        for value in kept.values():
-            with suppress(AttributeError):
-                value.close()
+        for _, value in kept.values():
+            _close(value)
+
+
+def _close(value: Any) -> None:
+    if hasattr(value, "close"):
+        value.close()
 
 
 Function = Callable[[I, Place], R]

@@ -1,15 +1,15 @@
 """Outputs of files on stored samples, a shard of the samples at a time, wherever an executor computes them.
 
-A shard travels once, for all files, and what comes back is written as ``record`` writes it.
+A shard travels once, for all files, and what comes back is written as ``record`` writes it. Samples that
+one file after the other is to run on travel once, too: as files that each worker keeps.
 """
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from threading import get_ident
 
 import numpy as np
 
@@ -25,6 +25,7 @@ _BYTES = 4 << 20  # of a shard's samples and outputs
 _IN_FLIGHT = 256 << 20  # bytes of all shards under way
 _ROWS = 512  # of a shard: what a worker that dies costs
 _EACH = 4  # shards for each of those who work, so that the slowest does not hold up all for long
+_REUSED = 1 << 30  # bytes of samples that each worker keeps
 _LARGE = 500_000_000  # bytes of files that are not all open at once
 
 
@@ -41,11 +42,27 @@ class FileToRun:
 
 
 @dataclass(frozen=True, slots=True)
+class RowsOfFiles:
+    """Some of the samples that each worker has as files."""
+
+    files: Shared
+    samples: StoredArrays
+    """As they are on the machine that asks."""
+    start: int
+    count: int
+
+    def read(self, place: Place) -> dict[str, Array]:
+        """The samples, on the machine that computes."""
+        here = replace(self.samples, folder=place.path(self.files).parent)
+        return here.rows(self.start, self.count)
+
+
+@dataclass(frozen=True, slots=True)
 class Shard:
     """Some samples, and the files to run on them."""
 
     files: tuple[FileToRun, ...]
-    rows: Mapping[str, Array]
+    rows: Mapping[str, Array] | RowsOfFiles
     keep_open: bool
     """Whether the files stay open for the next shard."""
 
@@ -71,6 +88,7 @@ def record_shards(
     *,
     batch: int = 1,
     output_bytes: int = 0,
+    reused: bool = False,
     progress: Progress,
 ) -> list[StoredArrays]:
     """Run every sample through every file, and store the outputs on disk.
@@ -82,11 +100,14 @@ def record_shards(
         folders: a new one for the outputs of each file.
         batch: the greatest batch size that is fixed in one of the files.
         output_bytes: of one sample, of all files together, as far as is known.
+        reused: whether other files will run on the same samples, which the workers keep where they are few.
         progress: if a watcher, is told how many samples are done.
     """
     size = _rows(samples, output_bytes, batch, executor.width)
     keep_open = sum(file.file.bytes for file in files) < _LARGE
-    shards = (Shard(tuple(files), rows, keep_open) for rows in samples.batches(size))
+    kept = reused and sum(samples.path(n).stat().st_size for n in samples.shapes) <= _REUSED
+    pieces = _of_files(executor, samples, size) if kept else samples.batches(size)
+    shards = (Shard(tuple(files), rows, keep_open) for rows in pieces)
     advance = advances(progress)
 
     def finished(count: int) -> None:
@@ -99,18 +120,27 @@ def record_shards(
     return [writer.close() for writer in writers]
 
 
+def _of_files(executor: Executor, samples: StoredArrays, size: int) -> Iterator[RowsOfFiles]:
+    shared = executor.share(*(samples.path(name) for name in samples.shapes))
+    plain = replace(samples, watch=None)
+    for start in range(0, len(samples), size):
+        yield RowsOfFiles(shared, plain, start, size)
+
+
 def run_shard(shard: Shard, place: Place) -> list[dict[str, Array]]:
     """The outputs of each file for a shard's samples, by the original's names."""
     results = []
-    for file in shard.files:
+    rows = shard.rows.read(place) if isinstance(shard.rows, RowsOfFiles) else shard.rows
+    for number, file in enumerate(shard.files):
         opened = partial(open_model, place.path(file.file), device=file.device, trust=True)
         with ExitStack() as stack:
-            if shard.keep_open:  # a thread has its own: sessions do one call at a time
-                session = place.keep((file.file.digest, file.device, get_ident()), opened)
+            if shard.keep_open:
+                key = file.file.digest, file.device
+                session = place.keep(("session", number), key, opened)
             else:
                 session = stack.enter_context(opened())
             mapped = MappedSession(session, file.inputs, file.outputs)
-            outputs = [mapped.run(batch) for batch in _batches(shard.rows, session)]
+            outputs = [mapped.run(batch) for batch in _batches(rows, session)]
         results.append({name: np.concatenate([o[name] for o in outputs]) for name in outputs[0]})
     return results
 

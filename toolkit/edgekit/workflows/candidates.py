@@ -86,8 +86,13 @@ def record_by(
     samples: StoredArrays,
     folder: Path,
     progress: Progress,
+    *,
+    reused: bool = False,
 ) -> StoredArrays:
-    """As ``record``, of a file that is open here: by an executor, where other machines compute it alike."""
+    """As ``record``, of a file that is open here: by an executor, where other machines compute it alike.
+
+    With ``reused``, workers keep the samples for other files.
+    """
     if not (executor and executor.elsewhere and runs_elsewhere(session)):
         return record(with_original_names(session, original), samples.watched(progress), folder)
     (recorded,) = record_shards(
@@ -97,6 +102,7 @@ def record_by(
         [folder],
         batch=session.inputs[0].shape[0] or 1,
         output_bytes=_output_bytes(session),
+        reused=reused,
         progress=progress,
     )
     return recorded

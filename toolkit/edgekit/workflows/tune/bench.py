@@ -4,7 +4,6 @@ import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
 from pathlib import Path
 
 from edgekit.accuracy.forecast import safety
@@ -12,10 +11,10 @@ from edgekit.bundle.folder import sha256
 from edgekit.data.samples import DataError
 from edgekit.data.split import SampleSplit
 from edgekit.inference.latency import latencies
-from edgekit.inference.record import record
 from edgekit.inference.tensor_names import with_original_names
 from edgekit.workflows.candidates import size_of
 from edgekit.workflows.evaluate import Criteria, Original
+from edgekit.workflows.tune.elsewhere import Elsewhere
 from edgekit.workflows.tune.halt import Watch
 from edgekit.workflows.tune.judging import judge_outputs
 from edgekit.workflows.tune.kept import Kept
@@ -50,12 +49,13 @@ class Bench:
     crashed: Mapping[str, str]
     """Candidates that crashed, by key, and how."""
     watch: Watch
+    elsewhere: Elsewhere
+    """Where outputs come from; times are of this machine."""
     measured: dict[str, Measured] = field(default_factory=dict)
     """By the trials' keys."""
     notes: list[str] = field(default_factory=list)
     noises: dict[str, float] = field(default_factory=dict)
     """Of rounding each tensor alone, by name, where that was measured."""
-    _names: "count[int]" = field(default_factory=count)
 
     def measure(
         self, trials: Sequence[Trial], wanted: Callable[[Measured], bool] = lambda measured: True
@@ -198,10 +198,8 @@ class Bench:
         else:
             self.watch.check()
             with self.blamed(trial), open_model(self.file(trial), device=self.device) as session:
-                outputs = record(
-                    with_original_names(session, self.original),
-                    self.samples.held_out.watched(self.watch),
-                    self.folder / f"outputs {next(self._names)}",
+                outputs = self.elsewhere.record(
+                    session, self.original, self.samples.held_out, self.watch
                 )
             self.kept.keep({}, outputs, of=("outputs", measured.sha256, self.device))
         with self.blamed(trial):  # a user's own metric may crash, too

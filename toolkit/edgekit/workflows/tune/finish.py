@@ -9,8 +9,6 @@ from edgekit.accuracy.results import MetricValue
 from edgekit.data.samples import DataError
 from edgekit.data.split import SampleSplit
 from edgekit.diagnosis.layers import compare_layers, worst_layers
-from edgekit.inference.record import record
-from edgekit.inference.tensor_names import with_original_names
 from edgekit.progress import Progress
 from edgekit.report.file_result import FileResult
 from edgekit.report.search import Outcome, Tried
@@ -74,11 +72,7 @@ def decide(
         progress(f"judging {measured.trial.title} on {len(samples.held_out)} samples")
         with bench.blamed(measured.trial):
             with open_model(bench.file(measured.trial), device=bench.device) as session:
-                outputs = record(
-                    with_original_names(session, original),
-                    samples.held_out.watched(progress),
-                    bench.folder / f"judged {key}",
-                )
+                outputs = bench.elsewhere.record(session, original, samples.held_out, progress)
             files[key] = judge_outputs(
                 original, samples, measured.trial, measured.bytes, outputs, criteria
             )

@@ -35,7 +35,11 @@ def noises_of(bench: Bench, recipe: Recipe) -> dict[str, float]:
         assert quantized is not None
         calibration = bench.variants.samples
         return sensitivities(
-            quantized.graph, quantized.file, calibration, progress=bench.watch.advance
+            quantized.graph,
+            quantized.file,
+            calibration,
+            mapped=bench.elsewhere.map,
+            progress=bench.watch.advance,
         )
 
     found = dict(_known(bench, "noise of each tensor", (repr(recipe),), measure, {}))

@@ -16,6 +16,7 @@ from edgekit.bundle.recipes import RECIPE, write_recipes
 from edgekit.data.images import Images
 from edgekit.data.open import RANDOM, open_samples
 from edgekit.data.split import SampleSplit, set_aside
+from edgekit.inference.executors import check_engine
 from edgekit.option_values import resolve, with_options
 from edgekit.progress import Progress, silent
 from edgekit.report.result import Report
@@ -76,12 +77,14 @@ def tune(
         DeviceUnavailable: the device is not there.
         DataError: the samples cannot be read, or do not fit the model.
         RuntimeMissing: TensorFlow or a runtime is not installed.
+        ClusterError: the engine's cluster is not there, or would compute something else than this machine.
         WorkerError: native code crashed outside a candidate, memory or time ran out.
     """
     chosen = resolve(TuneOptions, options)
     images = Images(chosen["scale"] or "0..1", chosen["labels"])
     limits = read_limits(chosen["max_drop"], chosen["min"], chosen["max"])
     check_tasks(chosen["task"])
+    check_engine(chosen["engine"])
     output = Path(output)
     check_conversion(model, data, ("int8",), chosen["to"], output, force=chosen["force"])
     with workplace(output) as run:

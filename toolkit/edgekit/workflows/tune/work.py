@@ -9,6 +9,7 @@ from typing import Any
 from edgekit.accuracy.limits import Limits
 from edgekit.data.open import RANDOM
 from edgekit.data.split import SampleSplit
+from edgekit.inference.executors import LOCAL, open_executor
 from edgekit.inference.output_cache import digest_of, is_on
 from edgekit.progress import Progress
 from edgekit.report.search import Search, Sensitivity
@@ -22,6 +23,7 @@ from edgekit.workflows.evaluate import (
 )
 from edgekit.workflows.original_key import is_whole, model_key, samples_key
 from edgekit.workflows.tune.bench import Bench
+from edgekit.workflows.tune.elsewhere import Elsewhere
 from edgekit.workflows.tune.explore import begin, explore, time_finalists
 from edgekit.workflows.tune.finish import counterpart_of, decide, put, rows
 from edgekit.workflows.tune.halt import Watch, guarded
@@ -55,7 +57,33 @@ def work(
     progress: Progress,
     ask: Callable[[Sequence[TensorSpec]], SampleSplit],
 ) -> Outcome:
-    """Search, judge, and write what ships into ``scratch``; in a child process.
+    """Do as ``_search``, by the engine that the options name; in a child process."""
+    if options["engine"] != LOCAL:
+        progress(f"connecting to {options['engine']}")
+    with open_executor(options["engine"]) as executor:
+        (scratch / "computed").mkdir()
+        elsewhere = Elsewhere(executor, scratch / "computed")
+        return _search(
+            source, name, options, limits, run, scratch, crashed, saved, elsewhere,
+            progress=progress, ask=ask,
+        )  # fmt: skip
+
+
+def _search(
+    source: str,
+    name: str,
+    options: Mapping[str, Any],
+    limits: Limits,
+    run: Path,
+    scratch: Path,
+    crashed: Mapping[str, str],
+    saved: bool,
+    elsewhere: Elsewhere,
+    *,
+    progress: Progress,
+    ask: Callable[[Sequence[TensorSpec]], SampleSplit],
+) -> Outcome:
+    """Search, judge, and write what ships into ``scratch``.
 
     Args:
         source: the model, as ``load_model`` takes it.
@@ -66,6 +94,7 @@ def work(
         scratch: a folder of this process alone.
         crashed: the candidates that did so, by their keys, and how.
         saved: whether the model was saved just now, so that the time of that does not count.
+        elsewhere: computes outputs.
         progress: is told each step.
         ask: gives the samples.
     """
@@ -109,6 +138,8 @@ def work(
         run / RUNNING,
         crashed,
         watch,
+        elsewhere,
+        notes=elsewhere.notes,
     )
     variants.progress = lambda step: None  # candidates are told of by the watch
     watch.plan(2 * len(formats))

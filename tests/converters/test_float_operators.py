@@ -63,6 +63,8 @@ INTEGER: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "PReLU of one slope": ("MAXIMUM", prelu((1, 2, 3))),
     "PReLU with slopes above 1": ("PRELU", prelu(most=2.5)),
     "LeakyReLU": ("LEAKY_RELU", lambda y: _ops().leaky_relu(y, 0.2)),
+    "elu": ("ELU", lambda y: _ops().elu(y)),
+    "exp": ("EXP", lambda y: _ops().exp(y * 0.5)),
     "negative": ("MUL", lambda y: -y),
     "square": ("MUL", lambda y: _ops().square(y)),
     "tile": ("CONCATENATION", lambda y: _ops().tile(y, (1, 1, 3, 1))),

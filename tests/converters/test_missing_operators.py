@@ -36,6 +36,10 @@ CASES: dict[str, tuple[tuple[int, ...], Callable[[Any], Any]]] = {
     "MaxPooling3D, padded": (VOLUME, layer("MaxPooling3D", 3, strides=(2, 1, 2), padding="same")),
     "AveragePooling3D": (VOLUME, layer("AveragePooling3D", (2, 3, 1))),
     "AveragePooling3D, padded": (VOLUME, layer("AveragePooling3D", 3, strides=2, padding="same")),
+    "MelSpectrogram": (
+        (1024,),
+        layer("MelSpectrogram", fft_length=128, sequence_stride=64, num_mel_bins=16),
+    ),
     "Conv1D, squared": ((12, 3), lambda x: operation("square")(layer("Conv1D", 4, 3)(x))),
     "Discretization": ((5,), layer("Discretization", [-1.0, 0.0, 0.5])),
     "argmax": ((6, 5), operation("argmax", axis=1)),

@@ -12,6 +12,7 @@ import numpy as np
 
 from edgekit_converters.base import Array
 from edgekit_converters.onnx.recurrent_match import Cells
+from edgekit_converters.onnx.transforms import write_transforms
 from edgekit_converters.tflite import flatbuffer
 
 STAND_IN = "CELL_"
@@ -35,6 +36,7 @@ def lift_weights(
     main = model.subgraphs[0]
     if cells.by_body:
         _lift_cells(model, cells)
+    write_transforms(model)
     lifted: dict[str, Array] = {}
     inputs = list(main.inputs)
     for index, tensor in enumerate(main.tensors):

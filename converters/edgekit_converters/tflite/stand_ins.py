@@ -12,6 +12,8 @@ from typing import Any
 from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.flatbuffer import (
     DEQUANTIZE,
+    ELU,
+    EXP,
     LEAKY_RELU,
     MAXIMUM,
     MINIMUM,
@@ -27,6 +29,8 @@ _STAND_INS: dict[int, tuple[int, frozenset[int]]] = {
     # input and output have scales of their own
     PRELU: (MUL, frozenset({8})),
     LEAKY_RELU: (RELU, frozenset({8, 16})),
+    ELU: (RELU, frozenset({8})),
+    EXP: (RELU, frozenset({8})),
     MINIMUM: (MAXIMUM, frozenset({8, 16})),  # operands have the scale of the output
     REDUCE_MAX: (REDUCE_MIN, frozenset({8, 16})),  # the output has the scale of the input
 }

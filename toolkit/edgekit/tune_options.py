@@ -29,7 +29,7 @@ class TuneOptions(RunOptions, LimitOptions, FileOptions, EngineOptions, total=Fa
         Option(
             Names(format_names, "FORMATS"),
             "File formats to search in, each for itself.",
-            ("tflite",),
+            ("tflite", "onnx"),
         ),
     ]
     prefer: Annotated[

@@ -77,7 +77,12 @@ def test_where_nothing_meets_the_budget_float32_ships_and_the_nearest_is_told(
     digits: Path, tmp_path: Path
 ) -> None:
     report = edgekit.tune(
-        digits / "cnn.keras", digits / "calib.npz", tmp_path / "out", max_drop="0%", prefer="size"
+        digits / "cnn.keras",
+        digits / "calib.npz",
+        tmp_path / "out",
+        to="tflite",
+        max_drop="0%",
+        prefer="size",
     )
 
     assert report.verdict == "pass"
@@ -95,7 +100,7 @@ def test_integer_only_tries_nothing_with_float_and_ships_the_best_as_it_is(
     digits: Path, tmp_path: Path
 ) -> None:
     report = edgekit.tune(
-        digits / "cnn.keras", digits / "calib.npz", tmp_path / "out", max_drop="0%", integer_only=True
+        digits / "cnn.keras", digits / "calib.npz", tmp_path / "out", to="tflite", max_drop="0%", integer_only=True
     )  # fmt: skip
 
     assert report.files[0].precision == "int8"
@@ -110,7 +115,12 @@ def test_what_is_preferred_decides_among_those_that_are_proven(
     prefer: str, digits: Path, tmp_path: Path
 ) -> None:
     report = edgekit.tune(
-        digits / "cnn.keras", digits / "calib.npz", tmp_path / "out", max_drop="2%", prefer=prefer
+        digits / "cnn.keras",
+        digits / "calib.npz",
+        tmp_path / "out",
+        to="tflite",
+        max_drop="2%",
+        prefer=prefer,
     )
 
     taken = chosen(report)["tflite"]
@@ -128,10 +138,20 @@ def test_the_recipe_makes_the_same_bytes_again(tuned: Path, digits: Path, tmp_pa
     precision = recipe["recipes"]["tflite"]["precision"]
 
     edgekit.tune(
-        digits / "cnn.keras", digits / "calib.npz", tmp_path / "a", max_drop="2%", prefer="size"
+        digits / "cnn.keras",
+        digits / "calib.npz",
+        tmp_path / "a",
+        to="tflite",
+        max_drop="2%",
+        prefer="size",
     )
     edgekit.tune(
-        digits / "cnn.keras", digits / "calib.npz", tmp_path / "b", max_drop="2%", prefer="size"
+        digits / "cnn.keras",
+        digits / "calib.npz",
+        tmp_path / "b",
+        to="tflite",
+        max_drop="2%",
+        prefer="size",
     )
 
     assert precision in ("int8", "dynamic", "float16", "float32")

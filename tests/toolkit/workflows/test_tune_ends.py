@@ -39,7 +39,7 @@ def searched(report: edgekit.Report) -> Search:
 def command(digits: Path, output: Path, *more: str) -> subprocess.Popen[str]:
     """The real command, in a process of its own."""
     line = [sys.executable, "-m", "edgekit", "tune", str(digits / "cnn.keras"), "--verbose",
-            "--data", str(digits / "calib.npz"), "-o", str(output), "--max-drop", "2%", *more]  # fmt: skip
+            "--data", str(digits / "calib.npz"), "-o", str(output), "--max-drop", "2%", "--to", "tflite", *more]  # fmt: skip
     return subprocess.Popen(
         line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         # A test run that was put into the background ignores interrupts, and so would its child.
@@ -99,7 +99,7 @@ def test_when_its_time_is_over_int8_and_float32_are_judged_all_the_same(
     digits: Path, tmp_path: Path
 ) -> None:
     report = edgekit.tune(
-        digits / "cnn.keras", digits / "calib.npz", tmp_path / "out", max_drop="2%", budget=0.01,
+        digits / "cnn.keras", digits / "calib.npz", tmp_path / "out", to="tflite", max_drop="2%", budget=0.01,
     )  # fmt: skip
 
     assert searched(report).stopped == "the time of 0.01 s was over"
@@ -118,6 +118,7 @@ def test_a_candidate_that_crashes_its_process_is_left_out_with_a_note(
         digits / "cnn.keras",
         digits / "calib.npz",
         tmp_path / "out",
+        to="tflite",
         max_drop={"crashing_metric:right": 0.05},
         min={"agreement": 0.9},
         prefer="size",
@@ -141,7 +142,7 @@ def test_a_search_that_was_stopped_goes_on_to_the_same_choice_and_the_same_bytes
     def search(name: str, cache: str, **more: object) -> edgekit.Report:
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / cache))
         return edgekit.tune(
-            digits / "cnn.keras", digits / "calib.npz", tmp_path / name, max_drop="2%", prefer="size",
+            digits / "cnn.keras", digits / "calib.npz", tmp_path / name, to="tflite", max_drop="2%", prefer="size",
             **more,  # type: ignore[arg-type]
         )  # fmt: skip
 

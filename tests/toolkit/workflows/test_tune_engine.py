@@ -31,7 +31,13 @@ class Killing:
 def search(digits: Path, output: Path, **options: Any) -> edgekit.Report:
     """By size: what is measured in seconds decides nothing."""
     return edgekit.tune(
-        digits / "cnn.keras", digits / "calib.npz", output, max_drop="2%", prefer="size", **options
+        digits / "cnn.keras",
+        digits / "calib.npz",
+        output,
+        to="tflite",
+        max_drop="2%",
+        prefer="size",
+        **options,
     )
 
 
@@ -83,7 +89,7 @@ def test_a_search_that_is_killed_goes_on_without_its_cluster_to_the_same_bytes(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     line = [sys.executable, "-m", "edgekit", "tune", str(digits / "cnn.keras"), "--verbose", "--engine",
             cluster.engine, "--data", str(digits / "calib.npz"), "-o", str(tmp_path / "out"),
-            "--max-drop", "2%", "--prefer", "size"]  # fmt: skip
+            "--max-drop", "2%", "--prefer", "size", "--to", "tflite"]  # fmt: skip
     with subprocess.Popen(
         line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -49,7 +49,7 @@ def tune(
     >>> import edgekit
     >>> report = edgekit.tune("model.keras", "samples.npz", "tuned", max_drop="5%", budget="1min")
     >>> report.verdict, [file.name for file in report.files]
-    ('pass', ['model_tuned.tflite'])
+    ('pass', ['model_tuned.tflite', 'model_tuned.onnx'])
 
     The samples are split into three parts: some calibrate, others choose among the candidates, and the rest
     judge the few that are chosen, once. Where nothing is proven, float32 is written, and

@@ -143,7 +143,7 @@ def notes_on(variants: Variants, made: Sequence[tuple[Recipe, Written]]) -> tupl
     kept: dict[int, dict[Precision, None]] = {}
     for recipe, written in made:
         assert written.quantized is not None
-        left = float_operators(written.quantized.file, frozenset([*meant, *recipe.keep_float]))
+        left = float_operators(written.quantized.file, frozenset([*meant, *written.kept]))
         in_float.setdefault(recipe.precision, left)
         if recipe.keep_float:
             kept.setdefault(len(recipe.keep_float), {})[recipe.precision] = None

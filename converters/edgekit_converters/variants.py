@@ -25,7 +25,7 @@ from edgekit_converters.tflite.constants import with_constants
 from edgekit_converters.tflite.correction import corrected_constants
 from edgekit_converters.tflite.equalization import equalized_constants, is_equal
 from edgekit_converters.tflite.float_graph import write_float_graph
-from edgekit_converters.tflite.integer_forms import integer_graph
+from edgekit_converters.tflite.integer_forms import graph_with_kept, integer_graph
 from edgekit_converters.tflite.layer_names import operators_of_layers
 from edgekit_converters.tflite.range_methods import (
     EXTREMES,
@@ -47,6 +47,9 @@ class Written:
     """The TFLite file that the files of all formats share their numbers with; None: not calibrated."""
     ranges: Ranges | None = None
     """By tensor name."""
+    kept: tuple[str, ...] = ()
+    """The operators of ``quantized`` that compute in float32 by the recipe. Where it names all that an
+    operator was rewritten as, the file has the original one."""
     notes: tuple[str, ...] = ()
     """Where the file differs from what the recipe asks for, in words for the user."""
 
@@ -74,7 +77,7 @@ class Variants:
         progress("building the float graph")
         graph = scratch / "graph.tflite"
         outside = write_float_graph(model, graph, batch=batch, shapes=shapes)
-        source = integer_graph(graph) if samples is not None else graph
+        source, self.forms = integer_graph(graph) if samples is not None else (graph, ())
         self.job = Job(graph, source, scratch, interface, opset, outside)
         self._samples = samples
         self.progress = progress
@@ -186,12 +189,13 @@ class Variants:
                 )
             graph = self.equalized or graph
         ranges = self.ranges(graph, recipe.ranges, bits_of(recipe.precision))
+        graph, kept = graph_with_kept(graph, self.job.graph, self.forms, recipe.keep_float)
         named = hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
         file = self.job.scratch / f"{named}.tflite"
-        options = (recipe.precision, ranges, self.job.interface, recipe.keep_float)
+        options = (recipe.precision, ranges, self.job.interface, kept)
         write_tflite(graph, file, *options)
         if not (recipe.correct_bias or recipe.rounding_steps):
-            return Written(Quantized(graph, file), ranges, tuple(notes))
+            return Written(Quantized(graph, file), ranges, kept, tuple(notes))
         corrected, skipped = corrected_constants(
             graph,
             file,
@@ -205,4 +209,4 @@ class Variants:
             source, graph = graph, file.with_suffix(".graph.tflite")
             with_constants(source, graph, corrected.constants)
             write_tflite(graph, file, *options, corrected.weight_ranges)
-        return Written(Quantized(graph, file), ranges, (*notes, *skipped))
+        return Written(Quantized(graph, file), ranges, kept, (*notes, *skipped))

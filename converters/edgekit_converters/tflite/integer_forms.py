@@ -1,9 +1,13 @@
 """Operators rewritten, before quantization, as others that have fast integer kernels.
 
 Each form computes the same numbers in float. Calibrated files are made from the rewritten graph; all
-others keep the operators as they are.
+others keep the operators as they are. So does a calibrated file where all operators of a form stay in float:
+there the original ones are faster.
 """
 
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +34,17 @@ from edgekit_converters.tflite.variance import rewrite_variances
 _MOST_COPIES = 8  # of a tensor that are operands of one operator
 
 
-def integer_graph(graph: Path) -> Path:
-    """Write the graph that calibrated files are made from, beside the float graph; return its path.
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Operators that were rewritten, and those that they are then, each by its first output's name."""
+
+    original: tuple[str, ...]
+    made: tuple[str, ...]
+    """One behind the other; the last one has the name of the last original one."""
+
+
+def integer_graph(graph: Path) -> tuple[Path, tuple[Form, ...]]:
+    """Write the graph that calibrated files are made from, beside the float graph; return it and its forms.
 
     It is the float graph itself where there is nothing to rewrite.
     """
@@ -49,14 +62,64 @@ def integer_graph(graph: Path) -> Path:
             x = main.tensors[operator.inputs[0]]
             if x.type == flatbuffer.FLOAT32 and flatbuffer.name(x) not in given:
                 made = _FORMS[kind](model, operator)
-        rewritten = rewritten or made[0] is not operator
+        if made[0] is not operator:
+            rewritten.append(([operator], made))
         operators += made
     if not rewritten:
-        return graph
+        return graph, ()
     main.operators = operators
     target = graph.with_name("integer_graph.tflite")
     flatbuffer.write(model, target)
-    return target
+    return target, tuple(Form(_names(main, old), _names(main, new)) for old, new in rewritten)
+
+
+def graph_with_kept(
+    graph: Path, original: Path, forms: Iterable[Form], keep_float: Collection[str]
+) -> tuple[Path, tuple[str, ...]]:
+    """Return a graph without the forms that stay in float as a whole, and the operators that stay so in it.
+
+    Args:
+        graph: from ``integer_graph``, maybe with other constants. What is returned is a file beside it, one
+            for each set of forms; or itself.
+        original: the float graph that it was rewritten from.
+        forms: from ``integer_graph``.
+        keep_float: operators of ``graph``, by their first outputs.
+    """
+    kept = [form for form in forms if set(form.made) <= set(keep_float)]
+    if not kept:
+        return graph, tuple(keep_float)
+    named = sha256(repr([form.made for form in kept]).encode()).hexdigest()[:16]
+    target = graph.with_name(f"{graph.stem}_{named}.tflite")
+    if not target.exists():
+        _write_without_forms(graph, original, kept, target)
+    made = {name for form in kept for name in form.made}
+    rest = [name for name in keep_float if name not in made]
+    return target, (*rest, *(name for form in kept for name in form.original))
+
+
+def _write_without_forms(graph: Path, original: Path, forms: Sequence[Form], target: Path) -> None:
+    """Write a graph with the original operators of some forms in their places.
+
+    Rewriting adds tensors and kinds of operators behind those that there are, so that the numbers in an
+    original operator mean the same in both files.
+    """
+    model, before = flatbuffer.read(graph), flatbuffer.read(original)
+    main, theirs = model.subgraphs[0], before.subgraphs[0]
+    by_name = dict(zip(_names(theirs, theirs.operators), theirs.operators, strict=True))
+    original_of = {form.made[0]: form.original for form in forms}
+    made = {name for form in forms for name in form.made}
+    operators: list[Any] = []
+    for name, operator in zip(_names(main, main.operators), main.operators, strict=True):
+        if name in original_of:
+            operators += [by_name[old] for old in original_of[name]]
+        elif name not in made:
+            operators.append(operator)
+    main.operators = operators
+    flatbuffer.write(model, target)
+
+
+def _names(graph: Any, operators: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(flatbuffer.name(graph.tensors[o.outputs[0]]) for o in operators)
 
 
 def _prelu(model: Any, operator: Any) -> list[Any]:

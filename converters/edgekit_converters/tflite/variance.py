@@ -17,26 +17,27 @@ _MEAN, _SUB, _SUM, _BATCH_MATMUL = 40, 41, 74, 126
 _LONGEST = 16_384  # squares of 16 bits that surely fit into a sum of 32
 
 
-def rewrite_variances(model: Any) -> bool:
-    """Write sums and means of squares along last axes as products; return whether there are any.
+def rewrite_variances(model: Any) -> list[tuple[list[Any], list[Any]]]:
+    """Write sums and means of squares along last axes as products; return old and new operators of each.
 
     A transformer of spoken words, of 17 dB, gets 31 dB by it, and takes three quarters of the time in
     LiteRT, whose integer kernel of SQUARED_DIFFERENCE is a plain one.
     """
     main = model.subgraphs[0]
     operators: list[Any] = []
-    done: list[Any] = []
+    done: list[tuple[list[Any], list[Any]]] = []
     for operator in main.operators:
-        if any(operator is reduction for reduction in done):
+        if any(operator is reduction for (_, reduction), _ in done):
             continue
         reduction = _reduction_of(model, operator)
         if reduction is None:
             operators.append(operator)
         else:
-            operators += _product(model, operator, reduction)
-            done.append(reduction)
+            made = _product(model, operator, reduction)
+            operators += made
+            done.append(([operator, reduction], made))
     main.operators = operators
-    return bool(done)
+    return done
 
 
 def _reduction_of(model: Any, operator: Any) -> Any | None:

@@ -22,6 +22,7 @@ from edgekit.inference.paired_operators import pair_files
 from edgekit_converters import ConversionError
 from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.cut import crossing, cut
+from edgekit_converters.tflite.integer_forms import Form
 from edgekit_converters.tflite.interpreter import open_interpreter
 from edgekit_runtimes.host import cpu_limit, instruction_sets, processor_name
 from edgekit_runtimes.known_files import keep, recall
@@ -30,12 +31,19 @@ from edgekit_runtimes.litert_times import SmallFile, call_seconds
 _LEAST_US = 0.05  # what is measured below it is noise
 _SIZES = (1, 1024, 8192, 65536)  # of tensors that cross; between them the price is a line
 _WHOLE = "the float32 file", "the int8 file"
+_ORIGINAL = "the original float32 file"
 _MOST_REST = 1.5  # times the sum of operators: above it, something else was measured
 _VERSION = 1  # of how things are timed: counts in the key of what is kept
 
 
 def litert_costs(
-    float_file: Path, int8_file: Path, *, threads: int = 1, seconds: float = 3.0
+    float_file: Path,
+    int8_file: Path,
+    *,
+    threads: int = 1,
+    seconds: float = 3.0,
+    original: Path | None = None,
+    forms: Sequence[Form] = (),
 ) -> GraphCosts:
     """Time the operators of two TFLite files of one model, float32 and int8, and crossing.
 
@@ -50,20 +58,31 @@ def litert_costs(
         int8_file: the int8 file with the same operators, or with some of them rewritten.
         threads: of one call.
         seconds: of measuring.
+        original: the graph that ``float_file`` was rewritten from, where it is ``Variants.job.integer_graph``.
+        forms: how. In float the operators of a form take the time of its original ones, which a file has where
+            the whole form stays in float: each its part of it.
 
     Raises:
         DataError: the files are not of one model.
     """
     pair = pair_files(float_file, int8_file)
     floats, integers = _alone(float_file, pair.floats), _alone(int8_file, pair.integers)
+    before = _alone(original, flatbuffer.read(original)) if original and forms else None
     largest = max((tensor.elements for tensor in pair.tensors), default=1)
     sizes = [*(n for n in _SIZES if n < largest), max(largest, 2)]
     files = {**floats.files, **integers.files, _WHOLE[0]: floats.whole, _WHOLE[1]: integers.whole}
+    if before is not None:
+        files |= {**before.files, _ORIGINAL: before.whole}
     times = _times(files, sizes, threads, seconds)
     in_float, in_int8 = (
         _shared_out(floats, times, _WHOLE[0]),
         _shared_out(integers, times, _WHOLE[1]),
     )
+    if original is not None and before is not None:
+        as_original = _shared_out(before, times, _ORIGINAL)
+        in_float |= times_of_forms(
+            forms, _by_name(pair.floats, in_float), _by_name(flatbuffer.read(original), as_original)
+        )
     operators = []
     for operator in pair.operators:
         parts = [in_int8.get(place) for place in operator.in_int8]
@@ -155,6 +174,41 @@ def _shared_out(
     rest = (times[whole] or 0.0) / together if together else 1.0
     factor = min(max(rest, 1.0), _MOST_REST)
     return {place: None if time is None else time * factor for place, time in found.items()}
+
+
+def _by_name(model: Any, times: Mapping[int, float | None]) -> dict[str, tuple[int, float]]:
+    """The place and the time of each operator that has one, by the name of its first output."""
+    main = model.subgraphs[0]
+    return {
+        flatbuffer.name(main.tensors[main.operators[place].outputs[0]]): (place, time)
+        for place, time in times.items()
+        if time is not None
+    }
+
+
+def times_of_forms(
+    forms: Sequence[Form],
+    made: Mapping[str, tuple[int, float]],
+    original: Mapping[str, tuple[int, float]],
+) -> dict[int, float | None]:
+    """The times of forms' operators, by their places, so that they add up to those of the original ones.
+
+    >>> times_of_forms([Form(("y",), ("a", "y"))], {"a": (3, 30.0), "y": (4, 10.0)}, {"y": (3, 20.0)})
+    {3: 15.0, 4: 5.0}
+
+    Args:
+        forms: what was rewritten.
+        made: the place and the time of each operator of the rewritten graph, by name.
+        original: those of the graph before.
+    """
+    found: dict[int, float | None] = {}
+    for form in forms:
+        if not made.keys() >= set(form.made) or not original.keys() >= set(form.original):
+            continue  # one could not be timed
+        together = sum(made[name][1] for name in form.made)
+        factor = sum(original[name][1] for name in form.original) / together
+        found |= {made[name][0]: made[name][1] * factor for name in form.made}
+    return found
 
 
 def _values(path: Path, model: Any) -> dict[str, Array]:

@@ -71,7 +71,8 @@ def costs_of(bench: Bench, form: str, base: Rung) -> GraphCosts | None:
 
 
 def _litert(bench: Bench, pair: tuple[Path, Path], base: Rung) -> GraphCosts:  # noqa: ARG001
-    return litert_costs(*pair)
+    variants = bench.variants
+    return litert_costs(*pair, original=variants.job.graph, forms=variants.forms)
 
 
 def _onnx_runtime(bench: Bench, pair: tuple[Path, Path], base: Rung) -> GraphCosts:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from edgekit.inference import dask_cluster, dask_executor
 from edgekit.inference.executors import open_executor
 from edgekit.inference.place import ClusterError, Executor
 from edgekit.inference.record import record
-from edgekit.inference.shards import FileToRun, Shard, record_shards, run_shard
+from edgekit.inference.shards import FileToRun, RowsOfFiles, Shard, record_shards, run_shard
 from edgekit.progress import silent
 from edgekit_converters.tflite import flatbuffer
 from edgekit_runtimes import DeviceUnavailable, open_model
@@ -71,8 +72,9 @@ def recorded_here(path: Path, samples: StoredArrays, folder: Path) -> StoredArra
         return record(session, samples, folder)
 
 
+@pytest.mark.parametrize("reused", [False, True], ids=["in shards", "kept by workers"])
 def test_outputs_are_those_of_this_machine_bit_by_bit(
-    executor: Executor, converted: Path, samples: StoredArrays, tmp_path: Path
+    reused: bool, executor: Executor, converted: Path, samples: StoredArrays, tmp_path: Path
 ) -> None:
     few = replace(samples, count=401)  # no multiple of anything
     paths = [converted / name for name in FILES]
@@ -86,7 +88,13 @@ def test_outputs_are_those_of_this_machine_bit_by_bit(
             told.append((done, total))
 
     there = record_shards(
-        executor, to_run(executor, paths), few, folders, output_bytes=160, progress=Watching()
+        executor,
+        to_run(executor, paths),
+        few,
+        folders,
+        output_bytes=160,
+        reused=reused,
+        progress=Watching(),
     )
 
     for path, outputs in zip(paths, there, strict=True):
@@ -164,6 +172,29 @@ def test_an_error_of_an_item_is_raised_here_and_names_the_worker(
     assert "on the worker tcp://127.0.0.1:" in "".join(caught.value.__notes__)
 
 
+def test_samples_that_are_reused_travel_once(
+    cluster: Cluster, executor: Executor, samples: StoredArrays, tmp_path: Path
+) -> None:
+    read = samples.path("image")
+    shared = executor.share(read)
+    shards = [Shard((), RowsOfFiles(shared, samples, 40, 20), keep_open=True)] * 8
+    hidden = tmp_path / "hidden"
+
+    def holders() -> int:
+        def look(dask_worker: Any) -> int:
+            return len([*Path(dask_worker.local_directory).glob(f"edgekit-*/{shared.digest}")])
+
+        return sum(cluster.client.run(look).values())
+
+    assert holders() == 0
+    until(lambda: list(executor.map(run_shard, shards)) and holders() == 2)
+    read.rename(hidden)
+    try:
+        assert list(executor.map(run_shard, shards)) == [[]] * 8
+    finally:
+        hidden.rename(read)
+
+
 def test_who_stops_early_leaves_nothing_to_compute(
     cluster: Cluster, executor: Executor, converted: Path, samples: StoredArrays
 ) -> None:
@@ -201,7 +232,7 @@ def test_a_cluster_that_loses_all_workers_is_an_error(
 
 @pytest.mark.slow
 def test_an_item_that_ends_every_worker_is_an_error(
-    executor: Executor, converted: Path, samples: StoredArrays, tmp_path: Path,
+    cluster: Cluster, executor: Executor, converted: Path, samples: StoredArrays, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(dask_executor, "_ALONE", 600.0)  # a busy machine starts workers slowly
@@ -214,10 +245,18 @@ def test_an_item_that_ends_every_worker_is_an_error(
     (file,) = to_run(executor, [good])
     crashing = replace(file, file=executor.share(damaged))
 
-    with pytest.raises(ClusterError, match="4 workers died one after the other") as caught:
-        record_shards(
-            executor, [crashing], replace(samples, count=1), [tmp_path / "out"], progress=silent
-        )
+    def allow(failures: int, dask_scheduler: Any) -> int:
+        before, dask_scheduler.allowed_failures = dask_scheduler.allowed_failures, failures
+        return int(before)
+
+    before = cluster.client.run_on_scheduler(allow, 1)  # each further one takes a start of Python
+    try:
+        with pytest.raises(ClusterError, match="2 workers died one after the other") as caught:
+            record_shards(
+                executor, [crashing], replace(samples, count=1), [tmp_path / "out"], progress=silent
+            )
+    finally:
+        cluster.client.run_on_scheduler(allow, before)
 
     assert executor.name in str(caught.value)
 

@@ -72,6 +72,18 @@ def test_what_a_function_keeps_stays_open_until_the_end() -> None:
     assert [opened.closed for opened in made] == [True]
 
 
+def test_what_comes_next_into_a_slot_closes_what_was_there() -> None:
+    place = Place(lambda shared: shared.folder, cores=1)
+    first = place.keep("session", "int8", Opened)
+    beside = place.keep("other", "int8", Opened)
+    second = place.keep("session", "float32", Opened)
+
+    assert place.keep("session", "float32", Opened) is second
+    assert [o.closed for o in (first, beside, second)] == [True, False, False]
+    place.close()
+    assert beside.closed and second.closed
+
+
 def test_another_place_to_compute_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     class Pickling(LocalExecutor):
         """Gives items the form in which they would travel."""

@@ -11,6 +11,7 @@ from edgekit.data.open import RANDOM
 from edgekit.data.split import SampleSplit
 from edgekit.inference.executors import LOCAL, open_executor
 from edgekit.inference.output_cache import digest_of, is_on
+from edgekit.inference.surroundings import surroundings
 from edgekit.progress import Progress
 from edgekit.report.search import Search, Sensitivity
 from edgekit.workflows.candidates import Candidate
@@ -221,6 +222,7 @@ def _base(
     assert samples.calibration is not None
     parts = (
         key,
+        surroundings().key,
         digest_of(samples.calibration),
         samples_key(choosing),
         options["batch"],

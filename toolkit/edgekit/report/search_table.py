@@ -27,8 +27,12 @@ def render_search(search: Search) -> Iterator[RenderableType]:
     if search.stopped:
         yield Text(f"The search ended early: {search.stopped}.", style="yellow")
     for form in dict.fromkeys(tried.format for tried in search.tried):
+        tried = [t for t in search.tried if t.format == form]
+        shown = tuple(t for t in tried if t.outcome != "not evaluated")
         yield Text()
-        yield _Candidates(form, tuple(t for t in search.tried if t.format == form))
+        yield _Candidates(form, shown)
+        if left := len(tried) - len(shown):
+            yield Text(f"and {left} more, timed and not evaluated: in the report", "dim")
     yield Text()
     for sentence in search.why:
         yield Text(f"{sentence}.")

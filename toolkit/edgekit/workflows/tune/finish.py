@@ -141,7 +141,10 @@ def _where(bench: Bench, measured: Measured, anchor: Trial) -> str:
 def rows(bench: Bench, ended: Mapping[str, Ended]) -> tuple[Tried, ...]:
     """All candidates as the report lists them: each format's by their time."""
     listed = []
-    for measured in sorted(bench.measured.values(), key=lambda m: (m.trial.format, m.ms)):
+    order = list(FORMATS)
+    for measured in sorted(
+        bench.measured.values(), key=lambda m: (order.index(m.trial.format), m.ms)
+    ):
         form = measured.trial.format
         end = ended.get(form)
         metric = _main_metric(measured)

@@ -22,14 +22,12 @@ from edgekit_converters import (
     FORMATS,
     Conversion,
     ConversionError,
-    Recipe,
     RecipeDocument,
     Target,
     document_of,
 )
 from edgekit_converters.base import Range
 from edgekit_converters.conversion import notes_on
-from edgekit_converters.variants import Written
 from edgekit_runtimes import ModelError, open_model
 
 _LAYERS = 3  # of the nearest file that did not pass, to be named
@@ -202,17 +200,21 @@ def put(
     shipped: dict[str, Path] = {}
     ranges: dict[str, Range] = {}
     recipes: dict[Target, RecipeDocument] = {}
-    made: list[tuple[Recipe, Written]] = []
+    said: dict[str, tuple[str, ...]] = {}
     for form, end in ended.items():
         recipe = end.chosen.trial.recipe
         shipped[form] = folder / name_of(form)
         written = bench.variants.write(recipe, {form: shipped[form]})
         ranges |= written.ranges or {}
-        made.append((recipe, written))
+        said[form] = notes_on(bench.variants, [(recipe, written)])
         recipes[form, recipe.precision] = document_of(recipe, bench.variants.operators)
-    notes = notes_on(bench.variants, made)
+    notes = [
+        note if all(note in notes for notes in said.values()) else f"{FORMATS[form].title}: {note}"
+        for form in said
+        for note in said[form]
+    ]
     graph = bench.variants.job.integer_graph
-    return shipped, Conversion(ranges, graph, notes, recipes=recipes)
+    return shipped, Conversion(ranges, graph, tuple(dict.fromkeys(notes)), recipes=recipes)
 
 
 def counterpart_of(bench: Bench, form: str) -> Path:

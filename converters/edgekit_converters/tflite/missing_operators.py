@@ -5,6 +5,7 @@ layer, ``keras.ops`` or a SavedModel.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,8 @@ class _Rebuilding:
 
         if not names:
             return
-        part = tf.compat.v1.GraphDef(versions=self._graph.versions, library=self._graph.library)
+        versions, functions = attrgetter("versions", "library")(self._graph)
+        part = tf.compat.v1.GraphDef(versions=versions, library=functions)
         known = {}
         for name in names:
             node = part.node.add()

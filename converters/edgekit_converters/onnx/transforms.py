@@ -15,8 +15,6 @@ def write_transforms(model: Any) -> None:
 
     The complex values go where nothing reads them any more.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
     main = model.subgraphs[0]
     makers = {index: operator for operator in main.operators for index in operator.outputs}
     operators: list[Any] = []
@@ -46,12 +44,10 @@ def write_transforms(model: Any) -> None:
         product = flatbuffer.make_operator(
             model, FULLY_CONNECTED, [flat.outputs[0], weight, -1], [made]
         )
-        product.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
-        product.builtinOptions = schema.FullyConnectedOptionsT()
         back = flatbuffer.add_reshape(model, made, f"{called}/back", result)
         back.outputs = [y]
         operators += [flat, product, back]
-    if all(operator in operators for operator in main.operators):
+    if operators == main.operators:
         return
     while True:  # what nothing reads any more: the transform, and changes of its layout
         read = {i for operator in operators for i in operator.inputs} | set(main.outputs)

@@ -31,9 +31,20 @@ QUANTIZE, DEQUANTIZE, FULLY_CONNECTED, RESHAPE, CUSTOM, WHILE = 114, 6, 9, 22, 3
 SQUARED_DIFFERENCE, RSQRT, CAST, SHAPE, IF = 99, 76, 53, 77, 118
 RELU, MUL, MAXIMUM, MINIMUM, REDUCE_MIN, REDUCE_MAX = 19, 18, 55, 57, 89, 82
 PRELU, LEAKY_RELU, ABS, NEG, SQUARE, TILE, CONCATENATION = 54, 98, 101, 59, 92, 69, 2
-ADD, HARD_SWISH, SELECT, SELECT_V2 = 0, 117, 64, 123
+ADD, SUB, BATCH_MATMUL, HARD_SWISH, SELECT, SELECT_V2 = 0, 41, 126, 117, 64, 123
 ELU, EXP = 111, 47
 RELU6_FUSED = 3  # of ActivationFunctionType
+
+_OPTIONS = {
+    ADD: "Add",
+    BATCH_MATMUL: "BatchMatMul",
+    CONCATENATION: "Concatenation",
+    FULLY_CONNECTED: "FullyConnected",
+    MUL: "Mul",
+    RESHAPE: "Reshape",
+    SUB: "Sub",
+}
+"""What the schema calls the options of operators that are made here; QUANTIZE and MAXIMUM need none."""
 
 
 def read(path: Path) -> Any:
@@ -170,8 +181,7 @@ def make_operator(model: Any, builtin: int, inputs: Sequence[int], outputs: Sequ
     operator = schema.OperatorT()
     operator.opcodeIndex = kinds.index(builtin)
     operator.inputs, operator.outputs = list(inputs), list(outputs)
-    options = {ADD: "Add", MUL: "Mul", CONCATENATION: "Concatenation"}
-    if kind := options.get(builtin):
+    if kind := _OPTIONS.get(builtin):
         operator.builtinOptionsType = getattr(schema.BuiltinOptions, f"{kind}Options")
         operator.builtinOptions = getattr(schema, f"{kind}OptionsT")()
     return operator
@@ -208,8 +218,6 @@ def add_reshape(model: Any, source: int, named: str, shape: Sequence[int]) -> An
     main.tensors += [made, size]
     last = len(main.tensors) - 1
     reshape = make_operator(model, RESHAPE, [source, last], [last - 1])
-    reshape.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions
-    reshape.builtinOptions = schema.ReshapeOptionsT()
     reshape.builtinOptions.newShape = new
     return reshape
 

@@ -11,9 +11,16 @@ from typing import Any
 import numpy as np
 
 from edgekit_converters.tflite import flatbuffer
-from edgekit_converters.tflite.flatbuffer import FLOAT32, MUL, SQUARE, SQUARED_DIFFERENCE
+from edgekit_converters.tflite.flatbuffer import (
+    BATCH_MATMUL,
+    FLOAT32,
+    MUL,
+    SQUARE,
+    SQUARED_DIFFERENCE,
+    SUB,
+)
 
-_MEAN, _SUB, _SUM, _BATCH_MATMUL = 40, 41, 74, 126
+_MEAN, _SUM = 40, 74
 _LONGEST = 16_384  # squares of 16 bits that surely fit into a sum of 32
 
 
@@ -76,11 +83,13 @@ def _product(model: Any, operator: Any, reduction: Any) -> list[Any]:
     operators, difference = [], operator.inputs[0]
     if flatbuffer.opcode(model, operator) == SQUARED_DIFFERENCE:
         difference = flatbuffer.add_tensor(model, f"{name}/difference", shape)
-        operators = [_operator(model, _SUB, operator.inputs, difference)]
+        operators = [flatbuffer.make_operator(model, SUB, operator.inputs, [difference])]
     rows = flatbuffer.add_reshape(model, difference, f"{name}/rows", [*shape[:before], 1, length])
     squares = flatbuffer.add_tensor(model, f"{name}/squares", [*shape[:before], 1, 1])
     (row,) = rows.outputs
-    operators += [rows, _operator(model, _BATCH_MATMUL, [row, row], squares)]
+    product = flatbuffer.make_operator(model, BATCH_MATMUL, [row, row], [squares])
+    product.builtinOptions.adjY = True
+    operators += [rows, product]
     total = flatbuffer.add_reshape(model, squares, f"{name}/sum", flatbuffer.shape(result))
     if flatbuffer.opcode(model, reduction) == _SUM:
         total.outputs = list(reduction.outputs)
@@ -88,15 +97,3 @@ def _product(model: Any, operator: Any, reduction: Any) -> list[Any]:
     factor = flatbuffer.add_tensor(model, f"{name}/factor", (), np.array(1 / length, np.float32))
     mean = flatbuffer.make_operator(model, MUL, [*total.outputs, factor], reduction.outputs)
     return [*operators, total, mean]
-
-
-def _operator(model: Any, kind: int, inputs: Any, output: int) -> Any:
-    from ai_edge_litert import schema_py_generated as schema
-
-    made = flatbuffer.make_operator(model, kind, inputs, [output])
-    name = "Sub" if kind == _SUB else "BatchMatMul"
-    made.builtinOptionsType = getattr(schema.BuiltinOptions, f"{name}Options")
-    made.builtinOptions = getattr(schema, f"{name}OptionsT")()
-    if kind == _BATCH_MATMUL:
-        made.builtinOptions.adjY = True
-    return made

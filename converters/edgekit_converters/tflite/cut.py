@@ -115,10 +115,7 @@ def crossing(elements: int, *, to_int8: bool) -> bytes:
     model.version, model.buffers, model.operatorCodes, model.subgraphs = 3, [buffer], [], [graph]
     graph.tensors, graph.operators, graph.name = [], [], b"main"
     for name in ("real", "integer"):
-        tensor = schema.TensorT()
-        tensor.name, tensor.shape = name.encode(), np.array([1, elements], np.int32)
-        tensor.type, tensor.buffer = flatbuffer.FLOAT32, 0
-        graph.tensors.append(tensor)
+        flatbuffer.add_tensor(model, name, [1, elements])
     stored = schema.QuantizationParametersT()
     stored.scale, stored.zeroPoint = np.array([0.02], np.float32), np.array([3], np.int64)
     graph.tensors[1].type, graph.tensors[1].quantization = flatbuffer.INT8, stored

@@ -7,7 +7,6 @@ the rounded one goes on with it. No integer kernel is run: what one of them adds
 the model, and other runtimes do not have it.
 """
 
-import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -17,11 +16,13 @@ import numpy as np
 
 from edgekit_converters.base import Array, ConversionError, Sample, Samples
 from edgekit_converters.tflite import flatbuffer
+from edgekit_converters.tflite.constants import set_constant
 from edgekit_converters.tflite.corrected import Corrected
 from edgekit_converters.tflite.cut import cut
 from edgekit_converters.tflite.flatbuffer import IF, WHILE
 from edgekit_converters.tflite.interpreter import open_interpreter
 from edgekit_converters.tflite.quantized_operators import (
+    BIAS_INPUT,
     MAIN,
     Operation,
     Scale,
@@ -32,9 +33,6 @@ from edgekit_converters.tflite.quantized_operators import (
 
 _ENOUGH = 200  # samples
 _MEMORY = 256_000_000  # bytes of activations, of all samples
-_BIAS = {3: 2, 4: 2, 9: 2, 67: 3}
-"""Which input the bias is, by ``BuiltinOperator``: CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED and
-TRANSPOSE_CONV. The weights are input 1."""
 
 
 def corrected_biases(
@@ -128,7 +126,7 @@ class _Run:
                 for position, (name, constant) in enumerate(
                     zip(operation.inputs, operation.constants, strict=True)
                 )
-                if constant is not None and position != _BIAS.get(operation.kind)
+                if constant is not None and position != BIAS_INPUT.get(operation.kind)
             }
             own |= {name: self.own[name] for name in operation.inputs if name in self.own}
             content = _with_constants(content, own)
@@ -188,7 +186,7 @@ def _outputs(content: bytes, rows: Iterable[Mapping[str, Array]]) -> Iterator[di
 
 def _bias(operation: Operation, operations: Sequence[Operation]) -> str | None:
     """Return the name of an integer operator's bias, unless it is another operator's too."""
-    position = _BIAS.get(operation.kind, len(operation.inputs))
+    position = BIAS_INPUT.get(operation.kind, len(operation.inputs))
     if position >= len(operation.inputs):
         return None
     if operation.constants[1] is None or operation.constants[position] is None:
@@ -203,10 +201,7 @@ def _with_constants(content: bytes, values: Mapping[str, Array]) -> bytes:
     model = flatbuffer.read_packed(content)
     for tensor in model.subgraphs[0].tensors:
         if (value := values.get(flatbuffer.name(tensor))) is not None:
-            buffer = copy.copy(model.buffers[tensor.buffer])  # equal constants share one
-            buffer.data = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
-            tensor.buffer = len(model.buffers)
-            model.buffers.append(buffer)
+            set_constant(model, tensor, value)
     return bytes(flatbuffer.packed(model))
 
 

@@ -5,13 +5,13 @@ steps. One sample is in memory at a time, and two numbers a tensor are kept, so 
 with the number of samples.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgekit_converters.base import Array, ConversionError, Range, Samples
+from edgekit_converters.base import Array, ConversionError, Range, Sample, Samples
 from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.interpreter import open_interpreter
 from edgekit_converters.tflite.loops import Replay, find_loops
@@ -65,13 +65,13 @@ def ranges_over(graph: Path, samples: Samples) -> Ranges:
     return ranges
 
 
-def runs_over(graph: Path, samples: Samples) -> Iterator[Any]:
+def runs_over(graph: Path | bytes, samples: Iterable[Sample], *, threads: int = 2) -> Iterator[Any]:
     """Run a float TFLite file on each sample, and yield its interpreter, in which tensors can be read.
 
     Raises:
         ConversionError: there are no samples.
     """
-    interpreter = open_interpreter(graph, threads=2)
+    interpreter = open_interpreter(graph, threads=threads)
     interpreter.allocate_tensors()
     inputs = {d["name"]: d for d in interpreter.get_input_details()}
     batch = next(iter(inputs.values()))["shape"][0]

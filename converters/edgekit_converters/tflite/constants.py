@@ -6,6 +6,7 @@ find everything in it where they found it before.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,8 +27,6 @@ def with_constants(graph: Path, target: Path, values: Mapping[str, Array]) -> No
     Raises:
         ValueError: a name is none of a float32 constant of the main graph, or a value has another shape.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
     model = flatbuffer.read(graph)
     found = set()
     for tensor in model.subgraphs[0].tensors:
@@ -42,11 +41,18 @@ def with_constants(graph: Path, target: Path, values: Mapping[str, Array]) -> No
             raise ValueError(
                 f"{graph.name}: {name!r} has the shape {present.shape}, and its new value {value.shape}."
             )
-        buffer = schema.BufferT()
-        buffer.data = value.reshape(-1).view(np.uint8)
-        tensor.buffer = len(model.buffers)
-        model.buffers.append(buffer)
+        set_constant(model, tensor, value)
         found.add(name)
     if missing := values.keys() - found:
         raise ValueError(f"{graph.name} has no tensor {min(missing)!r}.")
     flatbuffer.write(model, target)
+
+
+def set_constant(model: Any, tensor: Any, value: Array) -> None:
+    """Give one tensor of a model another value, in a buffer of its own."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    buffer = schema.BufferT()
+    buffer.data = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
+    tensor.buffer = len(model.buffers)
+    model.buffers.append(buffer)

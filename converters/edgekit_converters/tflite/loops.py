@@ -18,7 +18,7 @@ from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.interpreter import open_interpreter
 
 _PRODUCTS = (3, 4, 9, 67)  # CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, TRANSPOSE_CONV
-_WITH_GRAPHS = (flatbuffer.WHILE, 118)  # 118 is IF
+_WITH_GRAPHS = (flatbuffer.WHILE, flatbuffer.IF)
 _MOST_STEPS = 100_000  # against a loop whose condition never turns false
 
 

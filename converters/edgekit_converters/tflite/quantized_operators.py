@@ -17,6 +17,12 @@ from edgekit_converters.tflite import flatbuffer
 MAIN = ""
 """The main graph, where graphs are found by name."""
 
+BIAS_INPUT = {3: 2, 4: 2, 9: 2, 67: 3}
+"""Which input the bias is of an operator with weights, by ``BuiltinOperator``: CONV_2D,
+DEPTHWISE_CONV_2D, FULLY_CONNECTED and TRANSPOSE_CONV. The weights are input 1."""
+TO_PROBABILITIES = frozenset({14, 25})
+"""LOGISTIC and SOFTMAX, which hide differences: their results are near 0 and 1."""
+
 _INTEGER = {7, 9}  # int16, int8: what an activation can be quantized to
 
 

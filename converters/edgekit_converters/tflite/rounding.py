@@ -13,22 +13,21 @@ from typing import Any
 import numpy as np
 
 from edgekit_converters.base import Array, Samples
+from edgekit_converters.tflite.calibration import runs_over
 from edgekit_converters.tflite.corrected import Corrected
-from edgekit_converters.tflite.interpreter import open_interpreter
-from edgekit_converters.tflite.network import (
-    Network,
-    forward,
-    read_network,
+from edgekit_converters.tflite.network import Network, forward, read_network
+from edgekit_converters.tflite.quantized_operators import (
+    BIAS_INPUT,
+    TO_PROBABILITIES,
+    Constant,
+    channel_scales,
 )
-from edgekit_converters.tflite.quantized_operators import Constant, channel_scales
 
 _ENOUGH = 200  # samples
 _BATCH = 32
 _MEMORY = 128_000_000  # bytes of a batch's activations; training takes a few times that
 _LEARNING_RATE = 0.02  # in steps of the integers
-_BIAS = {3: 2, 4: 2, 9: 2, 67: 3}  # as in bias_correction
 _BLOCK_ENDS = {0, 40}  # ADD and MEAN: what a block hands on
-_TO_PROBABILITIES = {25, 14}  # SOFTMAX and LOGISTIC, which hide differences
 _CLOSE = 1e-3  # relative error of the TensorFlow function, beyond which it is another model
 
 
@@ -80,7 +79,7 @@ def trained_rounding(
             return Corrected(note="the rounding is not trained: TensorFlow computes other outputs")
         values = _trained(network, data, steps, seed, start or {}, progress)
     except (ValueError, TypeError, NotImplementedError, _tensorflow_error()) as error:
-        reason = str(error).splitlines()[0]
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         return Corrected(note=f"the rounding is not trained: TensorFlow refuses: {reason}")
     ranges = {n: channel_scales(c) * np.float32(127) for n, c in _weights(network).items()}
     return Corrected({**(start or {}), **values}, ranges)
@@ -187,7 +186,7 @@ def _weights(network: Network) -> dict[str, Constant]:
     """Return the quantized weights by name, but those that operators share at different scales."""
     found: dict[str, list[Constant]] = {}
     for operation in network.operations:
-        if operation.kind in _BIAS and (weight := operation.constants[1]) is not None:
+        if operation.kind in BIAS_INPUT and (weight := operation.constants[1]) is not None:
             found.setdefault(operation.inputs[1], []).append(weight)
     return {
         name: first
@@ -200,7 +199,7 @@ def _biases(network: Network) -> dict[str, Array]:
     """Return the biases of integer operators by name, each with the size of its steps."""
     steps = {}
     for operation in network.operations:
-        position = _BIAS.get(operation.kind, len(operation.inputs))
+        position = BIAS_INPUT.get(operation.kind, len(operation.inputs))
         if position < len(operation.inputs) and operation.constants[position] is not None:
             scale = operation.output_scales[0]
             size = 0.01 if scale is None else scale.scale
@@ -213,7 +212,7 @@ def _compared(network: Network) -> dict[str, float]:
     logits = {
         operation.outputs[0]: operation.inputs[0]
         for operation in network.operations
-        if operation.kind in _TO_PROBABILITIES
+        if operation.kind in TO_PROBABILITIES
     }
     ends = [
         operation.outputs[0]
@@ -236,18 +235,13 @@ def _stacked(network: Network, samples: Samples) -> dict[str, Array]:
 
 def _is_close(network: Network, graph: Path, data: Mapping[str, Array]) -> bool:
     """Return whether the function computes what the file does, for two samples at once."""
-    interpreter = open_interpreter(graph)
-    interpreter.allocate_tensors()
     two = {name: value[:2] for name, value in data.items()}
     got = forward(network, two, network.outputs, rounded=False)
-    for row in range(len(next(iter(two.values())))):
-        for detail in interpreter.get_input_details():
-            value = two[detail["name"]][row : row + 1]
-            interpreter.set_tensor(detail["index"], np.repeat(value, detail["shape"][0], axis=0))
-        interpreter.invoke()
-        for detail in interpreter.get_output_details():
-            right = interpreter.get_tensor(detail["index"])[0]
-            wrong = np.asarray(got[detail["name"]])[row] - right
+    rows = [dict(zip(two, row, strict=True)) for row in zip(*two.values(), strict=True)]
+    for place, run in enumerate(runs_over(graph, rows)):
+        for detail in run.get_output_details():
+            right = run.get_tensor(detail["index"])[0]
+            wrong = np.asarray(got[detail["name"]])[place] - right
             if not np.sum(wrong**2) <= _CLOSE**2 * max(np.sum(right**2), 1e-9):
                 return False
     return True

@@ -15,13 +15,17 @@ import numpy as np
 
 from edgekit_converters.base import Array, Sample, Samples
 from edgekit_converters.tflite import flatbuffer
+from edgekit_converters.tflite.calibration import runs_over
 from edgekit_converters.tflite.flatbuffer import DEQUANTIZE, INT8, QUANTIZE
-from edgekit_converters.tflite.interpreter import open_interpreter
-from edgekit_converters.tflite.quantized_operators import MAIN, Scale, read_operators
+from edgekit_converters.tflite.quantized_operators import (
+    MAIN,
+    TO_PROBABILITIES,
+    Scale,
+    read_operators,
+)
 
 _ENOUGH = 24  # samples, to rank tensors: ten times as many give the same order
 _INT16 = 7
-_TO_PROBABILITIES = (25, 14)  # SOFTMAX and LOGISTIC
 
 Outputs = Mapping[str, Sequence[Array]]
 """Values of tensors, by name; one a sample."""
@@ -94,8 +98,8 @@ def rounded_tensors(graph: Path, quantized: Path) -> dict[str, Scale]:
     return scales
 
 
-def noise_of_rounding(
-    graph: bytes, tensor: str, scale: Scale, samples: Sequence[Sample], expected: Outputs
+def _noise(
+    graph: bytes, rounded: tuple[str, Scale], *, samples: Sequence[Sample], expected: Outputs
 ) -> float:
     """Return the noise that rounding one tensor brings into the outputs of a float TFLite file.
 
@@ -103,11 +107,11 @@ def noise_of_rounding(
 
     Args:
         graph: the content of the file.
-        tensor: its name there.
-        scale: what it is rounded to.
+        rounded: the tensor's name there, and what it is rounded to.
         samples: without the batch axis, by the names of the file's inputs.
         expected: the outputs, and what goes into those that are probabilities, without the rounding.
     """
+    tensor, scale = rounded
     model = flatbuffer.read_packed(graph)
     ends = _compared(model, tensor)
     moved = _round(model, tensor, scale)
@@ -115,12 +119,6 @@ def noise_of_rounding(
     return sum(
         _relative(expected[end], values) for end, values in zip(ends, got.values(), strict=True)
     )
-
-
-def _noise(
-    graph: bytes, tensor: tuple[str, Scale], *, samples: Sequence[Sample], expected: Outputs
-) -> float:
-    return noise_of_rounding(graph, *tensor, samples, expected)
 
 
 def _relative(expected: Sequence[Array], got: Sequence[Array]) -> float:
@@ -143,7 +141,7 @@ def _compared(model: Any, rounded: str | None) -> list[str]:
     logits = {
         operator.outputs[0]: operator.inputs[0]
         for operator in main.operators
-        if flatbuffer.opcode(model, operator) in _TO_PROBABILITIES
+        if flatbuffer.opcode(model, operator) in TO_PROBABILITIES
     }
     names = {index: flatbuffer.name(main.tensors[index]) for index in main.outputs}
     return [
@@ -188,17 +186,10 @@ def _add_tensor(model: Any, like: int, name: str, scale: Scale | None = None) ->
 
 def _run(model: Any, samples: Iterable[Sample], tensors: Sequence[str]) -> dict[str, list[Array]]:
     """Run a model on samples, each of which fills the whole batch; return the tensors' values."""
-    interpreter = open_interpreter(bytes(flatbuffer.packed(model)), threads=1)
-    interpreter.allocate_tensors()
-    inputs = interpreter.get_input_details()
-    places = {d["name"]: d["index"] for d in interpreter.get_tensor_details()}
+    main = model.subgraphs[0]
+    places = {flatbuffer.name(tensor): index for index, tensor in enumerate(main.tensors)}
     values: dict[str, list[Array]] = {name: [] for name in tensors}
-    for sample in samples:
-        for detail in inputs:
-            value = np.asarray(sample[detail["name"]], detail["dtype"])
-            batch = np.repeat(value[np.newaxis], detail["shape"][0], axis=0)
-            interpreter.set_tensor(detail["index"], batch)
-        interpreter.invoke()
+    for run in runs_over(bytes(flatbuffer.packed(model)), samples, threads=1):
         for name in tensors:
-            values[name].append(interpreter.get_tensor(places[name]))
+            values[name].append(run.get_tensor(places[name]))
     return values

@@ -183,6 +183,27 @@ def test_what_must_not_be_cut_in_two_is_finished_first(number: signal.Signals, r
     assert done.stdout.split() == ["whole", raised, "True"]
 
 
+ASKED = """
+import signal
+from edgekit.stopping import first_asks, tidily
+
+with tidily():
+    try:
+        with first_asks(lambda name: print("asked by", name, flush=True)):
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.raise_signal(signal.SIGTERM)
+        print("cleared up", flush=True)
+"""
+
+
+def test_a_third_signal_does_not_interrupt_the_clearing_up_after_the_second() -> None:
+    done = subprocess.run([sys.executable, "-c", ASKED], capture_output=True, text=True)
+    assert done.stdout == "asked by SIGTERM\ncleared up\n"
+    assert done.returncode == -signal.SIGTERM
+
+
 def test_what_is_left_of_a_removal_that_was_stopped_is_removed_the_next_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,7 +69,8 @@ def first_asks(stop: Callable[[str], None]) -> Iterator[None]:
 
     def restore() -> None:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is ask:  # else what was there before has seen to the rest
+                signal.signal(number, handler)
 
     def ask(number: int, _: FrameType | None) -> None:
         restore()

@@ -31,6 +31,8 @@ def tuned(digits: Path, tmp_path_factory: pytest.TempPathFactory, forked_workers
     """The folder of a search in both formats, for what all tests of this file read of it."""
 
     def make(folder: Path) -> None:
+        (folder / "out").mkdir()
+        (folder / "out" / "model_tuned.onnx.data").write_bytes(b"weights of an earlier run")
         report = edgekit.tune(
             digits / "cnn.keras",
             digits / "calib.npz",
@@ -54,6 +56,7 @@ def test_the_folder_ships_one_file_a_format_with_its_manifest(tuned: Path, digit
     assert report["calibrated_on"] == PARTS[0]
     assert report["evaluated_on"] == PARTS[1]
     assert report["search"]["chosen_on"] == PARTS[0]
+    assert not (tuned / "model_tuned.onnx.data").exists(), "no file of the folder has it beside it"
     image = np.load(digits / "eval.npz")["image"][:1]
     with edgekit.open_model(tuned / "model_tuned.tflite") as session:
         assert session.run({"image": image})["digit"].shape == (1, 10)

@@ -1,25 +1,18 @@
 """``edgekit convert``: a Keras model and samples to a folder that ships, with the report of its accuracy."""
 
-import contextlib
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
 from edgekit.accuracy.limits import Limits, read_limits
 from edgekit.accuracy.task_names import check_tasks
 from edgekit.bundle.folder import (
-    FAILED_LOG,
     LOG,
-    publish,
     refuse_foreign_manifest,
     workplace,
-    write_json,
 )
-from edgekit.bundle.manifest import write_manifest
 from edgekit.bundle.packages import CONVERTERS, require
-from edgekit.bundle.recipes import RECIPE, write_recipes
 from edgekit.data.images import Images
 from edgekit.data.open import RANDOM, check_data, open_samples
 from edgekit.data.samples import DataError
@@ -31,23 +24,21 @@ from edgekit.options import ConvertOptions
 from edgekit.progress import Progress, expect, silent
 from edgekit.report.file_result import FileResult
 from edgekit.report.result import Report
-from edgekit.workflows.candidates import Candidate, sidecar
-from edgekit.workflows.describe import describe
+from edgekit.workflows.candidates import Candidate
 from edgekit.workflows.evaluate import (
     FLOAT,
     Criteria,
-    Evaluation,
     evaluate,
     record_original,
     steps_of,
 )
 from edgekit.workflows.original import name_of, source_of
-from edgekit.workflows.recipes import chosen_recipes, written_recipes
-from edgekit.workflows.worker import WorkerError, run_in_worker
+from edgekit.workflows.recipes import chosen_recipes
+from edgekit.workflows.ship import NOT_FOR_SHIPPING, Made, log_left, ship
+from edgekit.workflows.worker import run_in_worker
 from edgekit_converters import (
     CALIBRATED,
     FORMATS,
-    Conversion,
     ConversionError,
     Precision,
     RecipeDocument,
@@ -57,13 +48,7 @@ from edgekit_converters import (
     ranges_over,
 )
 from edgekit_converters import convert as convert_model
-from edgekit_runtimes import ModelError, TensorSpec, keras_session
-from edgekit_runtimes.manifest_file import MANIFEST
-
-NOT_FOR_SHIPPING = (
-    "NOT FOR SHIPPING: calibrated and evaluated on random numbers, which say nothing of accuracy on "
-    "real samples"
-)
+from edgekit_runtimes import TensorSpec, keras_session
 
 _RANGE_SAMPLES = 100  # held-out samples whose ranges are compared with the calibrated ones
 _FORMAT_GAP = 1.5  # dB
@@ -80,14 +65,6 @@ class PartlyConverted(ConversionError):
         super().__init__(f"{reasons} Written to {report.output}: {written}.")
         self.report = report
         """Of the files that were written."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What the child process sends back."""
-
-    evaluation: Evaluation
-    conversion: Conversion
 
 
 @with_options(ConvertOptions)
@@ -148,8 +125,8 @@ def convert(
                 opened, scratch / "samples", calibration=calibration, progress=progress
             )
 
-        try:
-            outcome = run_in_worker(
+        with log_left(log, output):
+            made = run_in_worker(
                 _work,
                 source,
                 name_of(model),
@@ -164,43 +141,9 @@ def convert(
                 answer=read_samples,
                 answering="reading samples",
             )
-        except (ConversionError, ModelError, WorkerError, OSError) as error:
-            if log.stat().st_size:
-                with contextlib.suppress(OSError):  # a full disk is told by the error itself
-                    shutil.copyfile(log, output / FAILED_LOG)
-                error.add_note(f"What the converters printed is in {output / FAILED_LOG}.")
-            raise
-        report = replace(outcome.evaluation.report, output=str(output))
-        if not report.shippable:
-            why = "no data was given" if data is None else f"the data is {RANDOM!r}"
-            warnings = (f"{NOT_FOR_SHIPPING} ({why})", *report.warnings)
-            report = replace(report, warnings=warnings)
-        write_json(scratch / "report.json", report.to_dict())
-        manifest = describe(
-            report,
-            outcome.evaluation,
-            outcome.conversion,
-            scratch,
-            source=Path(source),
-            batch=chosen["batch"],
-            scale=chosen["scale"],
-            label_names=chosen["labels"],
-        )
-        write_manifest(manifest, scratch / MANIFEST)
-        shown = written_recipes(outcome.conversion)
-        if shown:
-            write_recipes(shown, scratch / RECIPE)
-        beside = [entry.data.file for entry in manifest.files if entry.data]
-        files = [entry.file for entry in manifest.files]
-        published = [*beside, *files, LOG, "report.json", *([RECIPE] if shown else [])]
-        publish(scratch, published, output, force=chosen["force"])
-        (output / FAILED_LOG).unlink(missing_ok=True)  # of an earlier run
-        for name in files:  # what an earlier run put beside a file of this name
-            stale = sidecar(output / name)
-            if stale is not None and stale.name not in beside:
-                stale.unlink()
-    if outcome.conversion.failed:
-        raise PartlyConverted(outcome.conversion.failed, report)
+        report = ship(made, scratch, output, source=source, data=data, options=chosen)
+    if made.conversion.failed:
+        raise PartlyConverted(made.conversion.failed, report)
     return report
 
 
@@ -248,7 +191,7 @@ def _work(
     *,
     progress: Progress,
     ask: Callable[[Sequence[TensorSpec]], SampleSplit],
-) -> _Outcome:
+) -> Made:
     """Do all that needs TensorFlow or runs native code; in a child process."""
     expect(progress, _steps_of(options["to"], options["precision"]))
     progress("loading TensorFlow and the model")
@@ -312,7 +255,7 @@ def _work(
         warnings=tuple(warnings),
         notes=(*conversion.notes, *report.notes),
     )
-    return _Outcome(replace(evaluation, report=report), conversion)
+    return Made(replace(evaluation, report=report), conversion)
 
 
 def _steps_of(formats: Sequence[str], precisions: Sequence[Precision]) -> int:

@@ -1,20 +1,16 @@
 """``edgekit.tune``: a model and samples to the file that costs least within the limits, proven."""
 
-import contextlib
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
 from edgekit.accuracy.limits import read_limits
 from edgekit.accuracy.task_names import check_tasks
-from edgekit.bundle.folder import FAILED_LOG, LOG, publish, workplace, write_json
-from edgekit.bundle.manifest import write_manifest
-from edgekit.bundle.recipes import RECIPE, write_recipes
+from edgekit.bundle.folder import LOG, workplace
 from edgekit.data.images import Images
-from edgekit.data.open import RANDOM, open_samples
+from edgekit.data.open import open_samples
 from edgekit.data.split import SampleSplit, set_aside
 from edgekit.inference.executors import check_engine
 from edgekit.option_values import resolve, with_options
@@ -22,15 +18,12 @@ from edgekit.progress import Progress, silent
 from edgekit.report.result import Report
 from edgekit.stopping import first_asks
 from edgekit.tune_options import TuneOptions
-from edgekit.workflows.convert import NOT_FOR_SHIPPING, check_conversion
-from edgekit.workflows.describe import describe
+from edgekit.workflows.convert import check_conversion
 from edgekit.workflows.original import name_of, source_of
-from edgekit.workflows.recipes import written_recipes
-from edgekit.workflows.tune.work import RUNNING, STOP, Outcome, work
-from edgekit.workflows.worker import WorkerDied, WorkerError, run_in_worker
-from edgekit_converters import ConversionError
-from edgekit_runtimes import ModelError, TensorSpec
-from edgekit_runtimes.manifest_file import MANIFEST
+from edgekit.workflows.ship import Made, log_left, ship
+from edgekit.workflows.tune.work import RUNNING, STOP, work
+from edgekit.workflows.worker import WorkerDied, run_in_worker
+from edgekit_runtimes import TensorSpec
 
 _CRASHES = 5  # of candidates, after which it is not the candidates
 
@@ -111,42 +104,13 @@ def tune(
             (run / STOP).write_text(f"interrupted ({signal})")
             progress("ending the search and judging the best so far; once more ends at once")
 
-        try:
-            with first_asks(stop):
-                outcome, scratch = _worked(
-                    source, name_of(model), chosen, limits, run, read_samples, progress,
-                    saved=not isinstance(model, (str, Path)),
-                )  # fmt: skip
-        except (ConversionError, ModelError, WorkerError, OSError) as error:
-            if log.stat().st_size:
-                with contextlib.suppress(OSError):  # a full disk is told by the error itself
-                    shutil.copyfile(log, output / FAILED_LOG)
-                error.add_note(f"What the converters printed is in {output / FAILED_LOG}.")
-            raise
-        report = replace(outcome.evaluation.report, output=str(output))
-        if not report.shippable:
-            warning = f"{NOT_FOR_SHIPPING} (the data is {RANDOM!r})"
-            report = replace(report, warnings=(warning, *report.warnings))
+        with log_left(log, output), first_asks(stop):
+            made, scratch = _worked(
+                source, name_of(model), chosen, limits, run, read_samples, progress,
+                saved=not isinstance(model, (str, Path)),
+            )  # fmt: skip
         log.replace(scratch / LOG)
-        write_json(scratch / "report.json", report.to_dict())
-        manifest = describe(
-            report,
-            outcome.evaluation,
-            outcome.conversion,
-            scratch,
-            source=Path(source),
-            batch=chosen["batch"],
-            scale=chosen["scale"],
-            label_names=chosen["labels"],
-        )
-        write_manifest(manifest, scratch / MANIFEST)
-        beside = [entry.data.file for entry in manifest.files if entry.data]
-        files = [entry.file for entry in manifest.files]
-        write_recipes(written_recipes(outcome.conversion), scratch / RECIPE)
-        published = [*beside, *files, LOG, "report.json", RECIPE]
-        publish(scratch, published, output, force=chosen["force"])
-        (output / FAILED_LOG).unlink(missing_ok=True)  # of an earlier run
-    return report
+        return ship(made, scratch, output, source=source, data=data, options=chosen)
 
 
 def _worked(
@@ -159,14 +123,14 @@ def _worked(
     progress: Progress,
     *,
     saved: bool,
-) -> tuple[Outcome, Path]:
+) -> tuple[Made, Path]:
     """Run the search in a worker; in another one without it, where a candidate crashes the first."""
     crashed: dict[str, str] = {}
     while True:
         scratch = run / f"attempt {len(crashed)}"
         scratch.mkdir()
         try:
-            outcome: Outcome = run_in_worker(
+            made: Made = run_in_worker(
                 work,
                 source,
                 name,
@@ -195,4 +159,4 @@ def _worked(
             progress(f"going on without {title}, which crashed")
             shutil.rmtree(scratch, ignore_errors=True)
         else:
-            return outcome, scratch
+            return made, scratch

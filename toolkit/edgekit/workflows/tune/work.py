@@ -1,7 +1,7 @@
 """What a search does in the child process: from a model and samples to the file of each format that ships."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -15,34 +15,20 @@ from edgekit.inference.surroundings import surroundings
 from edgekit.progress import Progress
 from edgekit.report.search import Search, Sensitivity
 from edgekit.workflows.candidates import Candidate
-from edgekit.workflows.convert import NOT_FOR_SHIPPING
-from edgekit.workflows.evaluate import (
-    Criteria,
-    Evaluation,
-    evaluate,
-    record_original,
-)
+from edgekit.workflows.evaluate import Criteria, evaluate, record_original
 from edgekit.workflows.original_key import is_whole, model_key, samples_key
+from edgekit.workflows.ship import NOT_FOR_SHIPPING, Made
 from edgekit.workflows.tune.bench import Bench
 from edgekit.workflows.tune.elsewhere import Elsewhere
 from edgekit.workflows.tune.explore import begin, explore, time_finalists
 from edgekit.workflows.tune.finish import counterpart_of, decide, put, rows
 from edgekit.workflows.tune.halt import Watch, guarded
 from edgekit.workflows.tune.kept import Kept
-from edgekit_converters import FORMATS, Conversion, Variants, load_model
+from edgekit_converters import FORMATS, Variants, load_model
 from edgekit_runtimes import TensorSpec, keras_session
 
 STOP, RUNNING = "stop", "running"
 """Files of the run: the first ends the search, the second says which candidate a crash is due to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the child process sends back."""
-
-    evaluation: Evaluation
-    conversion: Conversion
-    """With the recipe of each file."""
 
 
 def work(
@@ -57,7 +43,7 @@ def work(
     *,
     progress: Progress,
     ask: Callable[[Sequence[TensorSpec]], SampleSplit],
-) -> Outcome:
+) -> Made:
     """Do as ``_search``, by the engine that the options name; in a child process."""
     if options["engine"] != LOCAL:
         progress(f"connecting to {options['engine']}")
@@ -83,7 +69,7 @@ def _search(
     *,
     progress: Progress,
     ask: Callable[[Sequence[TensorSpec]], SampleSplit],
-) -> Outcome:
+) -> Made:
     """Search, judge, and write what ships into ``scratch``.
 
     Args:
@@ -202,7 +188,7 @@ def _search(
         notes=(*conversion.notes, *bench.notes, *report.notes),
         search=search,
     )
-    return Outcome(replace(evaluation, report=report), conversion)
+    return Made(replace(evaluation, report=report), conversion)
 
 
 def _base(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.recipes import sqnr
 
 import edgekit_converters
 from edgekit_converters import FORMATS
@@ -55,11 +56,6 @@ CASES: dict[str, tuple[tuple[int, ...], Callable[[Any], Any]]] = {
 }
 
 
-def sqnr_db(expected: Any, got: Any) -> float:
-    noise = max(float(np.square(expected - got).sum()), 1e-30)
-    return float(10 * np.log10(np.square(expected).sum() / noise))
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_a_layer_is_computed_by_operators_that_both_formats_have(name: str, tmp_path: Path) -> None:
     import keras
@@ -80,7 +76,7 @@ def test_a_layer_is_computed_by_operators_that_both_formats_have(name: str, tmp_
         with open_model(path) as session:
             (got,) = keras.tree.flatten(session.run({"x": rows}))
         least = 115 if precision == "float32" else 18
-        assert sqnr_db(np.asarray(expected, float), np.asarray(got, float)) > least, (
+        assert sqnr(np.asarray(expected), np.asarray(got)) > least, (
             form,
             precision,
         )

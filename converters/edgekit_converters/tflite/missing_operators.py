@@ -159,7 +159,10 @@ def _resizing(node: Any, operands: Sequence[Any]) -> Any:
 
 
 def _matrix(node: Any, size: int, axis: int, constants: Sequence[Array]) -> Array:
-    """Return the matrix, of (new size, size), of a resizing along one axis: what it makes of each unit vector."""
+    """Return the matrix, of (new size, size), of a resizing along one axis.
+
+    It is what the resizing makes of each unit vector.
+    """
     import tensorflow as tf
 
     chosen = np.array([1, 1])

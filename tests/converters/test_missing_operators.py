@@ -107,3 +107,23 @@ def test_what_tflite_cannot_is_one_sentence_that_says_where(name: str, tmp_path:
             model, {("onnx", "float32"): tmp_path / "m.onnx"}, scratch=tmp_path
         )
     assert not any(word in str(refused.value) for word in ("MLIR", "error:", "\n", "flex"))
+
+
+def test_an_operator_in_a_loop_is_refused_in_the_same_words(tmp_path: Path) -> None:
+    """The checker's words would advise another opset, and none has an operator of TFLite's."""
+    import keras
+
+    class Buckets(keras.layers.Layer):  # type: ignore[misc]
+        state_size = output_size = 4
+
+        def call(self, x: Any, states: Any) -> Any:
+            found = keras.ops.digitize(x + states[0], [-0.5, 0.0, 0.5])
+            y = keras.ops.tanh(keras.ops.cast(found, "float32"))
+            return y, [y]
+
+    x = keras.layers.Input((5, 4), name="x")
+    model = keras.Model([x], [keras.layers.RNN(Buckets())(x)])
+    with pytest.raises(edgekit_converters.ConversionError, match="computed by BUCKETIZE, which"):
+        edgekit_converters.convert(
+            model, {("onnx", "float32"): tmp_path / "m.onnx"}, scratch=tmp_path
+        )

@@ -10,6 +10,7 @@ from support.recipes import sqnr
 
 import edgekit_converters
 from edgekit_converters import FORMATS
+from edgekit_converters.tflite import float_graph
 from edgekit_runtimes import open_model
 
 
@@ -80,6 +81,22 @@ def test_a_layer_is_computed_by_operators_that_both_formats_have(name: str, tmp_
             form,
             precision,
         )
+
+
+def test_they_are_written_so_in_large_models_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    monkeypatch.setattr(float_graph, "_FROZEN_BELOW", 1)
+    x = keras.layers.Input(VOLUME, name="x")
+    model = keras.Model([x], [keras.layers.MaxPooling3D(2)(keras.layers.Conv3D(2, 1)(x))])
+    target = tmp_path / "model.tflite"
+    edgekit_converters.convert(model, {("tflite", "float32"): target}, scratch=tmp_path)
+    rows = np.random.default_rng(0).normal(size=(3, *VOLUME)).astype(np.float32)
+    with open_model(target) as session:
+        (got,) = session.run({"x": rows}).values()
+    assert sqnr(np.asarray(model(rows)), got) > 115
 
 
 REFUSED = {

@@ -86,7 +86,7 @@ class Writer:
     loops: int = 0
     """How many recurrent layers are loops in this format."""
     recurrent_operators: tuple[str, ...] = ()
-    """The operator that each recurrent layer is which is none."""
+    """The operator of each recurrent layer that is no loop."""
 
 
 def _no_sidecar(path: Path) -> None:  # noqa: ARG001

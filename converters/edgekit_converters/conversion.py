@@ -46,7 +46,7 @@ class Conversion:
     alike: bool = True
     """Whether the calibrated files of all formats compute the same numbers."""
     recipes: Mapping[Target, RecipeDocument] = field(default_factory=dict)
-    """What calibrated files were made by."""
+    """What the calibrated files that were written were made by."""
     failed: Mapping[str, str] = field(default_factory=dict)
     """Why the files of a format were not written, by its name, where those of another were."""
 
@@ -116,7 +116,8 @@ def convert(
         written = variants.write(recipe, {name: targets[name, p] for name, p in same})
         if written.quantized is not None:
             made.append((recipe, written))
-            written_by.update(dict.fromkeys(same, document_of(recipe, variants.operators)))
+            document = document_of(recipe, variants.operators)
+            written_by.update({to: document for to in same if to[0] not in variants.failed})
     failed = {name: str(error) for name, error in variants.failed.items()}
     if not calibrated:
         return Conversion(failed=failed)
@@ -253,7 +254,10 @@ def _preprocessing_notes(
 
 
 def _kept_notes(kept: Mapping[int, Mapping[Precision, None]], count: int) -> Iterator[str]:
-    """Say how many operators of calibrated files compute in float32 by recipe; ``kept`` has the precisions by number."""
+    """Say how many operators of calibrated files compute in float32 by recipe.
+
+    ``kept`` has the precisions by number.
+    """
     for number, precisions in kept.items():
         yield (
             f"{number} of {count} operators stay{'s' if number == 1 else ''} in float32 in "

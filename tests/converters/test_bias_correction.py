@@ -4,9 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.corrections import Digits, digits_without_softmax
+from support.corrections import Digits, digits_rows, digits_without_softmax
 
-from edgekit_converters import convert, load_model
 from edgekit_converters.tflite.bias_correction import corrected_biases
 from edgekit_converters.tflite.corrected import Corrected
 from edgekit_converters.tflite.write import write_tflite
@@ -52,7 +51,7 @@ def test_memory_bounds_the_number_of_samples(cnn: Digits) -> None:
 
 def test_an_operator_in_float_keeps_its_bias(cnn: Digits, tmp_path: Path) -> None:
     everything = corrected_biases(cnn.graph, cnn.int8, cnn.calibration[:20]).constants
-    kept = next(name for name in cnn.ranges if "batchnorm" in name or "batch_norm" in name)
+    kept = next(name for name in cnn.ranges if "batchnorm" in name)
     mixed = tmp_path / "mixed.tflite"
     write_tflite(cnn.graph, mixed, "int8", cnn.ranges, keep_float=[kept])
 
@@ -63,13 +62,9 @@ def test_an_operator_in_float_keeps_its_bias(cnn: Digits, tmp_path: Path) -> Non
 
 
 def test_a_graph_with_a_loop_is_skipped_with_a_note(digits: Path, tmp_path: Path) -> None:
-    model = load_model(str(digits / "lstm.keras"))
-    rows = [{"rows": row} for row in np.load(digits / "rows.npz")["rows"][:10]]
-    int8 = tmp_path / "int8.tflite"
-    made = convert(model, {("tflite", "int8"): int8}, rows, scratch=tmp_path)
-    assert made.graph is not None
+    graph, int8, rows = digits_rows(digits, tmp_path)
 
-    corrected = corrected_biases(made.graph, int8, rows)
+    corrected = corrected_biases(graph, int8, rows)
 
     assert not corrected.constants
     assert "loop" in corrected.note

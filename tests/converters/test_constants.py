@@ -71,7 +71,7 @@ def test_only_the_named_tensor_changes_where_a_buffer_is_shared(
     assert all(np.array_equal(after[n], before[n]) for n in before if n != name)
 
 
-def test_doubled_weights_and_bias_of_the_last_layer_change_what_the_file_computes(
+def test_without_weights_and_bias_of_the_last_layer_all_classes_are_as_likely(
     converted: Path, digits: Path, tmp_path: Path
 ) -> None:
     graph = converted / "model_float32.tflite"

@@ -5,20 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.recipes import images_of, outputs_of, sqnr
 
-from edgekit.data.samples import Array
 from edgekit_converters import Recipe, Variants, load_model
-from edgekit_runtimes import open_model
-
-
-def outputs(path: Path, images: Array) -> Array:
-    with open_model(path) as session:
-        rows = [session.run({"image": image[np.newaxis]}) for image in images]
-    return np.array([next(iter(row.values())) for row in rows], np.float64)
-
-
-def decibel(exact: Array, got: Array) -> float:
-    return float(10 * np.log10(np.sum(exact**2) / np.sum((got - exact) ** 2)))
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +17,7 @@ def variants(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Variants
 
     model = load_model(str(digits / "cnn.keras"))
     model.layers[-1].activation = keras.activations.linear
-    samples = [{"image": image} for image in np.load(digits / "calib.npz")["image"][:60]]
+    samples = images_of(digits, "calib", 60)
     scratch = tmp_path_factory.mktemp("corrected")
     return Variants(model, ["tflite", "onnx"], samples, scratch=scratch)
 
@@ -47,15 +36,15 @@ def write(variants: Variants, folder: Path, recipe: Recipe) -> dict[str, Path]:
 def test_a_recipe_that_corrects_brings_both_formats_closer_to_float(
     corrections: dict[str, Any], variants: Variants, digits: Path, tmp_path: Path
 ) -> None:
-    images = np.load(digits / "eval.npz")["image"][:100]
+    samples = images_of(digits, "eval", 100)
     plain = write(variants, tmp_path / "plain", Recipe())
     corrected = write(variants, tmp_path / "corrected", Recipe(**corrections))
     floats = write(variants, tmp_path / "float", Recipe("float32"))
-    exact = outputs(floats["tflite"], images)
+    exact = outputs_of(floats["tflite"], samples)
 
     gains = [
-        decibel(exact, outputs(corrected[name], images))
-        - decibel(exact, outputs(plain[name], images))
+        sqnr(exact, outputs_of(corrected[name], samples))
+        - sqnr(exact, outputs_of(plain[name], samples))
         for name in plain
     ]
 

@@ -12,8 +12,6 @@ from support.recipes import images_of, outputs_of, sqnr, variants_of
 from edgekit_converters import ConversionError, Recipe, Variants
 from edgekit_converters.tflite import flatbuffer
 
-_VARIANCE = {"SQUARED_DIFFERENCE", "MEAN"}
-
 
 def save_rows(folder: Path) -> None:
     """Rows of digits as a series, normalized, with hard_swish; trained."""
@@ -70,7 +68,10 @@ def write(variants: Variants, kept: Any, folder: Path, **options: Any) -> tuple[
 def test_forms_are_named_by_operators_of_both_graphs(variants: Variants) -> None:
     model = flatbuffer.read(variants.job.graph)
     main = model.subgraphs[0]
-    before = {flatbuffer.name(main.tensors[o.outputs[0]]): flatbuffer.kind_name(model, o) for o in main.operators}  # fmt: skip
+    before = {
+        flatbuffer.name(main.tensors[o.outputs[0]]): flatbuffer.kind_name(model, o)
+        for o in main.operators
+    }
     originals = [[before[name] for name in form.original] for form in variants.forms]
 
     assert [kinds for kinds in originals if len(kinds) > 1] == 2 * [["SQUARED_DIFFERENCE", "MEAN"]]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.recipes import sqnr
 
 import edgekit_converters
 from edgekit_converters import FORMATS
@@ -103,8 +104,7 @@ def test_a_mask_counts_in_both_formats_and_needs_no_loop_in_onnx(
         with open_model(path) as session:
             outputs = session.run({"x": x})
         for name, value in expected.items():
-            noise = np.square(outputs[name] - value).sum()
-            decibels = 10 * np.log10(np.square(value).sum() / noise)
+            decibels = sqnr(np.asarray(value), outputs[name])
             assert decibels > least[precision], (form, precision, name, decibels)
     kinds = [node.op_type for node in onnx.load(paths["onnx", "float32"]).graph.node]
     assert kinds.count({"SimpleRNN": "RNN"}.get(kind, kind)) == 11
@@ -129,3 +129,17 @@ def test_a_masked_layer_that_onnx_has_no_operator_for_keeps_its_loop(
         (got,) = session.run({"x": samples}).values()
     np.testing.assert_allclose(got, model([samples]), atol=1e-6)
     assert [n.op_type for n in onnx.load(target).graph.node].count("Loop") == 1
+
+
+@pytest.mark.parametrize("name", ["axis_0", "int_1", "nothing"])
+def test_an_input_may_be_called_as_a_constant_was(name: str, tmp_path: Path) -> None:
+    import keras
+
+    x = keras.layers.Input((STEPS, 5), name=name)
+    model = keras.Model([x], [keras.layers.LSTM(4)(keras.layers.Masking(0.0)(x))])
+    target = tmp_path / "model.onnx"
+    edgekit_converters.convert(model, {("onnx", "float32"): target}, scratch=tmp_path)
+    samples = rows((STEPS, 5))
+    with open_model(target) as session:
+        (got,) = session.run({name: samples}).values()
+    np.testing.assert_allclose(got, model([samples]), atol=1e-6)

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.recipes import sqnr
 
 import edgekit_converters
 from edgekit_converters import FORMATS
+from edgekit_converters.tflite import float_graph
 from edgekit_runtimes import open_model
 
 
@@ -55,11 +57,6 @@ CASES: dict[str, tuple[tuple[int, ...], Callable[[Any], Any]]] = {
 }
 
 
-def sqnr_db(expected: Any, got: Any) -> float:
-    noise = max(float(np.square(expected - got).sum()), 1e-30)
-    return float(10 * np.log10(np.square(expected).sum() / noise))
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_a_layer_is_computed_by_operators_that_both_formats_have(name: str, tmp_path: Path) -> None:
     import keras
@@ -80,10 +77,26 @@ def test_a_layer_is_computed_by_operators_that_both_formats_have(name: str, tmp_
         with open_model(path) as session:
             (got,) = keras.tree.flatten(session.run({"x": rows}))
         least = 115 if precision == "float32" else 18
-        assert sqnr_db(np.asarray(expected, float), np.asarray(got, float)) > least, (
+        assert sqnr(np.asarray(expected), np.asarray(got)) > least, (
             form,
             precision,
         )
+
+
+def test_they_are_written_so_in_large_models_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    monkeypatch.setattr(float_graph, "_FROZEN_BELOW", 1)
+    x = keras.layers.Input(VOLUME, name="x")
+    model = keras.Model([x], [keras.layers.MaxPooling3D(2)(keras.layers.Conv3D(2, 1)(x))])
+    target = tmp_path / "model.tflite"
+    edgekit_converters.convert(model, {("tflite", "float32"): target}, scratch=tmp_path)
+    rows = np.random.default_rng(0).normal(size=(3, *VOLUME)).astype(np.float32)
+    with open_model(target) as session:
+        (got,) = session.run({"x": rows}).values()
+    assert sqnr(np.asarray(model(rows)), got) > 115
 
 
 REFUSED = {
@@ -111,3 +124,23 @@ def test_what_tflite_cannot_is_one_sentence_that_says_where(name: str, tmp_path:
             model, {("onnx", "float32"): tmp_path / "m.onnx"}, scratch=tmp_path
         )
     assert not any(word in str(refused.value) for word in ("MLIR", "error:", "\n", "flex"))
+
+
+def test_an_operator_in_a_loop_is_refused_in_the_same_words(tmp_path: Path) -> None:
+    """The checker's words would advise another opset, and none has an operator of TFLite's."""
+    import keras
+
+    class Buckets(keras.layers.Layer):  # type: ignore[misc]
+        state_size = output_size = 4
+
+        def call(self, x: Any, states: Any) -> Any:
+            found = keras.ops.digitize(x + states[0], [-0.5, 0.0, 0.5])
+            y = keras.ops.tanh(keras.ops.cast(found, "float32"))
+            return y, [y]
+
+    x = keras.layers.Input((5, 4), name="x")
+    model = keras.Model([x], [keras.layers.RNN(Buckets())(x)])
+    with pytest.raises(edgekit_converters.ConversionError, match="computed by BUCKETIZE, which"):
+        edgekit_converters.convert(
+            model, {("onnx", "float32"): tmp_path / "m.onnx"}, scratch=tmp_path
+        )

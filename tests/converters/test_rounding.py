@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import zoo
-from support.corrections import Digits, digits_without_softmax
+from support.corrections import Digits, digits_rows, digits_without_softmax
 
 from edgekit_converters import convert, load_model
 from edgekit_converters.tflite.bias_correction import corrected_biases
@@ -131,13 +131,9 @@ def test_the_function_that_is_trained_computes_what_litert_does(name: str, tmp_p
 
 
 def test_a_graph_with_a_loop_is_skipped_with_a_note(digits: Path, tmp_path: Path) -> None:
-    model = load_model(str(digits / "lstm.keras"))
-    rows = [{"rows": row} for row in np.load(digits / "rows.npz")["rows"][:10]]
-    int8 = tmp_path / "int8.tflite"
-    made = convert(model, {("tflite", "int8"): int8}, rows, scratch=tmp_path)
-    assert made.graph is not None
+    graph, int8, rows = digits_rows(digits, tmp_path)
 
-    trained = trained_rounding(made.graph, int8, rows, steps=1)
+    trained = trained_rounding(graph, int8, rows, steps=1)
 
     assert not trained.constants
     assert not trained.weight_ranges

@@ -7,17 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.corrections import digits_rows
+from support.recipes import images_of
 
-from edgekit.data.samples import Array
 from edgekit_converters import convert, load_model
 from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.sensitivity import rounded_tensors, sensitivities
 from edgekit_converters.tflite.write import write_tflite
 from edgekit_runtimes import open_model
-
-
-def images(digits: Path, name: str, count: int) -> list[dict[str, Array]]:
-    return [{"image": image} for image in np.load(digits / f"{name}.npz")["image"][:count]]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +23,7 @@ def cnn(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
     folder = tmp_path_factory.mktemp("sensitivity")
     model = load_model(str(digits / "cnn.keras"))
     int8 = folder / "int8.tflite"
-    samples = images(digits, "calib", 50)
+    samples = images_of(digits, "calib", 50)
     made = convert(model, {("tflite", "int8"): int8}, samples, scratch=folder)
     return {"graph": made.graph, "int8": int8, "ranges": made.ranges}
 
@@ -34,7 +31,7 @@ def cnn(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
 def test_a_tensor_of_too_wide_a_range_is_the_worst(
     cnn: dict[str, Any], digits: Path, tmp_path: Path
 ) -> None:
-    samples = images(digits, "eval", 24)
+    samples = images_of(digits, "eval", 24)
     plain = sensitivities(cnn["graph"], cnn["int8"], samples)
     (planted, *_) = (name for name in plain if plain[name] == min(plain.values()))
     wide = {**cnn["ranges"], planted: tuple(40 * end for end in cnn["ranges"][planted])}
@@ -49,7 +46,7 @@ def test_a_tensor_of_too_wide_a_range_is_the_worst(
 def test_every_integer_tensor_has_a_noise_and_it_is_the_same_again(
     cnn: dict[str, Any], digits: Path
 ) -> None:
-    samples = images(digits, "eval", 8)
+    samples = images_of(digits, "eval", 8)
     seen: list[tuple[int, int]] = []
 
     noises = sensitivities(
@@ -64,7 +61,7 @@ def test_every_integer_tensor_has_a_noise_and_it_is_the_same_again(
 
 
 def test_only_the_samples_that_are_asked_for_are_read(cnn: dict[str, Any], digits: Path) -> None:
-    samples = images(digits, "eval", 8)
+    samples = images_of(digits, "eval", 8)
 
     few = sensitivities(cnn["graph"], cnn["int8"], samples, count=3)
 
@@ -73,7 +70,7 @@ def test_only_the_samples_that_are_asked_for_are_read(cnn: dict[str, Any], digit
 
 
 def test_other_processes_find_the_same(cnn: dict[str, Any], digits: Path) -> None:
-    samples = images(digits, "eval", 4)
+    samples = images_of(digits, "eval", 4)
 
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         noises = sensitivities(cnn["graph"], cnn["int8"], samples, mapped=pool.map)
@@ -86,7 +83,7 @@ def test_the_noise_is_the_squared_error_over_the_squared_output(
 ) -> None:
     """Of rounding the output itself, which numpy can do."""
     write_tflite(cnn["graph"], tmp_path / "float.tflite", "float32")
-    samples = images(digits, "eval", 10)
+    samples = images_of(digits, "eval", 10)
     with open_model(tmp_path / "float.tflite") as session:
         exact = np.array([session.run({"image": s["image"][np.newaxis]})["digit"] for s in samples])
     scale = rounded_tensors(cnn["graph"], cnn["int8"])["digit"]
@@ -100,16 +97,12 @@ def test_the_noise_is_the_squared_error_over_the_squared_output(
 
 
 def test_loops_have_no_noises(digits: Path, tmp_path: Path) -> None:
-    model = load_model(str(digits / "lstm.keras"))
-    rows = [{"rows": row} for row in np.load(digits / "rows.npz")["rows"][:20]]
-    int8 = tmp_path / "int8.tflite"
-    made = convert(model, {("tflite", "int8"): int8}, rows, scratch=tmp_path)
-    assert made.graph is not None
+    graph, int8, rows = digits_rows(digits, tmp_path)
 
-    noises = sensitivities(made.graph, int8, rows)
+    noises = sensitivities(graph, int8, rows)
 
-    main, *inside = flatbuffer.read(made.graph).subgraphs
-    names = [{flatbuffer.name(t) for t in graph.tensors} for graph in (main, *inside)]
+    main, *inside = flatbuffer.read(graph).subgraphs
+    names = [{flatbuffer.name(t) for t in part.tensors} for part in (main, *inside)]
     assert "digit" in noises
     assert len(names) == 3
     assert set(noises) <= names[0] - names[1] - names[2]

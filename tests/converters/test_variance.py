@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.recipes import outputs_of, sqnr, variants_of
 
 from edgekit.data.samples import Array
-from edgekit_converters import Recipe, Variants, load_model
+from edgekit_converters import Recipe, Variants
 from edgekit_converters.tflite import flatbuffer
-from edgekit_runtimes import open_model
 
 
 def quiet_and_loud(count: int) -> Array:
@@ -27,19 +27,12 @@ def variants(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     x = layers.Input((8, 32), name="x")
     folder = tmp_path_factory.mktemp("variance")
     keras.Model(x, getattr(layers, request.param)()(x)).save(folder / "model.keras")
-    samples = [{"x": row} for row in quiet_and_loud(60)]
-    model = load_model(str(folder / "model.keras"))
-    return Variants(model, ["tflite", "onnx"], samples, scratch=folder)
+    return variants_of(folder / "model.keras", [{"x": row} for row in quiet_and_loud(60)], folder)
 
 
 def decibel(variants: Variants, path: Path) -> float:
-    outputs = []
-    for file in (variants.job.graph, path):
-        with open_model(file) as session:
-            rows = [session.run({"x": row[np.newaxis]}) for row in quiet_and_loud(80)[60:]]
-        outputs.append(np.array([next(iter(row.values())) for row in rows], np.float64))
-    exact, got = outputs
-    return float(10 * np.log10(np.sum(exact**2) / np.sum((got - exact) ** 2)))
+    samples = [{"x": row} for row in quiet_and_loud(80)[60:]]
+    return sqnr(outputs_of(variants.job.graph, samples), outputs_of(path, samples))
 
 
 @pytest.mark.parametrize("suffix", ["tflite", "onnx"])

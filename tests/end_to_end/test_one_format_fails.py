@@ -34,6 +34,9 @@ def test_the_other_format_is_written_and_the_failure_reported(model: Path, tmp_p
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     names = {entry["file"] for entry in manifest["files"]}
     assert names == {"model_float32.tflite", "model_int8.tflite"}
+    assert json.loads((tmp_path / "out" / "recipe.json").read_text())["recipes"].keys() == {
+        "tflite"
+    }
     assert all((tmp_path / "out" / name).is_file() for name in names)
 
 

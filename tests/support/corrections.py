@@ -12,7 +12,7 @@ from edgekit_converters.tflite.calibration import Ranges
 from edgekit_converters.tflite.constants import with_constants
 from edgekit_converters.tflite.corrected import Corrected
 from edgekit_converters.tflite.write import write_tflite
-from edgekit_runtimes import open_model
+from support.recipes import images_of, outputs_of, sqnr
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,7 @@ class Digits:
 
     def decibel(self, path: Path) -> float:
         """SQNR of a file against the float graph, on samples that nothing was calibrated on."""
-        outputs = []
-        for file in (self.graph, path):
-            with open_model(file) as session:
-                rows = [session.run({n: v[None] for n, v in s.items()}) for s in self.unseen]
-            outputs.append(np.array([next(iter(row.values())) for row in rows], np.float64))
-        exact, got = outputs
-        return float(10 * np.log10(np.sum(exact**2) / np.sum((got - exact) ** 2)))
+        return sqnr(outputs_of(self.graph, self.unseen), outputs_of(path, self.unseen))
 
     def write(self, corrected: Corrected, **options: Any) -> Path:
         """Write the int8 file with corrected constants."""
@@ -51,11 +45,18 @@ def digits_without_softmax(digits: Path, folder: Path) -> Digits:
 
     model = load_model(str(digits / "cnn.keras"))
     model.layers[-1].activation = keras.activations.linear
-    calibration, unseen = (
-        [{"image": image} for image in np.load(digits / f"{name}.npz")["image"]]
-        for name in ("calib", "eval")
-    )
+    calibration, unseen = images_of(digits, "calib", 100), images_of(digits, "eval", 200)
     int8 = folder / "int8.tflite"
-    made = convert(model, {("tflite", "int8"): int8}, calibration[:100], scratch=folder)
+    made = convert(model, {("tflite", "int8"): int8}, calibration, scratch=folder)
     assert made.graph is not None
-    return Digits(made.graph, int8, made.ranges, calibration[:100], unseen[:200], folder)
+    return Digits(made.graph, int8, made.ranges, calibration, unseen, folder)
+
+
+def digits_rows(digits: Path, folder: Path) -> tuple[Path, Path, list[dict[str, Array]]]:
+    """Converts the digits LSTM, which is a loop; returns its float graph, its int8 file and the samples."""
+    rows = [{"rows": row} for row in np.load(digits / "rows.npz")["rows"][:20]]
+    int8 = folder / "int8.tflite"
+    model = load_model(str(digits / "lstm.keras"))
+    made = convert(model, {("tflite", "int8"): int8}, rows, scratch=folder)
+    assert made.graph is not None
+    return made.graph, int8, rows

@@ -105,7 +105,10 @@ class GraphEditor:
 
 
 class NodeList:
-    """New nodes of a graph, whose values are called after ``scope``; constants go to the graph at once."""
+    """New nodes of a graph, whose values are called after ``scope``; constants go to the graph at once.
+
+    Names have a slash in them: inputs and outputs, which users name, have none.
+    """
 
     def __init__(self, graph: Any, scope: str) -> None:
         self.nodes: list[Any] = []

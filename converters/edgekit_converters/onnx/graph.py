@@ -161,8 +161,8 @@ def _check(model: Any, opset: int) -> None:
 
 
 def _refuse_unknown(graph: Any) -> None:
-    """Refuse operators that tf2onnx left as TFLite's."""
-    for node in graph.node:
+    """Refuse operators that tf2onnx left as TFLite's, in loops too."""
+    for node in (node for part in (graph, *loop_bodies(graph)) for node in part.node):
         if node.op_type.startswith("TFL_"):
             kind = node.op_type.removeprefix("TFL_")
             raise ConversionError(

@@ -34,26 +34,28 @@ def counting_first(nodes: NodeList, cell: Cell, sequence: str, mask: str) -> Mas
     """Add the nodes before an operator: its sequence and lengths, from the layer's sequence and mask."""
     steps, batch = cell.shape
     keep = nodes.add("Cast", [mask], "keep", to=6)  # int32
-    zero, one = (nodes.constant(f"int_{n}", np.array(n, np.int32)) for n in (0, 1))
-    first, second = (nodes.constant(f"axis_{n}", np.array([n], np.int64)) for n in (0, 1))
+    zero, one = (nodes.constant(f"recurrent/int_{n}", np.array(n, np.int32)) for n in (0, 1))
+    first, second = (nodes.constant(f"recurrent/axis_{n}", np.array([n], np.int64)) for n in (0, 1))
     # The earliest of the steps that count have the largest ranks, and those that do not have 0.
     backwards = np.arange(steps, 0, -1, dtype=np.int32).reshape(-1, 1, 1)
-    ranks = nodes.add("Mul", [keep, nodes.constant(f"backwards_{steps}", backwards)], "ranks")
-    every = nodes.constant(f"all_{steps}", np.array([steps], np.int64))
+    ranks = nodes.add(
+        "Mul", [keep, nodes.constant(f"recurrent/backwards_{steps}", backwards)], "ranks"
+    )
+    every = nodes.constant(f"recurrent/all_{steps}", np.array([steps], np.int64))
     _, places = nodes.add_several("TopK", [ranks, every], ("ranked", "places"), axis=0)
     width = cell.weights[0].shape[1]
     moved = _chosen(nodes, sequence, places, (steps, batch, width), "counting")
     total = nodes.add("ReduceSum", [keep, first], "total", keepdims=0)
     lengths = nodes.add("Squeeze", [nodes.add("Max", [total, one], "steps"), second], "lengths")
     some = nodes.add("Greater", [total, zero], "some")
-    axis = nodes.constant("first_axis", np.array(0, np.int64))
+    axis = nodes.constant("recurrent/first_axis", np.array(0, np.int64))
     number = nodes.add("CumSum", [keep, axis], "number")
     return Masked(moved, lengths, some, mask, number)
 
 
 def all_outputs(nodes: NodeList, cell: Cell, masked: Masked, ran: str, name: str) -> None:
     """Add the nodes from the operator's outputs, of shape (steps, batch, units), to the layer's."""
-    zero, one = (nodes.constant(f"int_{n}", np.array(n, np.int32)) for n in (0, 1))
+    zero, one = (nodes.constant(f"recurrent/int_{n}", np.array(n, np.int32)) for n in (0, 1))
     before = nodes.add("Sub", [masked.number, one], "before")
     places = nodes.add("Max", [before, zero], "latest")
     latest = _chosen(nodes, ran, places, (*cell.shape, cell.units), "outputs")
@@ -65,7 +67,9 @@ def last_output(nodes: NodeList, cell: Cell, masked: Masked, state: str, name: s
     """Add the nodes from the operator's last state, of shape (1, batch, units), to the layer's output."""
     has_one = masked.some
     if cell.zeroed:
-        last = nodes.constant(f"last_of_{cell.shape[0]}", np.array(cell.shape[0] - 1, np.int64))
+        last = nodes.constant(
+            f"recurrent/last_of_{cell.shape[0]}", np.array(cell.shape[0] - 1, np.int64)
+        )
         has_one = nodes.add("Gather", [masked.counts, last], "last_counts", axis=0)
     nodes.add_named("Where", [has_one, state, _nothing(nodes)], name)
 
@@ -74,10 +78,12 @@ def _chosen(
     nodes: NodeList, values: str, places: str, shape: tuple[int, int, int], name: str
 ) -> str:
     """Add the nodes that take the values of other steps: of ``places``, of shape (steps, batch, 1)."""
-    wanted = nodes.constant("shape_" + "_".join(map(str, shape)), np.array(shape, np.int64))
+    wanted = nodes.constant(
+        "recurrent/shape_" + "_".join(map(str, shape)), np.array(shape, np.int64)
+    )
     whole = nodes.add("Expand", [places, wanted], f"places_of_{name}")
     return nodes.add("GatherElements", [values, whole], name, axis=0)
 
 
 def _nothing(nodes: NodeList) -> str:
-    return nodes.constant("nothing", np.array(0, np.float32))
+    return nodes.constant("recurrent/nothing", np.array(0, np.float32))

@@ -72,7 +72,7 @@ def _operator(graph: Any, node: Any, cell: Cell) -> list[Any]:
     sequence, *states = node.input[: 1 + len(cell.states)]
     ends, listed = node.output[: len(states)], next(iter(node.output[len(states) :]), "")
     read = {port for other in graph.node for port in other.input} | {o.name for o in graph.output}
-    first, second = (nodes.constant(f"axis_{n}", np.array([n], np.int64)) for n in (0, 1))
+    first, second = (nodes.constant(f"recurrent/axis_{n}", np.array([n], np.int64)) for n in (0, 1))
     masked = None
     if cell.mask is not None:
         masked = counting_first(nodes, cell, sequence, node.input[-1])

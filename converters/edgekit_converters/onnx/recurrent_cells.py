@@ -18,9 +18,8 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "Tanh": np.tanh,
     "Relu": lambda x: np.maximum(x, 0),
 }
-_ROUNDINGS = (
-    64  # float32 roundings on the way to a gate, of its largest operand: a dot product's, mostly
-)
+_ROUNDINGS = 64
+"""Of float32 on the way to a gate, each of its largest operand: a dot product's, mostly."""
 
 
 @dataclass(frozen=True, slots=True)

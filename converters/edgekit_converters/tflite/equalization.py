@@ -38,7 +38,10 @@ class _Pair:
 
 
 def equalized_constants(graph: Path, samples: Samples) -> dict[str, Array]:
-    """Return the constants of a float graph that equalization changes, by tensor name; none where no channel gains."""
+    """Return the constants of a float graph that equalization changes, by tensor name.
+
+    There are none where no channel gains.
+    """
     model = flatbuffer.read(graph)
     main = model.subgraphs[0]
     pairs = _pairs(model)

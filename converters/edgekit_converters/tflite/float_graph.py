@@ -14,13 +14,14 @@ import numpy as np
 from edgekit_converters.base import Array, ConversionError
 from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.layer_names import name_layers, watched_scopes
-from edgekit_converters.tflite.missing_operators import with_known_operators
+from edgekit_converters.tflite.missing_operators import has_other_form, with_known_operators
 from edgekit_converters.tflite.refusals import refusal
 
 _FROZEN_BELOW = 150_000_000
 """Bytes of weights below which a function is frozen: three to four times as fast as by a SavedModel
 (MobileNetV2: 2 s, not 9). Above it the SavedModel wins, since its weights stay in a file that the
-converter reads as it folds them in (VGG16: 28 s and 4.2 GB, not 128 s and 13.8 GB)."""
+converter reads as it folds them in (VGG16: 28 s and 4.2 GB, not 128 s and 13.8 GB). A model with
+operators that TFLite lacks is frozen whatever its size: only there can they be written as others."""
 
 MOST_BYTES = 2_000_000_000
 """The most bytes of weights in a TFLite file: its offsets reach 2 GiB, and the graph takes a little."""
@@ -91,12 +92,14 @@ def write_float_graph(
 
     saved = target.with_suffix(".saved_model")
     try:
-        if weights < _FROZEN_BELOW or outside:
-            converter = _frozen(tf.function(serve, input_signature=specs, autograph=False))
+        function = tf.function(serve, input_signature=specs, autograph=False)
+        function.get_concrete_function()  # fills ``kinds``
+        if weights < _FROZEN_BELOW or outside or has_other_form(kinds.values()):
+            converter = _frozen(function)
         else:
             archive = keras.export.ExportArchive()
             archive.track(model)
-            archive.add_endpoint("serve", serve, input_signature=specs)
+            archive.add_endpoint("serve", function)
             archive.write_out(str(saved), verbose=False)
             converter = tf.lite.TFLiteConverter.from_saved_model(
                 str(saved), signature_keys=["serve"]

@@ -125,9 +125,9 @@ def _names(graph: Any, operators: Iterable[Any]) -> tuple[str, ...]:
 def _prelu(model: Any, operator: Any) -> list[Any]:
     """Return max(x, slope x), where no slope is above 1.
 
-    In LiteRT as fast as a PReLU in float between a DEQUANTIZE and a QUANTIZE in small models, up to a
-    fifth slower in larger ones, and as exact, where its integer kernel of PRELU takes twice the time; relu(x) - slope relu(-x) takes that too, and rounds
-    more often.
+    In LiteRT it is as fast as a PReLU in float between a DEQUANTIZE and a QUANTIZE in small models, up to
+    a fifth slower in larger ones, and as exact. The integer kernel of PRELU takes twice the time;
+    relu(x) - slope relu(-x) takes that too, and rounds more often.
     """
     main = model.subgraphs[0]
     slope = flatbuffer.constant(model, main.tensors[operator.inputs[1]])
@@ -182,7 +182,8 @@ def _tile(model: Any, operator: Any) -> list[Any]:
 def _hard_swish(model: Any, operator: Any) -> list[Any]:
     """Return x (relu6(x + 3) / 6): the integer kernel of HARD_SWISH takes eight times as long in LiteRT.
 
-    MobileNetV3Small has 19, and took twice the time. Keras writes it in the same way, and TFLiteConverter fuses it.
+    MobileNetV3Small has 19, and took twice the time. Keras writes it in the same way, and TFLiteConverter
+    fuses it.
     """
     main = model.subgraphs[0]
     x, y = operator.inputs[0], main.tensors[operator.outputs[0]]

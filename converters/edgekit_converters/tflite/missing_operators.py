@@ -4,7 +4,7 @@ It is done in TensorFlow's graph, before its converter sees it, wherever the ope
 layer, ``keras.ops`` or a SavedModel.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -22,7 +22,7 @@ def with_known_operators(function: Any, graph: Any) -> Any:
     """
     import tensorflow as tf
 
-    if not any(node.op in _FORMS for node in graph.node):
+    if not has_other_form(node.op for node in graph.node):
         return function
     names = [tensor.op.name for tensor in function.inputs]
     ends = [tensor.name for tensor in function.outputs]
@@ -35,6 +35,11 @@ def with_known_operators(function: Any, graph: Any) -> Any:
         tf.TensorSpec(tensor.shape, tensor.dtype, name=tensor.op.name) for tensor in function.inputs
     ]
     return tf.compat.v1.wrap_function(rebuilt, specs)
+
+
+def has_other_form(kinds: Iterable[str]) -> bool:
+    """Return whether any operator of these kinds is written as others, in a frozen function."""
+    return any(kind in _FORMS for kind in kinds)
 
 
 class _Rebuilding:
@@ -159,7 +164,10 @@ def _resizing(node: Any, operands: Sequence[Any]) -> Any:
 
 
 def _matrix(node: Any, size: int, axis: int, constants: Sequence[Array]) -> Array:
-    """Return the matrix, of (new size, size), of a resizing along one axis: what it makes of each unit vector."""
+    """Return the matrix, of (new size, size), of a resizing along one axis.
+
+    It is what the resizing makes of each unit vector.
+    """
     import tensorflow as tf
 
     chosen = np.array([1, 1])

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from support.cluster import (
 )
 
 from edgekit.data.store import ArrayWriter, StoredArrays
-from edgekit.inference import dask_cluster, dask_executor
+from edgekit.inference import dask_cluster, dask_executor, dask_files
 from edgekit.inference.executors import open_executor
 from edgekit.inference.place import ClusterError, Executor
 from edgekit.inference.record import record
@@ -281,3 +282,29 @@ def test_a_scheduler_that_goes_away_is_an_error(
 
             with pytest.raises(ClusterError, match="the scheduler has gone"):
                 list(results)
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_goes_away_while_files_are_sent_is_an_error(
+    converted: Path, samples: StoredArrays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_files, "_PIECE", 16)  # a message each: sending takes seconds
+    port = free_port()
+    with (
+        dask("scheduler", "--port", str(port), folder=tmp_path) as scheduler,
+        dask("worker", f"127.0.0.1:{port}", "--nthreads", "1", "--no-nanny", folder=tmp_path),
+    ):
+        until_somebody_listens(port)
+
+        def kill() -> None:
+            until(lambda: [*tmp_path.rglob("*.unfinished")])
+            scheduler.kill()
+
+        with open_executor(f"dask=127.0.0.1:{port}") as executor:
+            (file,) = to_run(executor, [converted / "model_int8.tflite"])
+            shards = (Shard((file,), batch, keep_open=True) for batch in samples.batches(16))
+            killer = Thread(target=kill)
+            killer.start()
+            with pytest.raises(ClusterError, match="the scheduler has gone"):
+                list(executor.map(run_shard, shards))
+            killer.join()

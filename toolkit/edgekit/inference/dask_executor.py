@@ -139,6 +139,7 @@ class DaskExecutor:
         self._folders.close()
 
     def _submit(self, call: Array, number: int, ended: "queue.SimpleQueue[int]") -> "Future":
+        self._check_open()
         self._submitted += 1
         future = self._client.submit(
             compute,
@@ -172,9 +173,13 @@ class DaskExecutor:
             ]:
                 return numbers
 
-    def _look(self) -> None:
+    def _check_open(self) -> None:
+        """Dask closes a client whose scheduler does not come back."""
         if self._client.status not in ("running", "connecting"):
             raise self._lost("it is closed")
+
+    def _look(self) -> None:
+        self._check_open()
         try:
             workers = self._client.nthreads()
         except (CancelledError, OSError, TimeoutError) as error:
@@ -228,6 +233,8 @@ class DaskExecutor:
 
     def _supply(self, lacking: dict[int, Lacking], waiting: dict[int, _Item]) -> None:
         """Send workers what items on them lacked."""
+        from distributed.comm import CommClosedError
+
         wanted: dict[str, list[Shared]] = {}
         for number, answer in lacking.items():
             item = waiting[number]
@@ -237,8 +244,13 @@ class DaskExecutor:
                     f"{self.name}: the workers lose what they are sent, the last one {answer.worker}."
                 )
             wanted.setdefault(answer.worker, []).extend([answer.shared] if answer.shared else [])
-        if wanted:
+        if not wanted:
+            return
+        self._check_open()
+        try:
             self._folders.supply(wanted)
+        except (CancelledError, CommClosedError, TimeoutError) as error:
+            raise self._lost(error) from error
 
     def _lost(self, why: object) -> ClusterError:
         return ClusterError(

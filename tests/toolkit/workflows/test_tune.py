@@ -135,30 +135,24 @@ def test_what_is_preferred_decides_among_those_that_are_proven(
         assert taken.safety == safest
 
 
-def test_the_recipe_makes_the_same_bytes_again(tuned: Path, digits: Path, tmp_path: Path) -> None:
-    recipe = json.loads((tuned / "recipe.json").read_text())
-    assert set(recipe["recipes"]) == {"tflite", "onnx"}
-    precision = recipe["recipes"]["tflite"]["precision"]
-
+def test_by_its_recipe_convert_makes_the_same_bytes_of_the_same_calibration_samples(
+    tuned: Path, digits: Path, tmp_path: Path
+) -> None:
+    assert set(json.loads((tuned / "recipe.json").read_text())["recipes"]) == {"tflite", "onnx"}
+    model, data = digits / "cnn.keras", digits / "calib.npz"
     edgekit.tune(
-        digits / "cnn.keras",
-        digits / "calib.npz",
-        tmp_path / "a",
-        to="tflite",
-        max_drop="2%",
-        prefer="size",
+        model, data, tmp_path / "a", to="tflite", max_drop="2%", integer_only=True, budget=0.01
     )
-    edgekit.tune(
-        digits / "cnn.keras",
-        digits / "calib.npz",
+    edgekit.convert(
+        model,
+        data,
         tmp_path / "b",
         to="tflite",
-        max_drop="2%",
-        prefer="size",
+        recipe=tmp_path / "a/recipe.json",
+        samples=PARTS[0],
     )
 
-    assert precision in ("int8", "dynamic", "float16", "float32")
-    assert sha256(tmp_path / "a/model_tuned.tflite") == sha256(tmp_path / "b/model_tuned.tflite")
+    assert sha256(tmp_path / "a/model_tuned.tflite") == sha256(tmp_path / "b/model_int8.tflite")
 
 
 def test_the_page_draws_every_candidate_that_was_evaluated_and_marks_the_chosen(

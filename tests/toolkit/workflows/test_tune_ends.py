@@ -8,12 +8,15 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import edgekit
 from edgekit.bundle.folder import sha256
+from edgekit.progress import silent
 from edgekit.report.search import Search
+from edgekit.workflows.tune.halt import Halt, Watch
 
 METRIC = '''
 import os, signal
@@ -26,6 +29,18 @@ def right(labels, outputs):
     mark = Path(os.environ["MARK"])
     if integers and not mark.exists():
         mark.touch()
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return float((outputs.argmax(axis=1) == labels).mean())
+'''
+
+TITLED = '''
+import json, os, signal
+from pathlib import Path
+
+def right(labels, outputs):
+    """The accuracy; ends the process at every candidate whose title begins so."""
+    _, title = json.loads((Path(os.environ["TMPDIR"]).parent / "running").read_text())
+    if title.startswith(os.environ["CRASHES"]):
         os.kill(os.getpid(), signal.SIGSEGV)
     return float((outputs.argmax(axis=1) == labels).mean())
 '''
@@ -107,6 +122,13 @@ def test_when_its_time_is_over_int8_and_float32_are_judged_all_the_same(
     assert report.verdict == "pass"
 
 
+def test_the_time_of_a_process_that_crashed_counts_toward_the_budget(tmp_path: Path) -> None:
+    watch = Watch(silent, tmp_path / "stop", 60.0, spent=61.0)
+    watch.arm()
+    with pytest.raises(Halt, match="the time of 60 s was over"):
+        watch.check()
+
+
 def test_a_candidate_that_crashes_its_process_is_left_out_with_a_note(
     digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +154,35 @@ def test_a_candidate_that_crashes_its_process_is_left_out_with_a_note(
     assert "int8" not in titles
     assert "dynamic" in titles
     assert (tmp_path / "out" / "model_tuned.tflite").exists()
+
+
+@pytest.mark.parametrize(
+    ("title", "options", "error", "told"),
+    [
+        ("float32", {}, edgekit.ModelError, r"TFLite, float32: .*native code crashed \(SIGSEGV\)"),
+        pytest.param(
+            "int8", {"integer_only": True}, edgekit.ConversionError,
+            "TFLite: no integer file could be made: .*SIGSEGV", marks=pytest.mark.slow,
+        ),
+    ],
+)  # fmt: skip
+def test_a_crash_of_what_a_search_cannot_do_without_is_an_error_in_words(
+    title: str, options: Any, error: type[Exception], told: str,
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    (tmp_path / "titled_metric.py").write_text(TITLED)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("CRASHES", title)
+
+    with pytest.raises(error, match=told):
+        edgekit.tune(
+            digits / "cnn.keras",
+            digits / "calib.npz",
+            tmp_path / "out",
+            to="tflite",
+            max_drop={"titled_metric:right": 0.05},
+            **options,
+        )
 
 
 def test_a_search_that_was_stopped_goes_on_to_the_same_choice_and_the_same_bytes(

@@ -1,6 +1,6 @@
 """What a search tried, what it chose, and why: part of a report, and a document of plain values."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from edgekit.accuracy.intervals import Interval
@@ -61,5 +61,5 @@ class Search:
     """What was chosen and why, a sentence for each format."""
     stopped: str = ""
     """What ended the search early; empty where nothing did."""
-    sensitivities: tuple[Sensitivity, ...] = field(default=())
+    sensitivities: tuple[Sensitivity, ...] = ()
     """The noisiest first, where they were measured."""

@@ -11,8 +11,10 @@ from edgekit.report.columns import size
 from edgekit.report.overview_chart import Tick
 from edgekit.report.search import Search, Tried
 
+TITLES = {"tflite": "TFLite", "onnx": "ONNX"}
+"""Of formats; a report is shown without loading the converters, which have them too."""
+
 _KINDS = {"chosen": "pass", "proven": "pass", "not proven": "inconclusive"}
-_FORMATS = {"tflite": "TFLite", "onnx": "ONNX"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +69,23 @@ def frontiers(search: Search) -> tuple[OfFormat, ...]:
                 ),
                 _plot("size", drawn, lambda t: float(t.bytes), lambda x: size(round(x))),
             ]
-        parts.append(OfFormat(_FORMATS.get(form, form), of_format, tuple(plots)))
+        parts.append(OfFormat(TITLES.get(form, form), of_format, tuple(plots)))
     return tuple(parts)
 
 
 def drop_text(tried: Tried) -> str:
-    """What a candidate loses with its interval, in words; empty where it was not evaluated."""
+    """A drop with its interval, as ``0.5 [-0.2, 1.2] pt``; a value where there is no drop."""
     if tried.drop is None or tried.interval is None:
         return ""
-    write = _writer(tried.metric)
     low, high = tried.interval
-    return f"{write(tried.drop)} ({write(low)} to {write(high)})"
+    if find_metric(tried.metric).against == "labels":
+        drop, *ends = (
+            formatting.difference(x, tried.metric, symbol=False) for x in (tried.drop, low, high)
+        )
+        unit = find_metric(tried.metric).unit.difference_symbol
+        return f"{drop} [{ends[0]}, {ends[1]}]{unit}"
+    value, *ends = (formatting.value(x, tried.metric) for x in (tried.drop, low, high))
+    return value if low == high else f"{value} [{ends[0]}, {ends[1]}]"
 
 
 def _plot(

@@ -11,10 +11,10 @@ from edgekit.accuracy import formatting
 from edgekit.accuracy.metrics import find_metric
 from edgekit.report.columns import size, times
 from edgekit.report.search import Search, Tried
+from edgekit.report.search_chart import TITLES, drop_text
 
 _WIDE = 100  # columns of a console, from which all columns of the table fit
 _STYLES = {"chosen": "bold green", "proven": "green", "not proven": "yellow"}
-_FORMATS = {"tflite": "TFLite", "onnx": "ONNX"}
 
 
 def render_search(search: Search) -> Iterator[RenderableType]:
@@ -49,7 +49,7 @@ class _Candidates:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
         wide = options.max_width >= _WIDE
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        table.add_column(_FORMATS.get(self.format, self.format), overflow="fold")
+        table.add_column(TITLES.get(self.format, self.format), overflow="fold")
         titles = ["in float", "size", "ms", "vs float"] if wide else ["size", "vs float"]
         for title in [*titles, _metric(self.tried)]:
             table.add_column(title, justify="right", no_wrap=True)
@@ -65,7 +65,7 @@ class _Candidates:
             table.add_row(
                 Text(tried.title),
                 *(numbers if wide else [numbers[1], numbers[3]]),
-                drop_of(tried),
+                drop_text(tried),
                 Text(tried.outcome, style),
             )
         yield table
@@ -78,18 +78,3 @@ def _metric(tried: tuple[Tried, ...]) -> str:
         return "drop"
     drops = find_metric(name).against == "labels"
     return f"{formatting.label(name)} drop" if drops else formatting.label(name)
-
-
-def drop_of(tried: Tried) -> str:
-    """A drop with its interval, as ``0.5 [-0.2, 1.2] pt``; a value where there is no drop."""
-    if tried.drop is None or tried.interval is None:
-        return ""
-    low, high = tried.interval
-    if find_metric(tried.metric).against == "labels":
-        drop, *ends = (
-            formatting.difference(x, tried.metric, symbol=False) for x in (tried.drop, low, high)
-        )
-        unit = find_metric(tried.metric).unit.difference_symbol
-        return f"{drop} [{ends[0]}, {ends[1]}]{unit}"
-    value, *ends = (formatting.value(x, tried.metric) for x in (tried.drop, low, high))
-    return value if low == high else f"{value} [{ends[0]}, {ends[1]}]"

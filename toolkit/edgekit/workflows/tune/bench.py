@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -93,6 +94,10 @@ class Bench:
         """Write a trial and run it once; what its file is, without a time."""
         self.watch.begin(f"{FORMATS[trial.format].title} {trial.title}")
         if trial.key in self.crashed:
+            if trial.recipe == FLOAT32[1]:  # nothing to compare with
+                raise ModelError(
+                    f"{FORMATS[trial.format].title}, float32: {self.crashed[trial.key]}"
+                )
             self._leave(trial, self.crashed[trial.key])
             return None
         if found := self.kept.find("file", trial.key):
@@ -106,7 +111,7 @@ class Bench:
                         next(self.samples.held_out.batches(batch))
                     )
         except (ConversionError, ModelError, DeviceUnavailable, DataError) as error:
-            if trial.recipe == FLOAT32[1]:  # nothing to compare with
+            if trial.recipe == FLOAT32[1]:
                 raise
             self._leave(trial, str(error))
             return None
@@ -206,6 +211,7 @@ class Bench:
             file = judge_outputs(
                 self.original, self.samples, trial, measured.bytes, outputs, self.criteria
             )
+        shutil.rmtree(outputs.folder)  # those of all candidates could fill the disk
         self.measured[trial.key] = replace(
             measured, results=file.results, safety=safety(file.results, self.judges)
         )
@@ -221,7 +227,7 @@ class Bench:
 
     def _tidy(self, newest: Path) -> None:
         """Remove candidates from disk where they take too much room: they are written again when needed."""
-        files = [p for p in self.folder.iterdir() if p.is_file() and p != newest]
+        files = [p for p in self.folder.iterdir() if not p.name.startswith(newest.name)]
         if sum(p.stat().st_size for p in files) > _ROOM:
             for path in files:
                 path.unlink()

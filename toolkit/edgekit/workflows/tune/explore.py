@@ -70,8 +70,8 @@ def _by_cost(bench: Bench, form: str, base: Rung, options: Mapping[str, Any]) ->
 
 def _misses(bench: Bench, form: str, base: Rung) -> bool:
     """Whether the best file of integers is not expected to be proven."""
-    safety = bench.measured[Trial(form, *base).key].safety
-    return safety is None or safety < 1
+    best = bench.measured.get(Trial(form, *base).key)  # None where no such file could be made
+    return best is not None and (best.safety is None or best.safety < 1)
 
 
 def _nearly(bench: Bench, form: str, options: Mapping[str, Any]) -> Iterator[Rung]:

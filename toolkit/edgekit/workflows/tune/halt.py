@@ -16,16 +16,19 @@ class Halt(Exception):
 class Watch:
     """A ``Watcher`` that ends what reports to it: within long steps, too, as they tell how far they are."""
 
-    def __init__(self, progress: Progress, stop: Path, seconds: float | None) -> None:
+    def __init__(
+        self, progress: Progress, stop: Path, seconds: float | None, spent: float = 0.0
+    ) -> None:
         """Begin to count.
 
         Args:
             progress: is told of the search's candidates.
             stop: a file; once it is there, with a reason in it, the search ends.
             seconds: after which it ends; None for never.
+            spent: seconds of it that are over already.
         """
         self._progress, self._stop, self._seconds = progress, stop, seconds
-        self._start = monotonic()
+        self._start = monotonic() - spent
         self._armed = False
         self._done = self._total = 0
         self.best = ""

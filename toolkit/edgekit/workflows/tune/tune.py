@@ -2,8 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any, Unpack
 
 from edgekit.accuracy.limits import read_limits
@@ -21,7 +22,7 @@ from edgekit.tune_options import TuneOptions
 from edgekit.workflows.convert import check_conversion
 from edgekit.workflows.original import name_of, source_of
 from edgekit.workflows.ship import Made, log_left, ship
-from edgekit.workflows.tune.work import RUNNING, STOP, work
+from edgekit.workflows.tune.work import RUNNING, STOP, Task, work
 from edgekit.workflows.worker import WorkerDied, run_in_worker
 from edgekit_runtimes import TensorSpec
 
@@ -82,6 +83,8 @@ def tune(
     check_conversion(model, data, ("int8",), chosen["to"], output, force=chosen["force"])
     with workplace(output) as run:
         source = source_of(model, run)
+        saved = not isinstance(model, (str, Path))
+        task = Task(source, name_of(model), saved, chosen, limits, run)
         log = run / LOG
         log.touch()
         read: list[SampleSplit] = []
@@ -105,50 +108,38 @@ def tune(
             progress("ending the search and judging the best so far; once more ends at once")
 
         with log_left(log, output), first_asks(stop):
-            made, scratch = _worked(
-                source, name_of(model), chosen, limits, run, read_samples, progress,
-                saved=not isinstance(model, (str, Path)),
-            )  # fmt: skip
+            made, scratch = _worked(task, read_samples, progress)
         log.replace(scratch / LOG)
         return ship(made, scratch, output, source=source, data=data, options=chosen)
 
 
 def _worked(
-    source: str,
-    name: str,
-    chosen: dict[str, Any],
-    limits: Any,
-    run: Path,
-    read_samples: Any,
+    task: Task,
+    read_samples: Callable[[Sequence[TensorSpec]], SampleSplit],
     progress: Progress,
-    *,
-    saved: bool,
 ) -> tuple[Made, Path]:
     """Run the search in a worker; in another one without it, where a candidate crashes the first."""
     crashed: dict[str, str] = {}
+    start = monotonic()
     while True:
-        scratch = run / f"attempt {len(crashed)}"
+        scratch = task.run / f"attempt {len(crashed)}"
         scratch.mkdir()
         try:
             made: Made = run_in_worker(
                 work,
-                source,
-                name,
-                chosen,
-                limits,
-                run,
+                task,
                 scratch,
                 crashed,
-                saved,
-                log=run / LOG,
+                monotonic() - start,
+                log=task.run / LOG,
                 scratch=scratch,
-                timeout=chosen["timeout"],
+                timeout=task.options["timeout"],
                 progress=progress,
                 answer=read_samples,
                 answering="reading samples",
             )
         except WorkerDied as died:
-            running = run / RUNNING
+            running = task.run / RUNNING
             if not running.exists() or len(crashed) >= _CRASHES:
                 raise
             key, title = json.loads(running.read_text(encoding="utf-8"))

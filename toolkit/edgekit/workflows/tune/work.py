@@ -1,7 +1,7 @@
 """What a search does in the child process: from a model and samples to the file of each format that ships."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -31,65 +31,68 @@ STOP, RUNNING = "stop", "running"
 """Files of the run: the first ends the search, the second says which candidate a crash is due to."""
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a child process is told to search."""
+
+    source: str
+    """The model, as ``load_model`` takes it."""
+    name: str
+    """What the report calls it."""
+    saved: bool
+    """Whether the model was saved just now, so that the time of that does not count."""
+    options: Mapping[str, Any]
+    """Of ``tune``."""
+    limits: Limits
+    """How much a file may lose."""
+    run: Path
+    """A folder that outlives a process that a candidate crashes."""
+
+
 def work(
-    source: str,
-    name: str,
-    options: Mapping[str, Any],
-    limits: Limits,
-    run: Path,
+    task: Task,
     scratch: Path,
     crashed: Mapping[str, str],
-    saved: bool,
+    spent: float,
     *,
     progress: Progress,
     ask: Callable[[Sequence[TensorSpec]], SampleSplit],
 ) -> Made:
-    """Do as ``_search``, by the engine that the options name; in a child process."""
-    if options["engine"] != LOCAL:
-        progress(f"connecting to {options['engine']}")
-    with open_executor(options["engine"]) as executor:
-        (scratch / "computed").mkdir()
-        elsewhere = Elsewhere(executor, scratch / "computed")
-        return _search(
-            source, name, options, limits, run, scratch, crashed, saved, elsewhere,
-            progress=progress, ask=ask,
-        )  # fmt: skip
-
-
-def _search(
-    source: str,
-    name: str,
-    options: Mapping[str, Any],
-    limits: Limits,
-    run: Path,
-    scratch: Path,
-    crashed: Mapping[str, str],
-    saved: bool,
-    elsewhere: Elsewhere,
-    *,
-    progress: Progress,
-    ask: Callable[[Sequence[TensorSpec]], SampleSplit],
-) -> Made:
-    """Search, judge, and write what ships into ``scratch``.
+    """Search, judge, and write what ships into ``scratch``; in a child process.
 
     Args:
-        source: the model, as ``load_model`` takes it.
-        name: what the report calls it.
-        options: of ``tune``.
-        limits: how much a file may lose.
-        run: a folder that outlives this process where a candidate crashes it.
+        task: what to search.
         scratch: a folder of this process alone.
-        crashed: the candidates that did so, by their keys, and how.
-        saved: whether the model was saved just now, so that the time of that does not count.
-        elsewhere: computes outputs.
+        crashed: the candidates that crashed an earlier one, by their keys, and how.
+        spent: seconds of the earlier ones.
         progress: is told each step.
         ask: gives the samples.
     """
-    start = monotonic()
+    engine = task.options["engine"]
+    if engine != LOCAL:
+        progress(f"connecting to {engine}")
+    with open_executor(engine) as executor:
+        (scratch / "computed").mkdir()
+        elsewhere = Elsewhere(executor, scratch / "computed")
+        return _search(task, scratch, crashed, spent, elsewhere, progress, ask)
+
+
+def _search(
+    task: Task,
+    scratch: Path,
+    crashed: Mapping[str, str],
+    spent: float,
+    elsewhere: Elsewhere,
+    progress: Progress,
+    ask: Callable[[Sequence[TensorSpec]], SampleSplit],
+) -> Made:
+    """As ``work``, with what computes outputs."""
+    start = monotonic() - spent
+    options = task.options
     formats: Sequence[str] = options["to"]
     progress("loading TensorFlow and the model")
-    model = load_model(source, trust=options["trust"])
-    session = keras_session(model, source)
+    model = load_model(task.source, trust=options["trust"])
+    session = keras_session(model, task.source)
     samples = ask(session.inputs)
     choosing = samples.choosing
     assert choosing is not None and samples.calibration is not None
@@ -106,13 +109,13 @@ def _search(
     )
     for refused in variants.failed.values():  # a search compares the formats
         raise refused
-    chooses = record_original(session, model, name, choosing, scratch / "choosing", progress)
-    original = record_original(session, model, name, samples, scratch / "original", progress)
-    base = _base(source, model, samples, choosing, options, saved=saved)
+    chooses = record_original(session, model, task.name, choosing, scratch / "choosing", progress)
+    original = record_original(session, model, task.name, samples, scratch / "original", progress)
+    base = _base(task, model, samples, choosing)
     del model, session  # what follows needs the room
     (scratch / "candidates").mkdir()
-    watch = Watch(progress, run / STOP, options["budget"])
-    criteria = Criteria(limits, task=options["task"])
+    watch = Watch(progress, task.run / STOP, options["budget"], spent)
+    criteria = Criteria(task.limits, task=options["task"])
     bench = Bench(
         variants,
         chooses,
@@ -120,9 +123,9 @@ def _search(
         criteria,
         len(samples.held_out),
         options["device"],
-        Kept(base, run / "kept", scratch),
+        Kept(base, task.run / "kept", scratch),
         scratch / "candidates",
-        run / RUNNING,
+        task.run / RUNNING,
         crashed,
         watch,
         elsewhere,
@@ -191,19 +194,12 @@ def _search(
     return Made(replace(evaluation, report=report), conversion)
 
 
-def _base(
-    source: str,
-    model: Any,
-    samples: SampleSplit,
-    choosing: SampleSplit,
-    options: Mapping[str, Any],
-    *,
-    saved: bool,
-) -> str | None:
+def _base(task: Task, model: Any, samples: SampleSplit, choosing: SampleSplit) -> str | None:
     """A name for all that what is measured depends on; None where it is not kept for the next run."""
+    options = task.options
     off = options["cache"] is False or not is_on() or options["trust"]
-    key = None if off else model_key(source, saved=saved)
-    if key is None or not is_whole(source, model):
+    key = None if off else model_key(task.source, saved=task.saved)
+    if key is None or not is_whole(task.source, model):
         return None
     assert samples.calibration is not None
     parts = (

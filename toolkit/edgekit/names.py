@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from math import isfinite
 
 
 def names(value: str | Sequence[str]) -> tuple[str, ...]:
@@ -12,6 +13,18 @@ def names(value: str | Sequence[str]) -> tuple[str, ...]:
     """
     texts = [value] if isinstance(value, str) else value
     return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
+
+
+def class_name(number: float, names: Sequence[str]) -> str:
+    """Return the name of a class; its number where it has none, as where a detector says NaN.
+
+    >>> class_name(1.0, ["cat", "dog"]), class_name(2, ["cat", "dog"]), class_name(float("nan"), ["cat"])
+    ('dog', '2', 'nan')
+    """
+    if not isfinite(number):
+        return str(number)
+    at = round(number)
+    return names[at] if 0 <= at < len(names) else str(at)
 
 
 def printable(path: str | os.PathLike[str]) -> str:

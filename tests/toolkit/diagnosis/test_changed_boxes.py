@@ -57,6 +57,20 @@ def test_boxes_of_another_class_are_not_in_common() -> None:
     ]
 
 
+@pytest.mark.parametrize("column", range(6))
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_is_a_change_and_not_in_common(
+    value: float, column: int, tmp_path: Path
+) -> None:
+    after = np.array([[CAT]])
+    after[..., column] = value
+    (sample,) = differences(tmp_path, np.array([[CAT]]), after, "rows").worst
+
+    assert sample.changed and sample.error == (0 if column == 4 and value == np.inf else 1)
+    assert len(sample.boxes) == (1 if np.isnan(after[0, 0, 4]) else 2)
+    assert column != 5 or sample.candidate == f"{value} 0.9"
+
+
 @pytest.mark.parametrize(
     ("output", "corners"),
     [("rows", (0.1, 0.2, 0.3, 0.6)), ("detections", (0.2, 0.1, 0.6, 0.3))],

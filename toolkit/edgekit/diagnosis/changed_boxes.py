@@ -1,12 +1,13 @@
 """The boxes of a sample, to be drawn on it: the labels', the original's and the file's."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from edgekit.accuracy.detection import CONFIDENT
 from edgekit.accuracy.detection_outputs import DETECTIONS
 from edgekit.data.samples import Array
+from edgekit.names import class_name
 
 _MOST = 40  # of each kind; more cover the picture
 
@@ -46,26 +47,19 @@ def sample_boxes(
     rows = list[SampleBox]()
     if label is not None:
         known = label[label[:, 4] >= 0][:_MOST]
-        rows += (_box("label", output, row, int(row[4]), None, names) for row in known)
-    for whose, detections in _both(original, candidate):
+        rows += (_box("label", output, row, class_name(row[4], names), None) for row in known)
+    models: tuple[tuple[Whose, Array], ...] = (("original", original), ("candidate", candidate))
+    for whose, detections in models:
         best = detections[detections[:, 4] >= CONFIDENT]
         for row in best[(-best[:, 4]).argsort(kind="stable")][:_MOST]:
-            rows.append(_box(whose, output, row, int(row[5]), float(row[4]), names))
+            rows.append(_box(whose, output, row, class_name(row[5], names), float(row[4])))
     return tuple(rows)
 
 
-def _both(original: Array, candidate: Array) -> Iterator[tuple[Whose, Array]]:
-    yield "original", original
-    yield "candidate", candidate
-
-
-def _box(
-    whose: Whose, output: str, row: Array, number: int, score: float | None, names: Sequence[str]
-) -> SampleBox:
+def _box(whose: Whose, output: str, row: Array, name: str, score: float | None) -> SampleBox:
     first, second, third, fourth = (float(x) for x in row[:4])
     if output == DETECTIONS:
         first, second, third, fourth = second, first, fourth, third
     left, right = sorted((first, third))
     top, bottom = sorted((second, fourth))
-    name = names[number] if 0 <= number < len(names) else str(number)
     return SampleBox(whose, left, top, right, bottom, name, score)

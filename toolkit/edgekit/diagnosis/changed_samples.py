@@ -1,6 +1,6 @@
 """How an output's predictions and values changed: worst samples, confusion matrices, error histogram."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 
@@ -21,6 +21,7 @@ from edgekit.data.store import StoredArrays
 from edgekit.diagnosis.changed_boxes import SampleBox, sample_boxes
 from edgekit.diagnosis.per_class import ClassCounts, ClassResult
 from edgekit.diagnosis.value_pairs import PairCollector, ValuePairs
+from edgekit.names import class_name
 
 _BATCH = 32
 _MOST_NAMED = 6  # labels or boxes of a sample
@@ -124,7 +125,7 @@ def find_differences(
             collector.add(row, expected, actual)
         elif task == "detection":
             common = in_common(expected, actual)
-            error = np.where(changed, np.inf, 1 - common[:, 0])
+            error = 1 - common[:, 0]
             changed |= common[:, 1] < 1
         else:
             predictions = predicted_classes(expected, task), predicted_classes(actual, task)
@@ -168,7 +169,7 @@ def find_differences(
         error_counts=tuple(error_counts.tolist()),
         class_names=tuple(class_names)
         if task == "detection"
-        else tuple(_name(i, class_names) for i in range(confusion.shape[1])),
+        else tuple(class_name(i, class_names) for i in range(confusion.shape[1])),
         original_confusion=tuple(map(tuple, confusion[0].tolist())),
         candidate_confusion=tuple(map(tuple, confusion[1].tolist())),
         changed=changed_count,
@@ -208,17 +209,16 @@ def _prediction(outputs: Array, task: Task, class_names: Sequence[str]) -> str:
     if task == "detection":
         sure = outputs[0][outputs[0, :, 4] >= CONFIDENT]
         best = sure[np.argsort(-sure[:, 4], kind="stable")]
-        named = [f"{_name(int(c), class_names)} {s:.3g}" for s, c in best[:_MOST_NAMED, 4:]]
-        return ", ".join(named + ["..."] * (len(best) > _MOST_NAMED)) or "none"
+        return _listed(f"{class_name(c, class_names)} {s:.3g}" for s, c in best[:, 4:].tolist())
     predicted = predicted_classes(outputs, task)[0]
     if task in SEVERAL_LABELS:
         return _names_of(predicted, class_names)
     if task == "index" and predicted.size == 1:
-        return _name(int(predicted[0]), class_names)
+        return class_name(int(predicted[0]), class_names)
     if predicted.size > 1:
         return _label(predicted, task, class_names)
     score = class_scores(outputs, task)[0, 0, predicted[0]]
-    return f"{_name(int(predicted[0]), class_names)} {score:.3g}"
+    return f"{class_name(int(predicted[0]), class_names)} {score:.3g}"
 
 
 def _label(values: Array, task: Task, class_names: Sequence[str]) -> str:
@@ -226,28 +226,28 @@ def _label(values: Array, task: Task, class_names: Sequence[str]) -> str:
     if task == "values":
         return _first_values(values)
     if task == "detection":
-        true = [_name(int(c), class_names) for c in values[:, 4] if c >= 0]
-        return ", ".join(true[:_MOST_NAMED] + ["..."] * (len(true) > _MOST_NAMED)) or "none"
+        return _listed(class_name(c, class_names) for c in values[:, 4].tolist() if c >= 0)
     if task in SEVERAL_LABELS:
         return _names_of(values.reshape(-1), class_names)
     if values.size == 1:
-        return _name(int(values[0]), class_names)
+        return class_name(int(values[0]), class_names)
     classes, counts = np.unique(values, return_counts=True)
     most = sorted(zip(counts / values.size, classes, strict=True), reverse=True)[:3]
-    return ", ".join(f"{_name(int(c), class_names)} {fraction:.0%}" for fraction, c in most)
+    return ", ".join(f"{class_name(int(c), class_names)} {fraction:.0%}" for fraction, c in most)
 
 
 def _names_of(labels: Array, class_names: Sequence[str]) -> str:
     """Name the labels that are 1."""
-    on = np.flatnonzero(labels)
-    more = ", ..." if len(on) > _MOST_NAMED else ""
-    return (", ".join(_name(int(i), class_names) for i in on[:_MOST_NAMED]) or "none") + more
+    return _listed(class_name(i, class_names) for i in np.flatnonzero(labels).tolist())
+
+
+def _listed(names: Iterable[str]) -> str:
+    """The first few of several names."""
+    known = list(names)
+    more = ["..."] if len(known) > _MOST_NAMED else []
+    return ", ".join(known[:_MOST_NAMED] + more) or "none"
 
 
 def _first_values(values: Array) -> str:
     flat = values.reshape(-1)
     return ", ".join(f"{v:.4g}" for v in flat[:4]) + (", ..." if flat.size > 4 else "")
-
-
-def _name(number: int, class_names: Sequence[str]) -> str:
-    return class_names[number] if 0 <= number < len(class_names) else str(number)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgekit.data.samples import Array
+from edgekit.names import class_name
 
 MOST_CLASSES = 1000
 """Of more, those are kept that changed most: a vocabulary would outgrow the report."""
@@ -63,10 +64,7 @@ class ClassCounts:
         """Return the classes that occur, in their order."""
         rows = self._counts.T
         present = np.flatnonzero(rows.any(axis=1)).tolist()
-        found = [
-            ClassResult(at, names[at] if at < len(names) else str(at), *map(int, rows[at]))
-            for at in present
-        ]
+        found = [ClassResult(at, class_name(at, names), *map(int, rows[at])) for at in present]
         if len(found) > MOST_CLASSES:
             ranked = sorted(found, key=lambda c: -abs(c.original_f1 - c.candidate_f1))
             kept = {id(result) for result in ranked[:MOST_CLASSES]}

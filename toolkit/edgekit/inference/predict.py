@@ -13,6 +13,7 @@ from edgekit.bundle.manifest import read_manifest
 from edgekit.data.images import Images
 from edgekit.data.open import check_data, open_samples
 from edgekit.data.samples import Array, DataError, SampleSource
+from edgekit.names import class_name
 from edgekit_runtimes import DEVICES, Session, open_model
 
 
@@ -142,11 +143,6 @@ def label_text(label: Any, names: list[str]) -> str:
         return str(label)
     number = float(np.asarray(label).reshape(()))
     return class_name(int(number), names) if number.is_integer() else f"{number:.6g}"
-
-
-def class_name(number: int, names: list[str]) -> str:
-    """Return the name of a class; its number where it has none."""
-    return names[number] if 0 <= number < len(names) else str(number)
 
 
 def _runtime(file: Path, device: str) -> str:

@@ -23,7 +23,8 @@ from edgekit.bundle.plain import to_plain
 from edgekit.bundle.schema import PREDICTIONS
 from edgekit.data.samples import Array, DataError
 from edgekit.data.store import ArrayWriter, StoredArrays
-from edgekit.inference.predict import Predictions, class_name, label_text
+from edgekit.inference.predict import Predictions, label_text
+from edgekit.names import class_name
 
 _BATCH = 256
 _NO_CLASSES: tuple[Task, ...] = ("values", "detection")

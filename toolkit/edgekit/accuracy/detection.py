@@ -10,6 +10,7 @@ at 101 recalls, interpolated; the mean over the classes that have a true box.
 """
 
 from functools import partial
+from itertools import starmap
 
 import numpy as np
 
@@ -43,18 +44,21 @@ def same_boxes(original: Array, detections: Array) -> Array:
     Of scores from 0.5 on; the same class, and at least half in common. An image without any in both counts
     as one that they share.
     """
-    pairs = [_shared(*image) for image in zip(original, detections, strict=True)]
+    images = starmap(_shared, zip(original, detections, strict=True))
+    pairs = [(2 * shared, both) if both else (1, 1) for shared, _, both in images]
     return np.array(pairs, np.float64)
 
 
 def in_common(original: Array, detections: Array) -> Array:
-    """How much of the detections of both is in common, of those with scores from 0.5 on.
+    """How much of the detections of both is in common, of those that ``same_boxes`` counts.
 
     Returns:
-        (images, 2): by the intersections over unions of those that they share, as ``same_boxes`` has it, and
-        by their number. Both are 1 where all are equal, and where there are none.
+        (images, 2): by the intersections over unions of those that they share, and by their number. Both are
+        1 where all are equal, and where there are none.
     """
-    return np.stack([_in_common(*image) for image in zip(original, detections, strict=True)])
+    images = starmap(_shared, zip(original, detections, strict=True))
+    parts = [(2 * overlap / n, 2 * shared / n) if n else (1, 1) for shared, overlap, n in images]
+    return np.array(parts, np.float64)
 
 
 def intersections_over_unions(first: Array, second: Array) -> Array:
@@ -128,53 +132,38 @@ def _matched(true: Array, detections: Array) -> Array:
         classes[places[_MOST:]] = -1
         places = places[:_MOST]
         overlaps = intersections_over_unions(boxes[places], true[true_classes == number, :4])
-        right = _assigned(overlaps, THRESHOLDS)
+        right = _assigned(overlaps, THRESHOLDS) > 0
         bits[places] = (right.T.astype(np.int64) << np.arange(len(THRESHOLDS))).sum(axis=1)
     return np.concatenate([[len(scores)], scores, classes, bits, true_classes])
 
 
 def _assigned(overlaps: Array, thresholds: Array) -> Array:
-    """Whether each detection, in turn, has a true box that is still free; it takes the best.
+    """What each detection, in turn, has in common with the box that it takes: the best that is still free.
 
-    (detections, true boxes) to (thresholds, detections).
+    (detections, true boxes) to (thresholds, detections); 0 where it takes none.
     """
-    right = np.zeros((len(thresholds), len(overlaps)), bool)
+    taken = np.zeros((len(thresholds), len(overlaps)))
     if not overlaps.shape[1]:
-        return right
+        return taken
     free = np.repeat(overlaps[np.newaxis], len(thresholds), axis=0)
     each = np.arange(len(thresholds))
     for row in range(len(overlaps)):
         # Of equal ones the last, as in COCO's code.
         best = free.shape[2] - 1 - np.argmax(free[:, row, ::-1], axis=1)
         takes = free[each, row, best] >= np.minimum(thresholds, 1 - 1e-10)
-        right[:, row] = takes
+        taken[takes, row] = free[each, row, best][takes]
         free[each[takes], :, best[takes]] = -1
-    return right
+    return taken
 
 
-def _shared(original: Array, detections: Array) -> tuple[int, int]:
+def _shared(original: Array, detections: Array) -> tuple[int, float, int]:
+    """How many detections both share, how much these have in common, and how many there are of both."""
     first, second = (rows[rows[:, 4] >= CONFIDENT] for rows in (original, detections))
-    common = 0
-    for number in np.unique(first[:, 5]):
-        ours, theirs = (rows[rows[:, 5] == number] for rows in (first, second))
-        ours = ours[np.argsort(-ours[:, 4], kind="stable")]
-        overlaps = intersections_over_unions(ours[:, :4], theirs[:, :4])
-        common += int(_assigned(overlaps, THRESHOLDS[:1]).sum())
-    both = len(first) + len(second)
-    return (2 * common, both) if both else (1, 1)
-
-
-def _in_common(original: Array, detections: Array) -> tuple[float, float]:
-    first, second = (rows[rows[:, 4] >= CONFIDENT] for rows in (original, detections))
-    both, shared, overlap = len(first) + len(second), 0, 0.0
-    free = intersections_over_unions(first[:, :4], second[:, :4])
-    free[first[:, 5, np.newaxis] != second[:, 5]] = 0
-    for row in np.argsort(-first[:, 4], kind="stable"):
-        best = free[row].argmax() if len(second) else 0
-        if len(second) and free[row, best] >= THRESHOLDS[0]:
-            shared, overlap = shared + 1, overlap + float(free[row, best])
-            free[:, best] = 0
-    return (2 * overlap / both, 2 * shared / both) if both else (1.0, 1.0)
+    first = first[np.argsort(-first[:, 4], kind="stable")]
+    overlaps = intersections_over_unions(first[:, :4], second[:, :4])
+    overlaps[first[:, 5, np.newaxis] != second[:, 5]] = 0
+    (taken,) = _assigned(overlaps, THRESHOLDS[:1])
+    return int((taken > 0).sum()), float(taken.sum()), len(first) + len(second)
 
 
 def _corners(boxes: Array) -> tuple[Array, Array]:

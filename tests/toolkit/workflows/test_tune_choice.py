@@ -96,6 +96,13 @@ def test_a_forecast_carries_the_interval_over_to_other_samples() -> None:
     assert safety([], 1000) == inf
 
 
+def test_outputs_that_are_the_originals_bit_by_bit_are_expected_to_pass() -> None:
+    """Their SQNR is infinite, and so are both ends of its interval."""
+    limited = LimitResult(Limit("min", 20, "sqnr"), inf, (inf, inf), "pass")
+    output = OutputResult("pose", "values", 200, inf, 0.0, None, (), (limited,))
+    assert safety([output], 1000) == inf
+
+
 def test_a_forecast_of_few_is_what_those_samples_then_say() -> None:
     for lost, won in ((0, 0), (3, 1), (2, 2), (0, 4)):
         few, many = result(lost, won, 250), result(4 * lost, 4 * won, 1000)

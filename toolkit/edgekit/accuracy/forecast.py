@@ -33,11 +33,9 @@ def _safety(result: LimitResult, count: int, others: int) -> float:
         half = (high - value) * sqrt(count / others)
     # Samples that prove nothing, or outputs that resemble the original's too little: more do not help.
     doubtful = result.verdict != "pass" and verdict_of((-inf, high), bound) == "pass"
-    if doubtful or not value <= bound:
-        return -inf if doubtful or not half > 0 else (bound - value) / half
-    if half <= 0:
-        return inf if result.verdict == "pass" else -inf
-    return (bound - value) / half
+    if half > 0 and not doubtful:
+        return (bound - value) / half
+    return inf if result.verdict == "pass" else -inf
 
 
 def _at_most(result: LimitResult) -> tuple[float, float, float]:

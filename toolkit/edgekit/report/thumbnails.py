@@ -12,7 +12,7 @@ from edgekit.data.samples import Array
 from edgekit.data.store import StoredArrays
 
 _LEAST, _MOST = 4, 160  # pixels of a side
-_SIZE = re.compile(rb"tEXtsize\0(\d{1,6}) (\d{1,6}) ")
+_SIZE = re.compile(rb"tEXtsize\0([1-9]\d{0,5}) ([1-9]\d{0,5}) ")
 
 
 def pictures(samples: StoredArrays, rows: Iterable[int]) -> dict[int, str]:

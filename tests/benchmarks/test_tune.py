@@ -26,7 +26,6 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(3600)]
 
 Tell = Callable[[str], None]
 FORMATS = ("tflite", "onnx")
-_CHOOSE = 200
 _TIMED_SECONDS = 6.0
 _NOISE = 1.05
 """Of two medians of the same file, on a busy machine."""

@@ -190,6 +190,31 @@ def test_a_source_that_can_be_read_once_is_read_once(tmp_path: Path) -> None:
     assert numbers(samples.held_out) == numbers(samples.held_out) == [2, 5, 8]
 
 
+@pytest.mark.parametrize(
+    ("make", "count", "expected"),
+    [
+        (in_memory, 9, (2, 3, 4)),
+        (in_memory, 300, (75, 75, 150)),
+        (in_memory, 1000, (200, 200, 600)),
+        (in_memory, 1800, (200, 200, 1000)),
+        (stream, 9, (3, 2, 4)),
+        (stream, 1800, (200, 200, 900)),
+    ],
+)
+def test_samples_to_choose_on_are_used_for_nothing_else(
+    make: Any, count: int, expected: tuple[int, int, int], tmp_path: Path
+) -> None:
+    """Half at least are held out: a file that was chosen is judged on samples that no one chose by."""
+    samples = set_aside(make(count), tmp_path / "s", choosing=200)
+    assert samples.choosing is not None and samples.choosing.labels is not None
+    calibration, held_out = indices(samples)
+    chosen_on = numbers(samples.choosing.held_out)
+
+    assert (len(calibration), len(chosen_on), len(held_out)) == expected
+    assert len({*calibration, *chosen_on, *held_out}) == sum(expected)
+    assert samples.choosing.labels.tolist() == list(samples.choosing.numbers) == chosen_on
+
+
 @pytest.mark.parametrize("make", [in_memory, stream])
 def test_without_calibration_all_samples_are_held_out(make: Any, tmp_path: Path) -> None:
     samples = set_aside(make(7), tmp_path / "s", calibration=0)

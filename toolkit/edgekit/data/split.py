@@ -14,9 +14,6 @@ from edgekit.progress import Progress, advances, silent
 CALIBRATION_SAMPLES = 200
 """The most to calibrate on: from 24 to 200 samples EfficientNet gains 5 dB, beyond it under one."""
 
-CHOOSING_SAMPLES = 200
-"""The most to choose on, where files are chosen: of those that do best there, the others judge."""
-
 EVALUATION_SAMPLES = 1000
 """The most to evaluate on."""
 
@@ -66,7 +63,7 @@ def set_aside(
         source: the data.
         folder: where to write them; it must not exist yet.
         calibration: the most to calibrate on; 0 for none.
-        choosing: the most to choose on, which are neither calibrated nor evaluated on; 0 for none.
+        choosing: the most to choose on, beside those to calibrate on; 0 for none.
         held_out: the most to evaluate on.
         progress: if a watcher, is told how many samples are read.
 
@@ -112,7 +109,7 @@ def set_aside(
         nan = f" ({flaws['nan']} more hold NaN or infinite values)" if flaws["nan"] else ""
         raise DataError(
             f"{source.source}: {usable} usable samples{nan}; at least {MIN_SAMPLES} are needed, and "
-            f"{600 if choosing else 100} or more advised."
+            f"{800 if choosing else 100} or more advised."
         )
 
     def split(use: str, chosen_on: SampleSplit | None, warnings: Iterable[str]) -> SampleSplit:
@@ -182,18 +179,18 @@ def _plan(source: SampleSource, full: Mapping[str, int]) -> Any:
     """Make a function from a sample's index to its use, or to None where it is not read."""
     calibration, choosing, held_out = full["calibration"], full["choosing"], full["held_out"]
     count = source.count
-    if not (calibration or choosing):
+    if not calibration:
         if count is None or count <= held_out:
             return lambda i: "held_out"
         chosen = set(_draw(count, held_out).tolist())
         return lambda i: "held_out" if i in chosen else None
     if count is None:
-        turns = _TURNS[bool(calibration), bool(choosing)]
+        turns = _TURNS_OF_THREE if choosing else _TURNS
         return lambda i: turns[i % len(turns)]
     least = count // 2 if choosing else count // 3
     evaluated = min(held_out, max(least, count - calibration - choosing))
     others = count - evaluated
-    chosen_on = min(choosing, others - min(calibration, others // 2 if choosing else others))
+    chosen_on = min(choosing, others - min(calibration, others // 2))
     order = _draw(count, evaluated + calibration + choosing).tolist()
     ends = {"held_out": evaluated, "choosing": chosen_on, "calibration": calibration}
     uses: dict[int, str] = {}
@@ -204,12 +201,11 @@ def _plan(source: SampleSource, full: Mapping[str, int]) -> Any:
     return uses.get
 
 
-_TURNS = {
-    (True, False): ("calibration", "calibration", "held_out"),
-    (False, True): ("choosing", "held_out"),
-    (True, True): ("calibration", "held_out", "choosing", "held_out"),
-}
-"""What the samples of a stream are for, one after the other: with those to calibrate and to choose on."""
+_TURNS = ("calibration", "calibration", "held_out")
+"""What the samples of a stream are for, one after the other."""
+
+_TURNS_OF_THREE = ("calibration", "held_out", "choosing", "held_out")
+"""The same where some are to choose on."""
 
 
 def _draw(count: int, most: int) -> Array:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from support.process_memory import descendants, text
 from support.zoo import LARGE, OWN_CLASSES, RECURRENT, REFUSED, SMALL, TRAINED, digit_rows, samples
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
@@ -81,28 +82,12 @@ class PeakMemory:
 
     def _look(self) -> None:
         while not self._ended.wait(0.05):
-            self.bytes = max(self.bytes, sum(map(_peak, _descendants(Path("/proc/self")))))
-
-
-def _descendants(process: Path) -> list[Path]:
-    found = []
-    for children in process.glob("task/*/children"):
-        for number in _text(children).split():
-            child = Path("/proc", number)
-            found += [child, *_descendants(child)]
-    return found
+            self.bytes = max(self.bytes, sum(map(_peak, descendants(Path("/proc/self")))))
 
 
 def _peak(process: Path) -> int:
-    found = re.search(r"VmHWM:\s+(\d+) kB", _text(process / "status"))
+    found = re.search(r"VmHWM:\s+(\d+) kB", text(process / "status"))
     return int(found[1]) * 1024 if found else 0
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:  # it has ended meanwhile
-        return ""
 
 
 def main_row(name: str, found: dict[str, Any]) -> list[str]:

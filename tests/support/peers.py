@@ -88,4 +88,4 @@ def nncf_int8(python: Path, float_onnx: Path, samples: Path, to: Path) -> str:
     done = subprocess.run(
         [python, script, float_onnx, samples, to], capture_output=True, text=True, timeout=900
     )
-    return "" if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+    return "" if done.returncode == 0 else done.stderr or f"ended with status {done.returncode}"

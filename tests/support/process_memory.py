@@ -1,7 +1,9 @@
 """What a command and all that it starts take: seconds and memory."""
 
+import re
 import subprocess
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter, sleep
 
@@ -18,36 +20,41 @@ def seconds_and_peak(command: Sequence[str | Path]) -> tuple[float, int]:
         CalledProcessError: it failed; what it wrote is printed.
     """
     start = perf_counter()
-    with subprocess.Popen(
-        [str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        peak = 0
-        assert process.stdout is not None
-        # A command says little; what it says waits in the pipe, which holds 64 KiB.
-        while process.poll() is None:
-            peak = max(peak, sum(_held(pid) for pid in _family(process.pid)))
-            sleep(_EVERY)
-        said = process.stdout.read()
-    if process.returncode:
-        print(said)
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return perf_counter() - start, peak
+    with tempfile.TemporaryFile("w+") as said:
+        with subprocess.Popen(
+            [str(c) for c in command], stdout=said, stderr=subprocess.STDOUT
+        ) as process:
+            peak = 0
+            place = Path(f"/proc/{process.pid}")
+            while process.poll() is None:
+                peak = max(peak, sum(map(_held, [place, *descendants(place)])))
+                sleep(_EVERY)
+        seconds = perf_counter() - start
+        if process.returncode:
+            said.seek(0)
+            print(said.read())
+            raise subprocess.CalledProcessError(process.returncode, command)
+    return seconds, peak
 
 
-def _family(pid: int) -> Iterator[int]:
-    yield pid
-    for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children = tasks.read_text().split()
-        except OSError:  # it has just ended
-            continue
-        for child in children:
-            yield from _family(int(child))
+def descendants(process: Path) -> list[Path]:
+    """The processes that one has started, and that those have, as folders of /proc."""
+    found = []
+    for children in process.glob("task/*/children"):
+        for number in text(children).split():
+            child = Path("/proc", number)
+            found += [child, *descendants(child)]
+    return found
 
 
-def _held(pid: int) -> int:
+def text(path: Path) -> str:
+    """What a file of /proc says; nothing where its process has ended meanwhile."""
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return path.read_text()
     except OSError:
-        return 0
-    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+        return ""
+
+
+def _held(process: Path) -> int:
+    found = re.search(r"^Pss: +(\d+) kB", text(process / "smaps_rollup"), re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0

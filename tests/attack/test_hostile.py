@@ -12,7 +12,7 @@ from attack.hostile_data import DATA, Make
 from attack.hostile_models import KERAS, MODELS, SAVED
 
 MOST_MEMORY = 1024
-"""MiB for one command, in any of its processes; where it loads TensorFlow, 640 are TensorFlow's."""
+"""MiB for one command, in any of its processes: TensorFlow's 640 are among them."""
 
 
 def attack(cases: dict[str, Make], folder: Path, seeds: Path, *modules: str) -> dict[str, str]:

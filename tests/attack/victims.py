@@ -50,7 +50,7 @@ class Attack:
     imports: str = "edgekit_runtimes"
     """What takes long to load, and is loaded before the first file."""
     memory: int = 1 << 30
-    """Bytes of memory at most for one file, in any of the processes; of TensorFlow, which takes 640 MiB, too."""
+    """Bytes of memory at most for one file, in any of the processes: TensorFlow's 640 MiB are among them."""
 
 
 def _model(path: Path) -> None:

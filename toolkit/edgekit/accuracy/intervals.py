@@ -80,7 +80,7 @@ def _most(lost: float, won: float, count: float) -> float:
 
 
 def _rejects(drop: float, lost: float, won: float, count: float) -> bool:
-    """Whether so much more was seen to be lost than a true drop would let expect, by the score.
+    """Whether so little was seen to be lost that ``drop`` is too much to be the true one, by the score.
 
     Tango's score: the distance from the drop seen by its standard deviation, were the true drop ``drop``;
     the most likely fraction won, under it, is the root of a quadratic. Its third moment is Laud's.

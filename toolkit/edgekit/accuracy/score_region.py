@@ -23,8 +23,8 @@ _NUDGE = 1e-4  # of all samples, for slopes
 def kinds_of(truth: Array, *predictions: Array) -> tuple[Array, Array]:
     """Count samples by label and predictions; kinds of which there are none stand behind those seen.
 
-    Those are the labels with one more prediction right, or one more wrong, than the others: which of them
-    would move a value most is found by its slope.
+    Of two models those are the kinds of which one model is right and the other wrong, of one model all. Which
+    of them would move a value most is found by its slope.
 
     Args:
         truth: a label of each sample.

@@ -19,7 +19,7 @@ _MOST_GROUPS = 500  # of samples that are left out together, where there are mor
 _DRAWS = 2000
 _ROUNDING = 1e-9
 _FEW = 5  # samples of the rarer kind
-_SHOWN_BY_FEW = 1.65  # times the skewness that samples of classes show: of the rarer kind there are few
+_SHOWN_BY_FEW = 1.65  # times the skewness that samples show, where few are of the rarer kind
 FEWEST = 8
 """Of fewer samples of the rarer kind nothing is known."""
 

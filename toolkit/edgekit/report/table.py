@@ -201,6 +201,7 @@ def _layer_table(file: FileResult) -> Iterator[RenderableType]:
 def _changed_samples(report: Report, worst: int) -> Iterator[RenderableType]:
     for file in report.files:
         is_float = file.precision == "float32"  # what float32 rounds differently is no news
+        tasks = {result.output: result.task for result in file.results}
         for differences in file.differences:
             changed = [s for s in differences.worst if s.changed or (s.error and not is_float)]
             if not changed:
@@ -208,7 +209,7 @@ def _changed_samples(report: Report, worst: int) -> Iterator[RenderableType]:
             table = _table()
             for title in ("sample", "label", "original", "candidate"):
                 table.add_column(title, overflow="fold")
-            boxed = any(sample.boxes for sample in changed)
+            boxed = tasks.get(differences.output) == "detection"
             title = "not in common" if boxed else "max error"
             table.add_column(title, justify="right", no_wrap=True)
             for sample in changed[:worst]:

@@ -35,6 +35,14 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def mobile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small trained MobileNet of digits, of channels with very different ranges; read only."""
+    from support.recipes import save_digits_mobile
+
+    return once(tmp_path_factory, "mobile", save_digits_mobile) / "mobile.keras"
+
+
+@pytest.fixture(scope="session")
 def converted(
     digits: Path, tmp_path_factory: pytest.TempPathFactory, forked_workers: object
 ) -> Path:

@@ -4,17 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.once import once
-from support.recipes import images_of, outputs_of, save_digits_mobile, sqnr, variants_of
+from support.recipes import images_of, outputs_of, sqnr, variants_of
 
 from edgekit_converters import Recipe, Variants
 from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.equalization import equalized_constants
-
-
-@pytest.fixture(scope="module")
-def mobile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return once(tmp_path_factory, "mobile", save_digits_mobile) / "mobile.keras"
 
 
 @pytest.fixture(scope="module")

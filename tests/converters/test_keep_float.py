@@ -3,24 +3,17 @@
 from pathlib import Path
 
 import pytest
-from support.once import once
 from support.recipes import (
     WEIGHTED,
     float_operators_of,
     float_weights_of,
     images_of,
     outputs_of,
-    save_digits_mobile,
     sqnr,
     variants_of,
 )
 
 from edgekit_converters import ConversionError, Recipe, Variants, convert, load_model
-
-
-@pytest.fixture(scope="module")
-def mobile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return once(tmp_path_factory, "mobile", save_digits_mobile) / "mobile.keras"
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 from support.json_schema import SCHEMAS
 from support.once import once
-from support.recipes import float_weights_of, save_digits_mobile
+from support.recipes import float_weights_of
 
 import edgekit
 from edgekit.bundle.manifest import read_manifest
@@ -18,11 +18,6 @@ from edgekit.cli.main import main
 from edgekit_converters import ConversionError, Recipe
 
 FILES = ("model_int8.tflite", "model_int8.onnx")
-
-
-@pytest.fixture(scope="module")
-def mobile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return once(tmp_path_factory, "mobile", save_digits_mobile) / "mobile.keras"
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,7 @@ import numpy as np
 from edgekit_runtimes.base import Array, Engine, ModelError, RuntimeMissing, TensorSpec
 from edgekit_runtimes.placement import Operator, Placement
 
-_LARGE = (
-    64 << 20
-)  # bytes of an archive's member, up to which it may be packed as densely as it likes
+_LARGE = 64 << 20  # bytes of an archive's member; up to there it may be packed densely
 _DENSE = 50  # times, to which larger ones are packed at most
 _AT_ONCE = 4_000_000  # bytes of input: Keras keeps every layer's output until the call ends
 

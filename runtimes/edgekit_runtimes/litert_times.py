@@ -29,6 +29,9 @@ class SmallFile:
 
 @dataclass(slots=True)
 class _Opened:
+    interpreter: Any
+    """Kept, for ``invoke`` is a part of it."""
+
     invoke: Any
     calls: int
     times: list[float] = field(default_factory=list)
@@ -88,12 +91,11 @@ def _open(state: State, number: int, file: SmallFile, threads: int) -> None:
     invoke()
     once = perf_counter() - start
     calls = max(1, min(_MOST_CALLS, int(_BATCH / max(once, 1e-9))))
-    state[str(number)] = _Opened(invoke, calls)
-    state[f"keep {number}"] = interpreter
+    state[str(number)] = _Opened(interpreter, invoke, calls)
 
 
 def _time(state: State, seconds: float) -> dict[int, float]:
-    opened = {int(key): value for key, value in state.items() if isinstance(value, _Opened)}
+    opened: dict[int, _Opened] = {int(key): value for key, value in state.items()}
     start = perf_counter()
     rounds = 0
     while opened and (rounds < _FEWEST_ROUNDS or perf_counter() - start < seconds):

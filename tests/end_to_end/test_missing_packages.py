@@ -58,6 +58,7 @@ def link(folder: Path, *packages: str) -> Path:
         pytest.param("validate model.keras int8.onnx --data eval.npz", ["scipy"], ["tensorflow", "[convert]"], marks=pytest.mark.slow),
         pytest.param("run int8.onnx --data eval.npz", [], ["onnxruntime", "[onnx]"], marks=pytest.mark.slow),
         ("run int8.onnx --data photos", [], ["Pillow", "[validate]"]),
+        ("inspect --costs model_int8.tflite", [], ["scipy", "[convert]"]),
     ],
 )  # fmt: skip
 def test_a_missing_package_is_status_4_and_the_pip_line(
@@ -66,6 +67,8 @@ def test_a_missing_package_is_status_4_and_the_pip_line(
 ) -> None:  # fmt: skip
     (tmp_path / "float.onnx").symlink_to(converted / "model_float32.onnx")
     (tmp_path / "int8.onnx").symlink_to(converted / "model_int8.onnx")
+    for name in ("model_float32.tflite", "model_int8.tflite"):
+        (tmp_path / name).symlink_to(converted / name)
     (tmp_path / "eval.npz").symlink_to(digits / "eval.npz")
     (tmp_path / "model.keras").symlink_to(digits / "cnn.keras")
     (tmp_path / "photos").mkdir()

@@ -75,3 +75,10 @@ def test_costs_are_those_of_the_processor(converted: Path) -> None:
 
     assert refused.exit_code == 2
     assert "--device gpu" in refused.output
+
+
+def test_costs_are_no_placement_to_be_strict_about(converted: Path) -> None:
+    refused = edgekit("inspect", "--costs", "--strict", converted / "model_int8.tflite")
+
+    assert refused.exit_code == 2
+    assert "not with --strict" in refused.output

@@ -32,6 +32,20 @@ def test_fused_and_reordered_nodes_go_back_to_their_operators(converted: Path) -
     assert {t.name for t in costs.tensors} >= {"image", "digit"}
 
 
+def test_what_was_measured_is_kept(
+    converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEKIT_CACHE", "on")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    names = ("float32.tflite", "int8.tflite", "float32.onnx", "int8.onnx")
+    files = [converted / f"model_{name}" for name in names]
+
+    first = ort_costs(*files, seconds=0.05)
+
+    assert any(op.float_us for op in first.operators)
+    assert ort_costs(*files, seconds=0.05) == first
+
+
 def test_a_file_that_is_no_model_is_an_error_with_its_name(tmp_path: Path) -> None:
     odd = tmp_path / "odd.onnx"
     odd.write_bytes(b"no model")

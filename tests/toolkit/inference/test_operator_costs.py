@@ -9,7 +9,7 @@ from support.zoo import transformer
 
 from edgekit.data.samples import DataError
 from edgekit.inference.assignment import GraphCosts, cheapest
-from edgekit.inference.operator_costs import litert_costs
+from edgekit.inference.operator_costs import litert_costs, litert_times
 from edgekit.inference.paired_operators import pair_files
 from edgekit_converters import convert
 from edgekit_converters.tflite import flatbuffer
@@ -111,3 +111,17 @@ def test_a_file_that_cannot_run_has_no_time_and_the_others_have_theirs() -> None
     assert times[1] is None
     assert times[0] is not None
     assert times[2] is not None
+
+
+def test_a_model_of_few_words_is_given_words_that_it_knows(tmp_path: Path) -> None:
+    import keras
+
+    words = keras.Input((200,), dtype="int32", name="words")
+    model = keras.Model(words, keras.layers.Embedding(2, 4)(words))
+    file = tmp_path / "words.tflite"
+    convert(model, {("tflite", "float32"): file}, [], scratch=tmp_path)
+
+    found = litert_times(file, seconds=0.01)
+
+    assert "GATHER" in [op.kind for op in found.operators]
+    assert all(op.float_us for op in found.operators)

@@ -225,6 +225,10 @@ def test_convert_takes_tune_as_an_option(digits: Path, tmp_path: Path) -> None:
     refused = subprocess.run([*base, "--precision", "int8"], capture_output=True, text=True)
     assert refused.returncode == 2
     assert "--tune finds the recipe by itself: leave out --precision." in refused.stderr
+    without = [part for part in base if part not in ("--data", str(digits / "calib.npz"))]
+    refused = subprocess.run(without, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert "--data is missing" in refused.stderr
 
     done = subprocess.run(
         [*base, "--json", "--to", "tflite"], capture_output=True, text=True, env={**os.environ}

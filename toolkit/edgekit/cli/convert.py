@@ -10,6 +10,7 @@ from edgekit.cli.bars import steps
 from edgekit.cli.console import errors, say, show, status
 from edgekit.cli.github import annotate
 from edgekit.cli.options import options_of, printing_options, typed
+from edgekit.cli.tune import search
 from edgekit.option_values import options_in
 from edgekit.options import ConvertCommand
 from edgekit.project import FILE, Project, key_of, read_project
@@ -28,16 +29,13 @@ def convert(as_json: bool, quiet: bool, verbose: bool, **given: Any) -> None:
     with errors(), steps(quiet=quiet, verbose=verbose) as step:
         project = read_project(Path(FILE))
         wanted = {**project.convert, **typed(given)}
-        searches = wanted.pop("tune", False)
         strict = wanted.pop("strict", False)
-        if "model" not in wanted:
+        if wanted.pop("tune", False):
+            report, strict = search(_for_tune(project, typed(given)), step)
+        elif "model" not in wanted:
             raise click.UsageError(
                 f"MODEL is missing: edgekit convert MODEL --data DATA, or a model in {FILE}."
             )
-        if searches:
-            from edgekit import tune as search
-
-            report = search(**_for_tune(project, typed(given)), progress=step)
         else:
             from edgekit import convert as run
             from edgekit.workflows.convert import PartlyConverted
@@ -64,4 +62,4 @@ def _for_tune(project: Project, given: dict[str, Any]) -> dict[str, Any]:
         flags = ", ".join(f"--{key_of(name)}" for name in wrong)
         raise click.UsageError(f"--tune finds the recipe by itself: leave out {flags}.")
     both = {**project.tune, **project.convert, **given}
-    return {name: both[name] for name in both if name in known and name not in ("strict", "html")}
+    return {name: both[name] for name in both if name in known}

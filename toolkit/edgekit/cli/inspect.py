@@ -50,6 +50,10 @@ def inspect(
     are in the folder.
     """
     if costs:
+        if strict or min_delegated is not None:
+            raise click.UsageError(
+                "--costs shows no placement: not with --strict, --min-delegated."
+            )
         _show_costs(model, device, threads, as_json)
         return
     with errors(), hushed():

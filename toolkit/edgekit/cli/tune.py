@@ -24,30 +24,7 @@ def tune(as_json: bool, quiet: bool, verbose: bool, **given: Any) -> None:
     judges the best file so far; a second one ends at once.
     """
     with errors(), steps(quiet=quiet, verbose=verbose) as step:
-        wanted = {**read_project(Path(FILE)).tune, **typed(given)}
-        if "model" not in wanted or "data" not in wanted:
-            raise click.UsageError(
-                f"MODEL or --data is missing: edgekit tune MODEL --data DATA, or both in {FILE}."
-            )
-        report, strict = search(wanted, step)
-    finish(report, strict=strict, as_json=as_json, quiet=quiet)
-
-
-def search(wanted: dict[str, Any], step: Any) -> tuple[Any, bool]:
-    """Run the search, and write the page that was asked for; the report, and whether it is strict."""
-    strict, page = wanted.pop("strict", False), wanted.pop("html", None)
-    from edgekit import tune as run
-
-    report = run(**wanted, progress=step)
-    if page is not None:
-        from edgekit.report.html import write_page
-
-        write_page(report, Path(page))
-    return report, strict
-
-
-def finish(report: Any, *, strict: bool, as_json: bool, quiet: bool) -> None:
-    """Print the report, and end the process by it."""
+        report, strict = search({**read_project(Path(FILE)).tune, **typed(given)}, step)
     with errors():
         show(report, as_json, quiet)
         annotate(report, strict)
@@ -57,3 +34,20 @@ def finish(report: Any, *, strict: bool, as_json: bool, quiet: bool) -> None:
             f"\nWritten to {report.output}: {names}, manifest.json, report.json, recipe.json, edgekit.log"
         )
     sys.exit(status(report, strict))
+
+
+def search(wanted: dict[str, Any], step: Any) -> tuple[Any, bool]:
+    """Run the search, and write the page that was asked for; the report, and whether it is strict."""
+    if "model" not in wanted or "data" not in wanted:
+        raise click.UsageError(
+            f"MODEL or --data is missing: a search needs both, typed or in {FILE}."
+        )
+    strict, page = wanted.pop("strict", False), wanted.pop("html", None)
+    from edgekit import tune as run
+
+    report = run(**wanted, progress=step)
+    if page is not None:
+        from edgekit.report.html import write_page
+
+        write_page(report, Path(page))
+    return report, strict

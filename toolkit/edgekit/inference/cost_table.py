@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from edgekit.bundle.packages import require
 from edgekit.data.samples import DataError
 from edgekit.inference.assignment import GraphCosts, OperatorCost, cheapest
 from edgekit_runtimes import open_model
@@ -36,9 +37,6 @@ class CostTable:
     counterpart: str | None
     """The file of the other precision; None: there is none, and the rows have ``file``'s times alone."""
 
-    precision: str
-    """Of ``file``."""
-
     threads: int
     rows: tuple[CostRow, ...]
     float_us: float | None
@@ -66,6 +64,7 @@ def cost_table(file: Path, *, threads: int = 1, seconds: float = 3.0) -> CostTab
     Raises:
         DataError: it is no such file.
         ModelError: it cannot be opened or run.
+        RuntimeMissing: a package that compares two files is not installed.
     """
     if file.suffix not in _CPU:
         raise DataError(f"{file}: costs are measured of .tflite and .onnx files; this is neither.")
@@ -74,6 +73,7 @@ def cost_table(file: Path, *, threads: int = 1, seconds: float = 3.0) -> CostTab
     needed = [*pair, *(path.with_suffix(".tflite") for path in pair)] if onnx else list(pair)
     if not pair or not all(path.is_file() for path in needed):
         return _of_one(file, threads, seconds)
+    require(("scipy", *(["onnx"] if onnx else [])), "what operators cost in two files", "convert")
     for path in dict.fromkeys(needed):
         open_model(path, device=_CPU[path.suffix], threads=threads).close()  # with all its checks
     costs = _costs(pair, threads, seconds)
@@ -83,7 +83,6 @@ def cost_table(file: Path, *, threads: int = 1, seconds: float = 3.0) -> CostTab
     return CostTable(
         str(file),
         str(other),
-        "int8" if file == pair[1] else "float32",
         threads,
         rows,
         sum(op.float_us or 0.0 for op in costs.operators),
@@ -121,9 +120,7 @@ def _of_one(file: Path, threads: int, seconds: float) -> CostTable:
     costs = measure(file, threads=threads, seconds=seconds)
     rows = tuple(CostRow(op.name, op.kind, op.float_us, None, "", "") for op in costs.operators)
     total = sum(op.float_us or 0.0 for op in costs.operators)
-    return CostTable(
-        str(file), None, file.stem.rpartition("_")[2], threads, rows, total, None, None
-    )
+    return CostTable(str(file), None, threads, rows, total, None, None)
 
 
 def _row(operator: OperatorCost, in_float: bool) -> CostRow:

@@ -13,9 +13,7 @@ from edgekit.inference.surroundings import Surroundings, difference, surrounding
 if TYPE_CHECKING:
     from distributed import Client
 
-_CONNECT = (
-    30.0  # seconds for the scheduler to answer, which may be on a machine that has much to do
-)
+_CONNECT = 30.0  # seconds for the scheduler to answer, on a machine that may have much to do
 _WORKERS = 10.0  # seconds for the first worker to be there, of a cluster that is just being started
 _OURS = "edgekit-toolkit"
 _SAME = (_OURS, "distributed", "dask")

@@ -5,30 +5,24 @@ alone takes another time than in its place. What its nodes take goes back to the
 TFLite file, which both files are made from, by the names of tensors.
 """
 
-import json
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from edgekit.inference.assignment import GraphCosts, OperatorCost, TensorCost
-from edgekit.inference.operator_costs import machine
-from edgekit.inference.output_cache import is_on
-from edgekit.inference.paired_operators import PairedFiles, pair_files
-from edgekit_runtimes.known_files import keep, recall
+from edgekit.inference.assignment import GraphCosts, OperatorCost
+from edgekit.inference.kept_costs import crossing_sizes, kept, tensor_costs
+from edgekit.inference.paired_operators import PairedFiles, output_names, pair_files
 from edgekit_runtimes.known_files import sha256 as sha256_of
 from edgekit_runtimes.onnx_file import Graph, Node, read_graph
 from edgekit_runtimes.ort_times import FileTimes, node_seconds
 
-_ADDED = re.compile(
-    r"(_nchwc|_nhwc|_token_\d+)+$"
-)  # by ONNX Runtime, to names of tensors and nodes
+# By ONNX Runtime, to names of tensors and nodes.
+_ADDED = re.compile(r"(_nchwc|_nhwc|_token_\d+)+$")
 _LAYOUT = ("ReorderInput", "ReorderOutput")
 _BLOCKED = "_nchwc"
-_VERSION = 1
+_VERSION = 2  # of how things are timed and kept: counts in the key of what is kept
 
 
 def ort_costs(
@@ -57,10 +51,11 @@ def ort_costs(
         ModelError: ONNX Runtime cannot run a file.
     """
     pair = pair_files(float_file, int8_file)
+    main = pair.floats.subgraphs[0]
     places = {
-        name: operator.place
-        for operator in pair.operators
-        for name in _outputs(pair, operator.place)
+        name: place
+        for place, operator in enumerate(main.operators)
+        for name in output_names(main, operator)
     }
     in_float, in_int8, crossings = _kept_times(
         places, float_onnx, int8_onnx, pair, threads, seconds
@@ -73,22 +68,7 @@ def ort_costs(
             if operator.stays_float
             else OperatorCost(operator.name, operator.kind, float_us, int8_us)
         )
-    sizes = sorted(int(size) for size in crossings["quantize"])
-
-    def price(kind: str, elements: int) -> float:
-        return float(np.interp(elements, sizes, [crossings[kind][str(n)] for n in sizes]))
-
-    tensors = [
-        TensorCost(
-            tensor.name,
-            tensor.maker,
-            tensor.readers,
-            price("quantize", tensor.elements),
-            price("dequantize", tensor.elements),
-            tensor.is_output,
-        )
-        for tensor in pair.tensors
-    ]
+    tensors = tensor_costs(pair.tensors, crossing_sizes(pair.tensors), *crossings)
     return GraphCosts(operators, tensors, pair.ends)
 
 
@@ -107,13 +87,8 @@ def ort_times(file: Path, *, threads: int = 1, seconds: float = 2.0) -> GraphCos
     return GraphCosts(operators, [])
 
 
-def _outputs(pair: PairedFiles, place: int) -> list[str]:
-    main = pair.floats.subgraphs[0]
-    return [str(main.tensors[i].name.decode()) for i in main.operators[place].outputs if i >= 0]
-
-
-Times = tuple[dict[int, float], dict[int, float], dict[str, dict[str, float]]]
-"""Microseconds by operator in float32 and in int8, and of crossings by direction and elements."""
+_Times = tuple[dict[int, float], dict[int, float], list[list[float]]]
+"""Microseconds by operator in float32 and in int8, and of crossings there and back, by size."""
 
 
 def _kept_times(
@@ -123,32 +98,20 @@ def _kept_times(
     pair: PairedFiles,
     threads: int,
     seconds: float,
-) -> Times:
-    question = [
-        machine("onnxruntime"),
-        threads,
-        _VERSION,
-        sha256_of(float_onnx),
-        sha256_of(int8_onnx),
-    ]
-    kept_as = f"costs-{sha256(json.dumps([*question, dict(places)]).encode()).hexdigest()}"
-    if is_on() and (known := recall(kept_as)) is not None:
-        first, second, crossings = json.loads(known)
-        return _by_place(first), _by_place(second), crossings
+) -> _Times:
     files = (float_onnx, int8_onnx)
-    measured = node_seconds(files, threads=threads, seconds=seconds)
-    floats, integers = (
-        _by_operator(read_graph(path), times, places)
-        for path, times in zip(files, measured, strict=True)
-    )
-    times = floats, integers, _crossings(pair, threads)
-    if is_on():
-        keep(kept_as, json.dumps(times))
-    return times
 
+    def measure() -> list[Any]:
+        measured = node_seconds(files, threads=threads, seconds=seconds)
+        of_files = (
+            _by_operator(read_graph(path), times, places)
+            for path, times in zip(files, measured, strict=True)
+        )
+        return [*([*of_file.items()] for of_file in of_files), _crossings(pair, threads)]
 
-def _by_place(times: Mapping[str, float]) -> dict[int, float]:
-    return {int(place): us for place, us in times.items()}
+    question = [threads, _VERSION, *map(sha256_of, files), dict(places)]
+    floats, integers, crossings = kept("onnxruntime", question, measure)
+    return dict(floats), dict(integers), crossings
 
 
 def _by_operator(graph: Graph, times: FileTimes, places: Mapping[str, int]) -> dict[int, float]:
@@ -227,20 +190,15 @@ class _Finder:
         return None
 
 
-def _crossings(pair: PairedFiles, threads: int) -> dict[str, dict[str, float]]:
-    """Microseconds of QuantizeLinear and DequantizeLinear, by the number of elements."""
-    largest = max((tensor.elements for tensor in pair.tensors), default=1)
-    sizes = sorted({1, *(n for n in (1024, 8192, 65536) if n < largest), max(largest, 2)})
+def _crossings(pair: PairedFiles, threads: int) -> list[list[float]]:
+    """Microseconds of QuantizeLinear and of DequantizeLinear for each of ``crossing_sizes``."""
+    sizes = crossing_sizes(pair.tensors)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "crossings.onnx"
         _write_crossings(path, sizes)
         (times,) = node_seconds([path], threads=threads, seconds=0.5)
-    found: dict[str, dict[str, float]] = {"quantize": {}, "dequantize": {}}
-    for timed in times.nodes:
-        kind, _, elements = timed.node.name.partition(" ")
-        if kind in found:
-            found[kind][elements] = 1e6 * timed.seconds
-    return found
+    us = {timed.node.name: 1e6 * timed.seconds for timed in times.nodes}
+    return [[us[f"{kind} {n}"] for n in sizes] for kind in ("quantize", "dequantize")]
 
 
 def _write_crossings(path: Path, sizes: Sequence[int]) -> None:

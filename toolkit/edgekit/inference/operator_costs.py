@@ -9,27 +9,23 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edgekit.data.samples import Array
-from edgekit.inference.assignment import GraphCosts, OperatorCost, TensorCost
-from edgekit.inference.output_cache import is_on
+from edgekit.inference.assignment import GraphCosts, OperatorCost
+from edgekit.inference.kept_costs import crossing_sizes, kept, tensor_costs
 from edgekit.inference.paired_operators import pair_files
 from edgekit_converters import ConversionError
 from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.cut import crossing, cut
 from edgekit_converters.tflite.integer_forms import Form
 from edgekit_converters.tflite.interpreter import open_interpreter
-from edgekit_runtimes.host import cpu_limit, instruction_sets, processor_name
-from edgekit_runtimes.known_files import keep, recall
+from edgekit_runtimes.arrays import random_inputs
+from edgekit_runtimes.litert import spec
 from edgekit_runtimes.litert_times import SmallFile, call_seconds
 
 _LEAST_US = 0.05  # what is measured below it is noise
-_SIZES = (1, 1024, 8192, 65536)  # of tensors that cross; between them the price is a line
 _WHOLE = "the float32 file", "the int8 file"
 _ORIGINAL = "the original float32 file"
 _MOST_REST = 1.5  # times the sum of operators: above it, something else was measured
@@ -67,9 +63,9 @@ def litert_costs(
     """
     pair = pair_files(float_file, int8_file)
     floats, integers = _alone(float_file, pair.floats), _alone(int8_file, pair.integers)
-    before = _alone(original, flatbuffer.read(original)) if original and forms else None
-    largest = max((tensor.elements for tensor in pair.tensors), default=1)
-    sizes = [*(n for n in _SIZES if n < largest), max(largest, 2)]
+    first = flatbuffer.read(original) if original and forms else None
+    before = _alone(original, first) if original and first else None
+    sizes = crossing_sizes(pair.tensors)
     files = {**floats.files, **integers.files, _WHOLE[0]: floats.whole, _WHOLE[1]: integers.whole}
     if before is not None:
         files |= {**before.files, _ORIGINAL: before.whole}
@@ -78,10 +74,10 @@ def litert_costs(
         _shared_out(floats, times, _WHOLE[0]),
         _shared_out(integers, times, _WHOLE[1]),
     )
-    if original is not None and before is not None:
+    if before is not None:
         as_original = _shared_out(before, times, _ORIGINAL)
         in_float |= times_of_forms(
-            forms, _by_name(pair.floats, in_float), _by_name(flatbuffer.read(original), as_original)
+            forms, _by_name(pair.floats, in_float), _by_name(first, as_original)
         )
     operators = []
     for operator in pair.operators:
@@ -94,17 +90,10 @@ def litert_costs(
         if float_us is None and int8_us is None:
             float_us = 0.0  # it runs in neither file alone: its time is no reason for either
         operators.append(OperatorCost(operator.name, operator.kind, float_us, int8_us))
-    tensors = [
-        TensorCost(
-            tensor.name,
-            tensor.maker,
-            tensor.readers,
-            _between(tensor.elements, sizes, [times[f"quantize {n}"] for n in sizes]),
-            _between(tensor.elements, sizes, [times[f"dequantize {n}"] for n in sizes]),
-            tensor.is_output,
-        )
-        for tensor in pair.tensors
-    ]
+    quantize, dequantize = (
+        [times[f"{kind} {n}"] or 0.0 for n in sizes] for kind in ("quantize", "dequantize")
+    )
+    tensors = tensor_costs(pair.tensors, sizes, quantize, dequantize)
     return GraphCosts(operators, tensors, pair.ends)
 
 
@@ -125,11 +114,6 @@ def litert_times(file: Path, *, threads: int = 1, seconds: float = 2.0) -> Graph
         for place, operator in enumerate(main.operators)
     ]
     return GraphCosts(operators, [])
-
-
-def machine(package: str) -> list[Any]:
-    """What times depend on beside the file: the processor, and the version of a runtime's package."""
-    return [processor_name(), sorted(instruction_sets()), cpu_limit(), metadata.version(package)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,16 +199,12 @@ def _values(path: Path, model: Any) -> dict[str, Array]:
     """Each computed tensor of a file by name, on random inputs: indices and shapes must make sense."""
     graph = model.subgraphs[0]
     read = {int(i) for operator in graph.operators for i in operator.inputs}
-    rng = np.random.default_rng(0)
     interpreter = open_interpreter(path, threads=1)
     interpreter.allocate_tensors()
-    for detail in interpreter.get_input_details():
-        dtype = np.dtype(detail["dtype"])
-        value = rng.normal(0, 20 if dtype == np.int8 else 1, detail["shape"])
-        whole = np.abs(value) if dtype.itemsize > 1 else value  # an index
-        interpreter.set_tensor(
-            detail["index"], (value if dtype.kind == "f" else whole).astype(dtype)
-        )
+    details = interpreter.get_input_details()
+    given = random_inputs([spec(detail) for detail in details], {}, raw=True)
+    for detail in details:
+        interpreter.set_tensor(detail["index"], given[detail["name"]])
     interpreter.invoke()
     made = {int(i) for operator in graph.operators for i in operator.outputs} | {*graph.inputs}
     return {
@@ -266,26 +246,19 @@ def _times(
     files: Mapping[str, SmallFile], sizes: Sequence[int], threads: int, seconds: float
 ) -> dict[str, float | None]:
     """Microseconds of each file by its key, and of crossings by what they are."""
-    question = [machine("ai-edge-litert"), threads, _VERSION, sorted(files), list(sizes)]
-    kept_as = f"costs-{sha256(json.dumps(question).encode()).hexdigest()}"
-    if is_on() and (known := recall(kept_as)) is not None:
-        return dict(json.loads(known))
-    named = {f"quantize {n}": SmallFile(crossing(n, to_int8=True), []) for n in sizes}
-    named |= {f"dequantize {n}": SmallFile(crossing(n, to_int8=False), []) for n in sizes}
-    named |= {"base": SmallFile(crossing(1, to_int8=True), [])}
-    every = {**files, **named}
-    measured = call_seconds(list(every.values()), threads=threads, seconds=seconds)
-    found = dict(zip(every, measured, strict=True))
-    base = found.pop("base") or 0.0  # what calling costs, whatever is called
-    times = {
-        key: None if time is None else max(_LEAST_US, 1e6 * (time - base))
-        for key, time in found.items()
-    }
-    if is_on():
-        keep(kept_as, json.dumps(times))
-    return times
 
+    def measure() -> dict[str, float | None]:
+        every = {**files, "base": SmallFile(crossing(1, to_int8=True), [])}
+        for n in sizes:
+            every[f"quantize {n}"] = SmallFile(crossing(n, to_int8=True), [])
+            every[f"dequantize {n}"] = SmallFile(crossing(n, to_int8=False), [])
+        measured = call_seconds(list(every.values()), threads=threads, seconds=seconds)
+        found = dict(zip(every, measured, strict=True))
+        base = found.pop("base") or 0.0  # what calling costs, whatever is called
+        return {
+            key: None if time is None else max(_LEAST_US, 1e6 * (time - base))
+            for key, time in found.items()
+        }
 
-def _between(elements: int, sizes: Sequence[int], times: Sequence[float | None]) -> float:
-    """The price of crossing for a tensor of so many elements, on the line between two sizes."""
-    return float(np.interp(elements, sizes, [time or 0.0 for time in times]))
+    question = [threads, _VERSION, sorted(files), list(sizes)]
+    return dict(kept("ai-edge-litert", question, measure))

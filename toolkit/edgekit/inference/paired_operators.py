@@ -66,7 +66,7 @@ def pair_files(float_file: Path, int8_file: Path) -> PairedFiles:
     """
     floats, integers = flatbuffer.read(float_file), flatbuffer.read(int8_file)
     ours, theirs = floats.subgraphs[0], integers.subgraphs[0]
-    names = [_outputs(ours, operator) for operator in ours.operators]
+    names = [output_names(ours, operator) for operator in ours.operators]
     maker = {name: place for place, made in enumerate(names) for name in made}
     groups: dict[int, list[int]] = defaultdict(list)
     waiting: list[int] = []
@@ -107,7 +107,8 @@ def pair_files(float_file: Path, int8_file: Path) -> PairedFiles:
     )
 
 
-def _outputs(graph: Any, operator: Any) -> list[str]:
+def output_names(graph: Any, operator: Any) -> list[str]:
+    """The names of what an operator makes."""
     return [flatbuffer.name(graph.tensors[i]) for i in operator.outputs if i >= 0]
 
 

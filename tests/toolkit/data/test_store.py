@@ -215,6 +215,13 @@ def test_samples_to_choose_on_are_used_for_nothing_else(
     assert samples.choosing.labels.tolist() == list(samples.choosing.numbers) == chosen_on
 
 
+def test_of_enough_samples_the_same_calibrate_whether_some_choose_or_not(tmp_path: Path) -> None:
+    plain = set_aside(in_memory(1400), tmp_path / "plain")
+    searched = set_aside(in_memory(1400), tmp_path / "searched", choosing=200)
+
+    assert indices(plain)[0] == indices(searched)[0]
+
+
 @pytest.mark.parametrize("make", [in_memory, stream])
 def test_without_calibration_all_samples_are_held_out(make: Any, tmp_path: Path) -> None:
     samples = set_aside(make(7), tmp_path / "s", calibration=0)

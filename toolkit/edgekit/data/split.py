@@ -192,7 +192,9 @@ def _plan(source: SampleSource, full: Mapping[str, int]) -> Any:
     others = count - evaluated
     chosen_on = min(choosing, others - min(calibration, others // 2))
     order = _draw(count, evaluated + calibration + choosing).tolist()
-    ends = {"held_out": evaluated, "choosing": chosen_on, "calibration": calibration}
+    # With samples enough for all, the same ones calibrate whether some are to choose on or not.
+    calibrated = min(calibration, others - chosen_on)
+    ends = {"held_out": evaluated, "calibration": calibrated, "choosing": chosen_on}
     uses: dict[int, str] = {}
     start = 0
     for use, size in ends.items():

@@ -137,11 +137,11 @@ def load_model(source: str, *, trust: bool = False) -> Any:
             model = _saved_model(source, trust)
         else:
             model = _load_file(source, trust)
+        return as_functional(model, source)
     except ConversionError:
         raise
-    except Exception as error:  # Keras raises whatever a layer's constructor raises
+    except Exception as error:  # Keras raises whatever a layer's constructor or its call raises
         raise ConversionError(_explain(source, error)) from error
-    return as_functional(model, source)
 
 
 def _is_function(source: str) -> bool:

@@ -105,6 +105,26 @@ def test_the_message_for_a_call_with_two_arguments_says_what_to_type() -> None:
         as_functional(model, "model")
 
 
+def test_a_call_that_fails_on_a_symbolic_input_is_an_error_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "odd_net.py").write_text(
+        "import keras, numpy as np\n"
+        "class Net(keras.Model):\n"
+        "    def call(self, x):\n"
+        "        if not hasattr(x, 'numpy'):\n"
+        "            raise RuntimeError('only arrays')\n"
+        "        return keras.ops.relu(x)\n"
+        "def load():\n"
+        "    model = Net()\n"
+        "    model(np.ones((1, 4), np.float32))\n"
+        "    return model\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(edgekit_converters.ConversionError, match=r"odd_net:load: .*Net\.call"):
+        edgekit_converters.load_model("odd_net:load")
+
+
 def test_the_message_for_a_class_that_is_not_known_says_what_to_type(tmp_path: Path) -> None:
     model, _ = models()["one"]
     model.save(tmp_path / "net.keras")

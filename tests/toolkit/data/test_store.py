@@ -215,9 +215,12 @@ def test_samples_to_choose_on_are_used_for_nothing_else(
     assert samples.choosing.labels.tolist() == list(samples.choosing.numbers) == chosen_on
 
 
-def test_of_enough_samples_the_same_calibrate_whether_some_choose_or_not(tmp_path: Path) -> None:
-    plain = set_aside(in_memory(1400), tmp_path / "plain")
-    searched = set_aside(in_memory(1400), tmp_path / "searched", choosing=200)
+@pytest.mark.parametrize(("count", "calibration"), [(700, 175), (1400, 200), (1500, 200)])
+def test_the_same_samples_calibrate_whether_some_are_to_choose_on_or_not(
+    count: int, calibration: int, tmp_path: Path
+) -> None:
+    plain = set_aside(in_memory(count), tmp_path / "plain", calibration=calibration)
+    searched = set_aside(in_memory(count), tmp_path / "searched", choosing=200)
 
     assert indices(plain)[0] == indices(searched)[0]
 

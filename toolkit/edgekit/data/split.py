@@ -22,6 +22,7 @@ MIN_SAMPLES = 4
 
 _ADVISED_SAMPLES = 50  # to calibrate on, below which a warning says so
 _SHUFFLED = 1_000_000  # samples; of more, some are drawn without putting all in an order
+_DRAWN = 100_000  # of those, unless more are wanted
 _MOST_LABEL_BYTES = 1 << 30
 """Labels are held in memory; those of images' pixels can be large."""
 
@@ -182,7 +183,7 @@ def _plan(source: SampleSource, full: Mapping[str, int]) -> Any:
     if not calibration:
         if count is None or count <= held_out:
             return lambda i: "held_out"
-        chosen = set(_draw(count, held_out).tolist())
+        chosen = set(_draw(count, held_out)[:held_out].tolist())
         return lambda i: "held_out" if i in chosen else None
     if count is None:
         turns = _TURNS_OF_THREE if choosing else _TURNS
@@ -191,15 +192,12 @@ def _plan(source: SampleSource, full: Mapping[str, int]) -> Any:
     evaluated = min(held_out, max(least, count - calibration - choosing))
     others = count - evaluated
     chosen_on = min(choosing, others - min(calibration, others // 2))
-    order = _draw(count, evaluated + calibration + choosing).tolist()
-    # With samples enough for all, the same ones calibrate whether some are to choose on or not.
+    # Those to calibrate on are at the end, so that they are the same whether some are to choose on or not.
+    order = _draw(count, evaluated + calibration + choosing)
+    uses = dict.fromkeys(order[:evaluated].tolist(), "held_out")
+    uses |= dict.fromkeys(order[evaluated : evaluated + chosen_on].tolist(), "choosing")
     calibrated = min(calibration, others - chosen_on)
-    ends = {"held_out": evaluated, "calibration": calibrated, "choosing": chosen_on}
-    uses: dict[int, str] = {}
-    start = 0
-    for use, size in ends.items():
-        uses |= dict.fromkeys(order[start : start + size], use)
-        start += size
+    uses |= dict.fromkeys(order[len(order) - calibrated :].tolist(), "calibration")
     return uses.get
 
 
@@ -210,12 +208,12 @@ _TURNS_OF_THREE = ("calibration", "held_out", "choosing", "held_out")
 """The same where some are to choose on."""
 
 
-def _draw(count: int, most: int) -> Array:
-    """Draw indices at random, always the same ones, in random order."""
+def _draw(count: int, least: int) -> Array:
+    """Draw at least so many indices, where there are as many; always the same ones, in random order."""
     random = np.random.default_rng(0)
     if count <= _SHUFFLED:
-        return random.permutation(count)[:most]
-    return random.choice(count, min(most, count), replace=False)
+        return random.permutation(count)
+    return random.choice(count, max(least, _DRAWN), replace=False)
 
 
 def _flaws(flaws: Mapping[str, int], calibrated: int | None) -> Iterator[str]:

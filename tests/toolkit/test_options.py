@@ -156,14 +156,15 @@ def test_class_names_are_read_from_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "given", "words"),
     [
-        ("precision", "int4", "precision='int4': int4: choose from float32, float16, dynamic"),
+        ("precision", "int4", "precision='int4': choose from float32, float16, dynamic"),
+        ("precision", "int8,int4", "precision='int8,int4': int4: choose from float32, float16"),
         ("precision", [], "precision=[]: at least one is wanted of float32"),
         ("precision", 8, "a name, or a list of names"),
         ("to", "coreml", "choose from tflite, onnx"),
         ("batch", 0, "batch=0: 1 or more is wanted"),
         ("batch", 1.5, "a whole number is wanted"),
         ("opset", 19, "opset=19: a number from 13 to 18 is wanted"),
-        ("io", "int16", "choose from float, int8"),
+        ("io", "int16", "io='int16': choose from float, int8"),
         ("scale", "0..2", "choose from 0..1, -1..1, 0..255, caffe, torch"),
         ("trust", "yes", "true or false is wanted"),
         ("timeout", 0, "a number of seconds above 0 is wanted"),

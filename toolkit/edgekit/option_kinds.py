@@ -132,7 +132,9 @@ class Choice:
 
     def read(self, value: Any) -> str | None:
         """The name itself."""
-        return value if value is None else _chosen([value], self.choices)[0]
+        if value is None or value in (known := list(self.choices())):
+            return value  # type: ignore[no-any-return]
+        raise ValueError(f"choose from {', '.join(known)}")
 
     def schema(self) -> dict[str, Any]:
         """The names."""
@@ -306,8 +308,8 @@ def _number(value: Any, kind: type[N]) -> N:
 def _chosen(names: Sequence[Any], choices: Choices) -> list[str]:
     known = list(choices())
     if unknown := [name for name in names if name not in known]:
-        wrong = ", ".join(map(str, unknown))
-        raise ValueError(f"{wrong}: choose from {', '.join(known)}")
+        wrong = f"{', '.join(map(str, unknown))}: " if len(names) > 1 else ""
+        raise ValueError(f"{wrong}choose from {', '.join(known)}")
     return [name for name in known if name in names]
 
 

@@ -47,6 +47,20 @@ def edited(source: Path, target: Path, edit: Any) -> Path:
     return target
 
 
+def test_a_recipe_that_the_files_are_not_made_by_does_not_stay(
+    by_hand: Path, digits: Path, tmp_path: Path
+) -> None:
+    for name in ("recipe.json", "manifest.json"):
+        (tmp_path / name).write_bytes((by_hand / name).read_bytes())
+
+    edgekit.convert(digits / "mlp.keras", output=tmp_path, precision="float32", to="tflite")
+    assert not (tmp_path / "recipe.json").exists()
+
+    (tmp_path / "recipe.json").write_text('{"flour": "500 g"}')
+    edgekit.convert(digits / "mlp.keras", output=tmp_path, precision="float32", to="tflite")
+    assert (tmp_path / "recipe.json").exists(), "somebody else's"
+
+
 def test_the_document_says_what_each_operator_got_and_why(by_hand: Path) -> None:
     content = json.loads((by_hand / "recipe.json").read_text())
     Draft202012Validator(SCHEMAS["recipe.schema.json"]()).validate(content)

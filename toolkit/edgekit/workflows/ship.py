@@ -9,8 +9,9 @@ from typing import Any
 
 from edgekit.bundle.folder import FAILED_LOG, LOG, publish, write_json
 from edgekit.bundle.manifest import write_manifest
-from edgekit.bundle.recipes import RECIPE, write_recipes
+from edgekit.bundle.recipes import RECIPE, read_recipes, write_recipes
 from edgekit.data.open import RANDOM
+from edgekit.data.samples import DataError
 from edgekit.report.result import Report
 from edgekit.workflows.candidates import sidecar
 from edgekit.workflows.describe import describe
@@ -92,6 +93,10 @@ def ship(
     published = [*beside, *files, LOG, "report.json", *([RECIPE] if shown else [])]
     publish(scratch, published, output, force=options["force"])
     (output / FAILED_LOG).unlink(missing_ok=True)  # of an earlier run
+    if not shown:
+        with contextlib.suppress(DataError):  # none there, or not edgekit's
+            read_recipes(output / RECIPE)
+            (output / RECIPE).unlink()
     for name in files:  # what an earlier run put beside a file of this name
         stale = sidecar(output / name)
         if stale is not None and stale.name not in beside:

@@ -27,6 +27,10 @@ from edgekit_converters.tflite.quantized_operators import MAIN, Constant, Operat
 _QUANTIZED_BY_RUNTIME = {"Conv", "ConvTranspose", "Gemm"}
 """Those with weights that ONNX Runtime quantizes by itself, where all around them is quantized."""
 
+_WITH_SIGNED_WEIGHTS = {"ConvTranspose"}
+"""Those whose weights stay int8. OpenVINO (2026.3) leaves out the zero point of unsigned ones, and answers
+wrongly without an error. In ONNX Runtime nothing can saturate: it has no integer kernel of ConvTranspose."""
+
 
 def quantize_like(
     source: OnnxGraph,
@@ -180,7 +184,8 @@ def _place_constant(
         weight = weights.get(port)
         if weight is not None and tensor in (weight.tensor, *weight.equals):
             turned, axis = _turned(weight, constant)
-            node.input[position] = writer.constant(port, turned.values, turned, axis)
+            signed = node.op_type in _WITH_SIGNED_WEIGHTS
+            node.input[position] = writer.constant(port, turned.values, turned, axis, signed=signed)
             return True
     return False
 

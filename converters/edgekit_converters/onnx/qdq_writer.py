@@ -1,6 +1,7 @@
 """Writing scales and integers into an ONNX graph, as QuantizeLinear and DequantizeLinear.
 
-Everything is unsigned: a TFLite int8 value q is the uint8 value q + 128, at the same scale.
+Everything is unsigned: a TFLite int8 value q is the uint8 value q + 128, at the same scale. Only the weights
+of transposed convolutions stay as they are in the TFLite file.
 """
 
 import json
@@ -79,12 +80,23 @@ class QuantizationWriter:
             integers = self._add("QuantizeLinear", [inner, *numbers], "", kind)
             self._add("DequantizeLinear", [integers, *numbers], name, kind)
 
-    def constant(self, name: str, values: Array, constant: Constant, axis: int | None) -> str:
-        """Add an integer constant; return the name of its float32 value."""
+    def constant(
+        self,
+        name: str,
+        values: Array,
+        constant: Constant,
+        axis: int | None,
+        *,
+        signed: bool = False,
+    ) -> str:
+        """Add an integer constant; return the name of its float32 value.
+
+        ``signed`` leaves 8-bit values as they are.
+        """
         if values.dtype == np.int64:  # the bias of a 16-bit layer: wider than ONNX can quantize
             return name
         scales, zero = constant.scales, constant.zero_point
-        if values.dtype == np.int8:
+        if values.dtype == np.int8 and not signed:
             values, zero = (values.astype(np.int16) + 128).astype(np.uint8), zero + 128
         if axis is None:
             scales = scales.reshape(-1)[0]

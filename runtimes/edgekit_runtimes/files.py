@@ -16,6 +16,10 @@ def _nothing(path: Path) -> None:
     """Its runtime checks such files by itself."""
 
 
+def _no_steps(path: Path) -> Mapping[str, float]:  # noqa: ARG001
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileReader:
     """One entry of ``FILES``: the functions that read one kind of model file.
@@ -34,6 +38,9 @@ class FileReader:
 
     verify: Callable[[Path], None] = _nothing
     """Refuses a file that its runtime could not follow without leaving it; runs nothing."""
+
+    steps: Callable[[Path], Mapping[str, float]] = _no_steps
+    """The distance of two neighbouring values of each output that comes from an integer tensor."""
 
     channels_first: bool = False
     """Whether images between inputs and outputs have the channel axis before height and width."""
@@ -70,12 +77,14 @@ FILES: dict[str, FileReader] = {
     ".tflite": FileReader(
         types=tflite_file.read_types,
         ends=tflite_file.read_ends,
+        steps=tflite_file.read_steps,
         layers=_tflite_layers,
         verify=_verify_tflite,
     ),
     ".onnx": FileReader(
         types=onnx_file.read_types,
         ends=onnx_file.read_ends,
+        steps=onnx_file.read_steps,
         layers=_onnx_layers,
         channels_first=True,
         fuses=True,

@@ -83,7 +83,7 @@ def vouched(path: Path) -> bool:
             return True
         listed = read_listed(path.parent)
         hashes = _hashes(listed, path) if listed else {}
-        wrong = [text for file, expected in hashes.items() if (text := _changed(file, expected))]
+        wrong = [text for file, expected in hashes.items() if (text := changed(file, expected))]
         try:
             if identity(manifest) != before:  # converted again meanwhile
                 continue
@@ -97,25 +97,48 @@ def vouched(path: Path) -> bool:
         return bool(hashes)
 
 
+def listed_files(manifest: Mapping[str, Any], folder: Path) -> dict[str, dict[Path, str]]:
+    """The hash of every file that a manifest lists: of each model file with its weights, and the others.
+
+    Args:
+        manifest: from ``read_listed``.
+        folder: where it is.
+
+    Returns:
+        By the name of a model file, or of another one, its hash and those of what it cannot do without.
+
+    Raises:
+        ModelError: the manifest is damaged.
+    """
+    try:
+        listed = {}
+        for entry in [*manifest["files"], *filter(None, [manifest.get("golden")])]:
+            parts = [entry, *filter(None, [entry.get("data")])]
+            listed[str(entry["file"])] = {
+                _beside(folder, part["file"]): str(part["sha256"]) for part in parts
+            }
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ModelError(f"{folder / MANIFEST}: cannot be read: {error!r}.") from error
+    return listed
+
+
+def _beside(folder: Path, name: str) -> Path:
+    """A file of the folder itself; ``ValueError`` for a name that leads out of it."""
+    if not name or name in (".", "..") or set(name) & {"/", "\\", "\0"}:
+        raise ValueError(f"{name!r} is no name of a file in the folder")
+    return folder / name
+
+
 def _hashes(manifest: Mapping[str, Any], path: Path) -> dict[Path, str]:
     """The hashes of a file and of its weights beside it; none where it is not listed.
 
     Raises:
         ModelError: the manifest is damaged.
     """
-    try:
-        for entry in manifest["files"]:
-            if entry["file"] == path.name:
-                hashes = {path: str(entry["sha256"])}
-                if entry.get("data"):
-                    hashes[path.with_name(entry["data"]["file"])] = str(entry["data"]["sha256"])
-                return hashes
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ModelError(f"{path.parent / MANIFEST}: cannot be read: {error!r}.") from error
-    return {}
+    return listed_files(manifest, path.parent).get(path.name, {})
 
 
-def _changed(file: Path, expected: str) -> str | None:
+def changed(file: Path, expected: str) -> str | None:
     """What is wrong with a listed file; None where it is as listed."""
     try:
         actual = sha256(file)

@@ -211,6 +211,21 @@ def _ends(path: Path) -> dict[str, tuple[float | None, int]]:
     return {name: scales.get(name, (None, 0)) for name in names}
 
 
+def read_steps(path: Path) -> dict[str, float]:
+    """The distance of two neighbouring values of each output that comes from an integer tensor, by name.
+
+    Raises:
+        ModelError: the file is not ONNX, or is cut short.
+    """
+    steps = {name: scale for name, (scale, _) in read_ends(path).items() if scale is not None}
+    graph, scalars = read_graph(path), read_scalars(path)
+    for name in graph.outputs:
+        node = graph.maker(name)
+        if node and node.kind == "DequantizeLinear" and node.inputs[1] in scalars:
+            steps[name] = float(scalars[node.inputs[1]])
+    return {name: steps[name] for name in graph.outputs if name in steps}
+
+
 def quantization(entry: str) -> dict[str, tuple[float, int]]:
     """The content of the metadata entry ``QUANTIZATION_KEY``.
 

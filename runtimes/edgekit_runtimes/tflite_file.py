@@ -18,6 +18,7 @@ _CODE_OLD, _CODE_NEW = 0, 3
 _OPERATOR_CODE, _OPERATOR_INPUTS, _OPERATOR_OUTPUTS = 0, 1, 2
 _TENSOR_SHAPE, _TENSOR_TYPE, _TENSOR_NAME, _TENSOR_QUANTIZATION = 0, 1, 3, 4
 _SCALE, _ZERO_POINT = 2, 3
+_DEQUANTIZE = 6  # the operator's number
 _TYPES = {
     0: "float32",
     1: "float16",
@@ -47,6 +48,8 @@ class Graph:
     tensors: tuple[TensorSpec, ...]
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    output_tensors: tuple[int, ...]
+    """The outputs by their positions in ``tensors``."""
     nodes: tuple[Node, ...]
 
 
@@ -79,6 +82,7 @@ def read_graph(path: Path) -> Graph:
             tensors,
             tuple(tensors[i] for i in _integers(content, graph, _GRAPH_INPUTS)),
             tuple(tensors[i] for i in _integers(content, graph, _GRAPH_OUTPUTS)),
+            _integers(content, graph, _GRAPH_OUTPUTS),
             nodes,
         )
     except (struct.error, IndexError, UnicodeDecodeError) as error:
@@ -93,6 +97,24 @@ def read_ends(path: Path) -> dict[str, tuple[float | None, int]]:
     """
     graph = read_graph(path)
     return {s.name: (s.scale, s.zero_point) for s in (*graph.inputs, *graph.outputs)}
+
+
+def read_steps(path: Path) -> dict[str, float]:
+    """The distance of two neighbouring values of each output that comes from an integer tensor, by name.
+
+    Raises:
+        ModelError: the file is not TFLite, or is cut short.
+    """
+    graph = read_graph(path)
+    makers = {made: node for node in graph.nodes for made in node.outputs}
+    steps = {}
+    for index, spec in zip(graph.output_tensors, graph.outputs, strict=True):
+        scale, node = spec.scale, makers.get(index)
+        if scale is None and node and node.code == _DEQUANTIZE:
+            scale = graph.tensors[node.inputs[0]].scale
+        if scale is not None:
+            steps[spec.name] = scale
+    return steps
 
 
 def read_types(path: Path) -> tuple[set[str], set[str]]:

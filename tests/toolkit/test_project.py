@@ -229,8 +229,8 @@ def test_convert_and_validate_need_no_flags_and_flags_come_first(project: Path) 
     result = edgekit("convert", "--json")
     assert result.exit_code == 0, result.output
     assert sorted(p.name for p in (project / "shipped").glob("*.*")) == [
-        "edgekit.log", "manifest.json", "model_float32.tflite", "model_int8.tflite", "recipe.json",
-            "report.json",
+        "edgekit.log", "golden.npz", "manifest.json", "model_float32.tflite", "model_int8.tflite",
+            "recipe.json", "report.json",
     ]  # fmt: skip
     assert json.loads(result.stdout)["files"][1]["results"][0]["limit_results"][0]["limit"][
         "value"

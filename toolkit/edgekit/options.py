@@ -21,6 +21,7 @@ from edgekit.option_kinds import (
     Paths,
     Seconds,
     Switch,
+    Text,
     Whole,
 )
 
@@ -159,6 +160,22 @@ class FileOptions(TypedDict, total=False):
     """Options of writing files."""
 
     batch: Annotated[int, Option(Whole(), "Batch size, which is fixed in the files.", 1)]
+    golden: Annotated[
+        int,
+        Option(
+            Whole(0),
+            "Put at most N of the samples into golden.npz, with each file's outputs: the folder tests itself "
+            "with them wherever it is. 0 for none.",
+            8,
+        ),
+    ]
+    license: Annotated[
+        str | None,
+        Option(
+            Text("SPDX|TEXT"),
+            "The model's license, to be written into the manifest and the files.",
+        ),
+    ]
     io: Annotated[
         "InterfaceType",
         Option(

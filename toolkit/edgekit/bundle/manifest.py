@@ -9,6 +9,7 @@ from edgekit.bundle.folder import write_json
 from edgekit.bundle.plain import from_plain, to_plain
 from edgekit.data.samples import DataError
 from edgekit_runtimes import TensorSpec
+from edgekit_runtimes.image_input import ImageInput
 from edgekit_runtimes.known_files import sha256
 from edgekit_runtimes.manifest_file import (
     MANIFEST,
@@ -16,6 +17,7 @@ from edgekit_runtimes.manifest_file import (
     UNFINISHED_FOLDER,
     read_document,
 )
+from edgekit_runtimes.postprocessing import Postprocessing
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,20 @@ class FileEntry:
     data: Sidecar | None = None
     recipe: RecipeEntry | None = None
     """None where the file is not calibrated."""
+    least_versions: dict[str, str] = field(default_factory=dict)
+    """By the name of a runtime's package, the oldest version that runs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenSamples:
+    """The file of golden samples: a few inputs, and the outputs of each file for them."""
+
+    file: str
+    bytes: int
+    sha256: str
+    samples: int
+    tolerances: dict[str, dict[str, float]]
+    """By file and output, how far an output's values may be from the golden ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +102,14 @@ class Manifest:
     """The classes' names, in order."""
     scale: str | None = None
     """What the pixels of image files became; None where the samples were no images."""
+    preprocessing: tuple[ImageInput, ...] = ()
+    """How images become inputs; of those inputs alone of which it is known."""
+    postprocessing: tuple[Postprocessing, ...] = ()
+    """What each output means."""
+    license: str | None = None
+    """Of the model, as whoever converted it put it: an SPDX expression, or a note."""
+    golden: GoldenSamples | None = None
+    """None where no golden samples were wanted, or one is too large."""
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
     """The calibrated range of each tensor, by name."""
     onnx_vs_tflite: dict[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)

@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import click
@@ -54,6 +55,13 @@ def say(text: str) -> bool:
     except OSError as error:  # a full disk
         raise _unwritable(error) from error
     return True
+
+
+def say_written(folder: str, files: str) -> None:
+    """Tells what was written into the folder that ships."""
+    beside = ("manifest.json", "golden.npz", "report.json", "recipe.json", "edgekit.log")
+    there = [name for name in beside if (Path(folder) / name).exists()]
+    say(f"\nWritten to {folder}: {', '.join([files, *there])}")
 
 
 def tell(text: str) -> None:

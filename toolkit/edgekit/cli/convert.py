@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from edgekit.cli.bars import steps
-from edgekit.cli.console import errors, say, show, status
+from edgekit.cli.console import errors, say_written, show, status
 from edgekit.cli.github import annotate
 from edgekit.cli.options import options_of, printing_options, typed
 from edgekit.cli.tune import search
@@ -24,7 +24,7 @@ def convert(as_json: bool, quiet: bool, verbose: bool, **given: Any) -> None:
     """Convert a Keras MODEL, and compare the files with it.
 
     MODEL is a .keras or .h5 file, a SavedModel folder, or module:function. The output folder gets
-    the files, manifest.json, report.json, recipe.json and edgekit.log.
+    the files, manifest.json, golden.npz, report.json, recipe.json and edgekit.log.
     """
     with errors(), steps(quiet=quiet, verbose=verbose) as step:
         project = read_project(Path(FILE))
@@ -49,9 +49,7 @@ def convert(as_json: bool, quiet: bool, verbose: bool, **given: Any) -> None:
         show(report, as_json, quiet)
         annotate(report, strict)
     if not (as_json or quiet):
-        say(
-            f"\nWritten to {report.output}: the files, manifest.json, report.json, recipe.json, edgekit.log"
-        )
+        say_written(report.output, "the files")
     sys.exit(status(report, strict))
 
 

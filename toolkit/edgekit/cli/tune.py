@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from edgekit.cli.bars import steps
-from edgekit.cli.console import errors, say, show, status
+from edgekit.cli.console import errors, say_written, show, status
 from edgekit.cli.github import annotate
 from edgekit.cli.options import options_of, printing_options, typed
 from edgekit.project import FILE, read_project
@@ -29,10 +29,7 @@ def tune(as_json: bool, quiet: bool, verbose: bool, **given: Any) -> None:
         show(report, as_json, quiet)
         annotate(report, strict)
     if not (as_json or quiet):
-        names = ", ".join(file.name for file in report.files)
-        say(
-            f"\nWritten to {report.output}: {names}, manifest.json, report.json, recipe.json, edgekit.log"
-        )
+        say_written(report.output, ", ".join(file.name for file in report.files))
     sys.exit(status(report, strict))
 
 

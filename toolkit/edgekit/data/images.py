@@ -77,6 +77,7 @@ def open_images(folder: Path, inputs: Sequence[TensorSpec], images: Images) -> S
         label_names=tuple(map(printable, classes)),
         source=source,
         warnings=(_beside_folders(stray, folder),) if stray else (),
+        scale=images.scale,
     )
 
 
@@ -139,7 +140,7 @@ def open_image(image: Path | bytes, inputs: Sequence[TensorSpec], images: Images
                 pixels = load_image(path, spec, images, content=image)
             yield 0, ({spec.name: to_input(pixels, spec, source)}, None)
 
-    return SampleSource(read, count=1, source=source)
+    return SampleSource(read, count=1, source=source, scale=images.scale)
 
 
 def _image_input(inputs: Sequence[TensorSpec], source: str) -> TensorSpec:

@@ -40,6 +40,8 @@ class SampleSource:
     """A path or another name, for messages."""
     warnings: tuple[str, ...] = ()
     """What whoever reads the report should know of how the data was read."""
+    scale: str | None = None
+    """What the pixels of image files become; None where the samples are no images."""
 
 
 def label_arrays(available: Iterable[str], inputs: Sequence[TensorSpec]) -> dict[str, str]:

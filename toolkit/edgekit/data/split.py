@@ -42,6 +42,8 @@ class SampleSplit:
     source: str
     choosing: "SampleSplit | None" = None
     """Further samples to choose on, as samples held out for that; None where nothing is chosen."""
+    scale: str | None = None
+    """What the pixels of image files became; None where the samples were no images."""
 
 
 def set_aside(
@@ -125,6 +127,7 @@ def set_aside(
             (*source.warnings, *warnings, *_unlabelled(part.unlabelled, count)),
             source.source,
             chosen_on,
+            source.scale,
         )
 
     return split(

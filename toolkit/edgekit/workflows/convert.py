@@ -32,6 +32,8 @@ from edgekit.workflows.evaluate import (
     record_original,
     steps_of,
 )
+from edgekit.workflows.facts import facts_of
+from edgekit.workflows.golden import record_golden
 from edgekit.workflows.original import name_of, source_of
 from edgekit.workflows.recipes import chosen_recipes
 from edgekit.workflows.ship import NOT_FOR_SHIPPING, Made, log_left, ship
@@ -231,12 +233,14 @@ def _work(
             FORMATS[form].mark(path, NOT_FOR_SHIPPING)
     original = record_original(session, model, name, samples, scratch / "original", progress)
     del model, session  # what follows needs the room
+    facts = facts_of(original, samples, options)
+    candidates = [
+        Candidate(path, path.name, precision, counterpart=counterparts.get(form))
+        for (form, precision), path in paths.items()
+    ]
     evaluation = evaluate(
         original,
-        [
-            Candidate(path, path.name, precision, counterpart=counterparts.get(form))
-            for (form, precision), path in paths.items()
-        ],
+        candidates,
         samples,
         Criteria(limits, task=options["task"]),
         scratch=scratch,
@@ -255,7 +259,8 @@ def _work(
         warnings=tuple(warnings),
         notes=(*conversion.notes, *report.notes),
     )
-    return Made(replace(evaluation, report=report), conversion)
+    golden = record_golden(candidates, original, evaluation, scratch, options["golden"])
+    return Made(replace(evaluation, report=report), conversion, facts, golden)
 
 
 def _steps_of(formats: Sequence[str], precisions: Sequence[Precision]) -> int:

@@ -1,16 +1,16 @@
 """The manifest of a conversion: its files, its original, its ranges, and how it was evaluated."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from edgekit.bundle.folder import sha256
-from edgekit.bundle.manifest import FileEntry, Manifest, Sidecar, Source
+from edgekit.bundle.manifest import FileEntry, GoldenSamples, Manifest, Sidecar, Source
 from edgekit.bundle.recipes import entry_of
 from edgekit.report.result import Report
 from edgekit.workflows.candidates import sidecar
 from edgekit.workflows.evaluate import Evaluation
 from edgekit_converters import Conversion, RecipeDocument
+from edgekit_runtimes.facts import Facts
 
 
 def describe(
@@ -22,7 +22,8 @@ def describe(
     source: Path,
     batch: int,
     scale: str | None,
-    label_names: Sequence[str],
+    facts: Facts,
+    golden: GoldenSamples | None,
 ) -> Manifest:
     """Return the manifest of converted files.
 
@@ -34,7 +35,8 @@ def describe(
         source: the original; hashed where it is a path.
         batch: the fixed batch size.
         scale: what the pixels of image files became, where the samples were images.
-        label_names: the classes' names, in order; by default those of the samples.
+        facts: of its inputs and outputs.
+        golden: the golden samples, where there are any.
     """
     plain = report.to_dict()
     files = []
@@ -73,8 +75,12 @@ def describe(
         shippable=report.shippable,
         calibrated_on=report.calibrated_on,
         evaluated_on=report.evaluated_on,
-        labels=tuple(label_names) or evaluation.samples.label_names,
+        labels=facts.labels,
         scale=scale,
+        preprocessing=facts.preprocessing,
+        postprocessing=facts.postprocessing,
+        license=facts.license,
+        golden=golden,
         ranges={n: (float(low), float(high)) for n, (low, high) in conversion.ranges.items()},
         onnx_vs_tflite=plain["onnx_vs_tflite"],
         notes=report.notes,

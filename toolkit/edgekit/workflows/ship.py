@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.bundle.folder import FAILED_LOG, LOG, publish, write_json
-from edgekit.bundle.manifest import write_manifest
+from edgekit.bundle.manifest import GoldenSamples, write_manifest
 from edgekit.bundle.recipes import RECIPE, read_recipes, write_recipes
 from edgekit.data.open import RANDOM
 from edgekit.data.samples import DataError
@@ -20,7 +20,9 @@ from edgekit.workflows.recipes import written_recipes
 from edgekit.workflows.worker import WorkerError
 from edgekit_converters import Conversion, ConversionError
 from edgekit_runtimes import ModelError
-from edgekit_runtimes.manifest_file import MANIFEST
+from edgekit_runtimes.facts import Facts
+from edgekit_runtimes.golden import GOLDEN
+from edgekit_runtimes.manifest_file import MANIFEST, is_manifest
 
 NOT_FOR_SHIPPING = (
     "NOT FOR SHIPPING: calibrated and evaluated on random numbers, which say nothing of accuracy on "
@@ -34,6 +36,8 @@ class Made:
 
     evaluation: Evaluation
     conversion: Conversion
+    facts: Facts
+    golden: GoldenSamples | None = None
 
 
 @contextlib.contextmanager
@@ -81,8 +85,9 @@ def ship(
         scratch,
         source=Path(source),
         batch=options["batch"],
-        scale=options["scale"],
-        label_names=options["labels"],
+        scale=options["scale"] or made.evaluation.samples.scale,
+        facts=made.facts,
+        golden=made.golden,
     )
     write_manifest(manifest, scratch / MANIFEST)
     shown = written_recipes(made.conversion)
@@ -90,7 +95,10 @@ def ship(
         write_recipes(shown, scratch / RECIPE)
     beside = [entry.data.file for entry in manifest.files if entry.data]
     files = [entry.file for entry in manifest.files]
-    published = [*beside, *files, LOG, "report.json", *([RECIPE] if shown else [])]
+    more = [*([RECIPE] if shown else []), *([GOLDEN] if made.golden else [])]
+    published = [*beside, *files, LOG, "report.json", *more]
+    if made.golden is None and is_manifest(output / MANIFEST):  # of an earlier run
+        (output / GOLDEN).unlink(missing_ok=True)
     publish(scratch, published, output, force=options["force"])
     (output / FAILED_LOG).unlink(missing_ok=True)  # of an earlier run
     if not shown:

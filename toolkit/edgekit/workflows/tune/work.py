@@ -16,6 +16,8 @@ from edgekit.progress import Progress
 from edgekit.report.search import Search, Sensitivity
 from edgekit.workflows.candidates import Candidate
 from edgekit.workflows.evaluate import Criteria, evaluate, record_original
+from edgekit.workflows.facts import facts_of
+from edgekit.workflows.golden import record_golden
 from edgekit.workflows.original_key import is_whole, model_key, samples_key
 from edgekit.workflows.ship import NOT_FOR_SHIPPING, Made
 from edgekit.workflows.tune.bench import Bench
@@ -148,18 +150,19 @@ def _search(
     if samples.source == RANDOM:
         for form, path in shipped.items():
             FORMATS[form].mark(path, NOT_FOR_SHIPPING)
+    candidates = [
+        Candidate(
+            path,
+            path.name,
+            ended[form].chosen.trial.recipe.precision,
+            options["device"],
+            counterpart_of(bench, form),
+        )
+        for form, path in shipped.items()
+    ]
     evaluation = evaluate(
         original,
-        [
-            Candidate(
-                path,
-                path.name,
-                ended[form].chosen.trial.recipe.precision,
-                options["device"],
-                counterpart_of(bench, form),
-            )
-            for form, path in shipped.items()
-        ],
+        candidates,
         samples,
         criteria,
         scratch=scratch,
@@ -191,7 +194,9 @@ def _search(
         notes=(*conversion.notes, *bench.notes, *report.notes),
         search=search,
     )
-    return Made(replace(evaluation, report=report), conversion)
+    facts = facts_of(original, samples, options)
+    golden = record_golden(candidates, original, evaluation, scratch, options["golden"])
+    return Made(replace(evaluation, report=report), conversion, facts, golden)
 
 
 def _base(task: Task, model: Any, samples: SampleSplit, choosing: SampleSplit) -> str | None:

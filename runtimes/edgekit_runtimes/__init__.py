@@ -22,10 +22,12 @@ from edgekit_runtimes.open_model import keras_session, open_model
 from edgekit_runtimes.placement import Operator, Placement
 from edgekit_runtimes.precision import StoredPrecision, precision_of
 from edgekit_runtimes.session import Session
+from edgekit_runtimes.verify_folder import Check, Verified, verify_folder
 
 __all__ = [
     "DEVICES",
     "FILES",
+    "Check",
     "Device",
     "DeviceUnavailable",
     "Engine",
@@ -40,9 +42,11 @@ __all__ = [
     "Session",
     "StoredPrecision",
     "TensorSpec",
+    "Verified",
     "cpu_limit",
     "keras_session",
     "open_layers",
     "open_model",
     "precision_of",
+    "verify_folder",
 ]

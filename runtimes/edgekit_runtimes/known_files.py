@@ -64,15 +64,19 @@ def is_settled(numbers: tuple[int, ...]) -> bool:
     return time.time() - max(numbers[3:]) / 1e9 > _SETTLED
 
 
-def sha256(path: Path) -> str:
+def sha256(path: Path, *, again: bool = False) -> str:
     """The hash of a file's content, in hexadecimal; computed once for as long as its identity lasts.
+
+    Args:
+        path: the file.
+        again: compute it in any case: storage that fails changes a file, and not its identity.
 
     Raises:
         OSError: it cannot be read.
     """
     numbers = identity(path)
     key = "-".join(("sha256", *map(str, numbers)))
-    if (known := recall(key)) is not None:
+    if not again and (known := recall(key)) is not None:
         return known
     import hashlib  # a millisecond of the start of every script
 

@@ -138,10 +138,16 @@ def _hashes(manifest: Mapping[str, Any], path: Path) -> dict[Path, str]:
     return listed_files(manifest, path.parent).get(path.name, {})
 
 
-def changed(file: Path, expected: str) -> str | None:
-    """What is wrong with a listed file; None where it is as listed."""
+def changed(file: Path, expected: str, *, again: bool = False) -> str | None:
+    """What is wrong with a listed file; None where it is as listed.
+
+    Args:
+        file: the file.
+        expected: its hash in the manifest.
+        again: read it in any case, also where it seems not to have been written since it last was.
+    """
     try:
-        actual = sha256(file)
+        actual = sha256(file, again=again)
     except OSError as error:
         return f"{file}: {MANIFEST} lists it, but it cannot be read: {error.strerror}."
     if actual == expected:

@@ -17,12 +17,14 @@ from edgekit.cli.inspect import inspect
 from edgekit.cli.run import run
 from edgekit.cli.tune import tune
 from edgekit.cli.validate import validate
+from edgekit.cli.verify import verify
 
 COMMANDS: dict[str, click.Command] = {
     "demo": demo,
     "convert": convert,
     "tune": tune,
     "validate": validate,
+    "verify": verify,
     "run": run,
     "bench": bench,
     "inspect": inspect,

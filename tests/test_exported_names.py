@@ -23,9 +23,9 @@ EXPORTED: list[tuple[ModuleType, str]] = [
     ),
     (
         edgekit_runtimes,
-        "DEVICES FILES Device DeviceUnavailable Engine FileReader InputError ModelError NotDelegated "
+        "Check DEVICES FILES Device DeviceUnavailable Engine FileReader InputError ModelError NotDelegated "
         "Operator Placement RuntimeMissing RuntimesError Session StoredPrecision TensorSpec cpu_limit "
-        "keras_session open_layers open_model precision_of",
+        "Verified keras_session open_layers open_model precision_of verify_folder",
     ),
 ]
 

@@ -15,6 +15,7 @@ from edgekit.cli.demo import demo
 from edgekit.cli.devices import devices
 from edgekit.cli.inspect import inspect
 from edgekit.cli.run import run
+from edgekit.cli.sign import sign
 from edgekit.cli.tune import tune
 from edgekit.cli.validate import validate
 
@@ -24,6 +25,7 @@ COMMANDS: dict[str, click.Command] = {
     "tune": tune,
     "validate": validate,
     "run": run,
+    "sign": sign,
     "bench": bench,
     "inspect": inspect,
     "devices": devices,

@@ -13,7 +13,7 @@ EXPORTED: list[tuple[ModuleType, str]] = [
         edgekit,
         "ConversionError DataError DeviceUnavailable EdgekitError FileResult InputError Limit "
         "LimitResult Limits MetricValue ModelError NotDelegated OptionError OutputResult Report "
-        "RuntimeMissing Timing bench convert open_model tune validate validate_saved",
+        "RuntimeMissing Timing bench convert open_model sign tune validate validate_saved",
     ),
     (
         edgekit_converters,
@@ -24,7 +24,7 @@ EXPORTED: list[tuple[ModuleType, str]] = [
     (
         edgekit_runtimes,
         "Check DEVICES FILES Device DeviceUnavailable Engine FileReader InputError ModelError NotDelegated "
-        "Operator Placement RuntimeMissing RuntimesError Session StoredPrecision TensorSpec cpu_limit "
+        "Operator Placement RuntimeMissing RuntimesError Session SignatureError StoredPrecision TensorSpec cpu_limit "
         "Verified keras_session open_layers open_model precision_of verify_folder",
     ),
 ]

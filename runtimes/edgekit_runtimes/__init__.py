@@ -13,6 +13,7 @@ from edgekit_runtimes.base import (
     NotDelegated,
     RuntimeMissing,
     RuntimesError,
+    SignatureError,
     TensorSpec,
 )
 from edgekit_runtimes.devices import DEVICES, Device
@@ -40,6 +41,7 @@ __all__ = [
     "RuntimeMissing",
     "RuntimesError",
     "Session",
+    "SignatureError",
     "StoredPrecision",
     "TensorSpec",
     "Verified",

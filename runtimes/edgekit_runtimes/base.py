@@ -46,6 +46,10 @@ class ModelError(RuntimesError):
     """A model file that cannot be opened or run."""
 
 
+class SignatureError(ModelError):
+    """A folder that is not what the holder of a key signed, or whose signature cannot be verified."""
+
+
 class InputError(RuntimesError, ValueError):
     """Arrays that do not fit the model: what was expected, and what was given."""
 

@@ -32,6 +32,7 @@ def open_model(
     min_delegated: float | None = None,
     raw: bool = False,
     trust: bool = False,
+    key: str | Path | None = None,
 ) -> Session:
     """Open a model file, or the best file of a folder that ``edgekit convert`` made.
 
@@ -56,6 +57,9 @@ def open_model(
         trust: open a ``.tflite`` or ``.onnx`` file that no manifest lists without a trial. Otherwise
             it is checked, and run once in a process of its own, the first time for its content,
             because a damaged or hostile file can end the process that opens it.
+        key: a public key or certificates, in PEM: refuse a folder, or a file of one, that is not, file
+            for file, what its holder signed (``edgekit sign``). What was verified is copied to a folder
+            of this process alone while it is hashed, and the copy is opened, until the session is closed.
 
     A file that the manifest beside it lists must be the one that was listed; its hash is computed once
     for as long as it is not changed.
@@ -63,6 +67,7 @@ def open_model(
     Raises:
         ModelError: there is no such file, it is not the one that its manifest lists, or its runtime
             cannot open it.
+        SignatureError: the folder is not what the holder of ``key`` signed.
         ValueError: ``threads`` is below 1, or ``min_delegated`` not from 0 to 1.
         RuntimeMissing: no runtime for such files is installed; the message has the pip line.
         DeviceUnavailable: the device is not there, or runs no operator of the model.
@@ -86,6 +91,19 @@ def open_model(
         raise ModelError(
             f"{name}: its name is not UTF-8, and the runtimes open no such file. Rename it or its folder."
         )
+    if key is not None:
+        from edgekit_runtimes.signed_copy import open_signed
+
+        open_it = partial(
+            open_model,
+            device=device,
+            threads=threads,
+            strict=strict,
+            min_delegated=min_delegated,
+            raw=raw,
+            trust=trust,
+        )
+        return open_signed(path, key, open_it)
     if path.is_dir() or device == "auto":
         from edgekit_runtimes import (
             autoselect,  # its imports would double the start of every script

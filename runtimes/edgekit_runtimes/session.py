@@ -60,7 +60,7 @@ class Session:
         self._spares: list[Session] = []
         self._placement: Placement | None = None
         # Also on garbage collection and at exit: some devices must be released.
-        self._finish = weakref.finalize(self, engine.close) if engine.close else None
+        self._finish = [weakref.finalize(self, engine.close)] if engine.close else []
         # An array of the file's exact shape and dtype skips every check.
         call = engine.call
         self._one: Callable[[Array], Array] = engine.one or (lambda array: call((array,))[0])
@@ -176,8 +176,12 @@ class Session:
         for spare in self._spares:
             spare.close()
         self._spares.clear()
-        if self._finish:
-            self._finish()
+        for finish in self._finish:
+            finish()
+
+    def when_closed(self, release: Callable[[], None]) -> None:
+        """Calls a function when the session is closed, or is gone: after the runtime was released."""
+        self._finish.append(weakref.finalize(self, release))
 
     def __enter__(self) -> Self:
         return self

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from edgekit.bundle.folder import OutputInUse, publish, workplace
-from edgekit.scratch import remove_stale, scratch_folder
+from edgekit.scratch import scratch_folder
+from edgekit_runtimes.private_folder import remove_stale
 
 USER = """
 import sys, time

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from edgekit.accuracy.results import MetricValue as MetricValue
     from edgekit.accuracy.results import OutputResult as OutputResult
     from edgekit.accuracy.verdicts import LimitResult as LimitResult
+    from edgekit.bundle.sign import sign as sign
     from edgekit.data.samples import DataError as DataError
     from edgekit.errors import EdgekitError as EdgekitError
     from edgekit.errors import OptionError as OptionError
@@ -51,6 +52,7 @@ _HOMES = {
     "bench": "edgekit.inference.benchmark",
     "convert": "edgekit.workflows.convert",
     "open_model": "edgekit_runtimes",
+    "sign": "edgekit.bundle.sign",
     "tune": "edgekit.workflows.tune.tune",
     "validate": "edgekit.workflows.validate",
     "validate_saved": "edgekit.workflows.validate",
@@ -77,6 +79,7 @@ __all__ = [
     "bench",
     "convert",
     "open_model",
+    "sign",
     "tune",
     "validate",
     "validate_saved",

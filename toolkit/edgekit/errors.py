@@ -5,12 +5,14 @@ edgekit.EdgekitError                  the toolkit
     DataError                         samples, a project file or saved outputs that cannot be read or do not fit
     OutputInUse                       another run is writing into the output folder
     OptionError (ValueError)          an option with a value that it cannot take
+    SigningError                      a folder or a key that cannot be used to sign
     WorkerError                       the child process died or ran out of time
     ClusterError                      a cluster is not there, is not fit, or is lost
 edgekit_converters.ConversionError    a model that cannot be converted
     SourceError                       what was named is no model
 edgekit_runtimes.RuntimesError        the runtimes
     ModelError                        a file that cannot be opened or run
+        SignatureError                a folder that is not what the holder of a key signed
     InputError (ValueError)           arrays that do not fit the model's inputs
     DeviceUnavailable                 a device is not there, or cannot run this file
         RuntimeMissing                a package is not installed; the message has the pip line

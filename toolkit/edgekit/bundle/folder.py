@@ -11,9 +11,10 @@ from typing import Any
 
 from edgekit.data.samples import DataError
 from edgekit.errors import EdgekitError
-from edgekit.scratch import is_still, scratch_folder, try_lock
+from edgekit.scratch import scratch_folder
 from edgekit.stopping import postponed
 from edgekit_runtimes.manifest_file import MANIFEST, UNFINISHED, is_manifest
+from edgekit_runtimes.private_folder import is_still, try_lock
 
 LOG = "edgekit.log"
 FAILED_LOG = "edgekit-failed.log"

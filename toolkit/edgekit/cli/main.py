@@ -15,6 +15,7 @@ from edgekit.cli.demo import demo
 from edgekit.cli.devices import devices
 from edgekit.cli.inspect import inspect
 from edgekit.cli.run import run
+from edgekit.cli.sign import sign
 from edgekit.cli.tune import tune
 from edgekit.cli.validate import validate
 from edgekit.cli.verify import verify
@@ -26,6 +27,7 @@ COMMANDS: dict[str, click.Command] = {
     "validate": validate,
     "verify": verify,
     "run": run,
+    "sign": sign,
     "bench": bench,
     "inspect": inspect,
     "devices": devices,

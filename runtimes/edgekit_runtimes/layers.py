@@ -32,6 +32,8 @@ class Layer:
     """The least and the greatest integer of its type."""
 
     greatest: int = 0
+    dtype: str = "float32"
+    """Of its values, as the runtime has them."""
 
     @property
     def range(self) -> tuple[float, float] | None:

@@ -1,7 +1,7 @@
 """The layers of an ``.onnx`` file, by ONNX Runtime's CPU kernels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,15 @@ def onnx_layers(path: Path, fused: bool = True) -> Layers:
     builder = _Builder(graph, onnx_file.read_scalars(path))
     for node in graph.nodes:
         builder.add(node)
-    layers, tensors = tuple(builder.layers), builder.tensors
+    tensors = builder.tensors
     requested = [t for t in tensors if t is not None]
     session = ort.open_exposed(path, requested, fused=fused)
+    types = {port.name: ort.numpy_type(port) for port in session.get_outputs()}
+    types |= {port.name: ort.numpy_type(port) for port in session.get_inputs()}
+    layers = tuple(
+        replace(layer, dtype=types[tensor or layer.name])
+        for layer, tensor in zip(builder.layers, tensors, strict=True)
+    )
     plain = ort.open_exposed(path, [], fused=True) if fused and builder.quantized else None
     outputs = list(graph.outputs)
     one_by_one: list[Any] = []

@@ -74,7 +74,7 @@ def tflite_layers(path: Path, fused: bool = True) -> Layers:  # noqa: ARG001
 def _layer(detail: dict[str, Any], kind: str, reads: tuple[int, ...]) -> Layer:
     spec = litert.spec(detail)
     if spec.scale is None:
-        return Layer(spec.name, (spec.name,), kind, reads)
+        return Layer(spec.name, (spec.name,), kind, reads, dtype=spec.dtype)
     limits = np.iinfo(spec.dtype)
     return Layer(
         spec.name,
@@ -85,6 +85,7 @@ def _layer(detail: dict[str, Any], kind: str, reads: tuple[int, ...]) -> Layer:
         zero_point=spec.zero_point,
         least=int(limits.min),
         greatest=int(limits.max),
+        dtype=spec.dtype,
     )
 
 
@@ -104,4 +105,5 @@ def _joined(layer: Layer, other: Layer) -> tuple[Layer, bool]:
         zero_point=numbers.zero_point,
         least=numbers.least,
         greatest=numbers.greatest,
+        dtype=numbers.dtype,
     ), replaced

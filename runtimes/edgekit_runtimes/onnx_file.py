@@ -135,14 +135,29 @@ def _types(path: Path) -> tuple[set[str], set[str]]:
     }
     if any(node.kind.startswith("QLinear") for node in graph.nodes):
         computed.add("uint8")
-    constants = set()
+    constants = {_NAMES.get(code, "other") for code in _constant_types(path).values()}
+    return computed, constants
+
+
+def read_constant_types(path: Path) -> dict[str, int]:
+    """The type of each initializer by name, as ``TensorProto.DataType`` numbers it.
+
+    Raises:
+        ModelError: the file is not ONNX, or is cut short.
+    """
+    with _whole(path):
+        return _constant_types(path)
+
+
+def _constant_types(path: Path) -> dict[str, int]:
+    types = {}
     for number, part in fields(memoryview(path.read_bytes())):
         if number == _MODEL_GRAPH and not isinstance(part, int):
             for kind, message in fields(part):
                 if kind == _GRAPH_INITIALIZER and not isinstance(message, int):
                     code = next((v for n, v in fields(message) if n == _TENSOR_TYPE), 0)
-                    constants.add(_NAMES.get(code if isinstance(code, int) else 0, "other"))
-    return computed, constants
+                    types[_tensor(message)[0]] = code if isinstance(code, int) else 0
+    return types
 
 
 def read_scalars(path: Path) -> dict[str, Any]:

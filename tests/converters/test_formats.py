@@ -101,3 +101,13 @@ def test_what_cannot_be_written_is_refused_before_any_work(
     with pytest.raises(ConversionError, match=words):
         edgekit_converters.convert(model, {target: tmp_path / "m"}, scratch=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_every_onnx_file_is_one_by_the_standards_own_check(converted: Path) -> None:
+    """Nodes in order, among others: ONNX Runtime is content without, other readers are not."""
+    import onnx
+
+    files = sorted(converted.glob("*.onnx"))
+    assert len(files) == 5
+    for path in files:
+        onnx.checker.check_model(path)

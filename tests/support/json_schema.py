@@ -16,7 +16,8 @@ from edgekit.accuracy.intervals import Verdict
 from edgekit.accuracy.results import OutputResult
 from edgekit.bundle.manifest import Manifest
 from edgekit.bundle.recipes import RecipesDocument
-from edgekit.bundle.schema import MANIFEST, PREDICTIONS, RECIPE, REPORT
+from edgekit.bundle.schema import DIFF, MANIFEST, PREDICTIONS, RECIPE, REPORT
+from edgekit.report.diff_result import Diff
 from edgekit.report.file_result import FileResult
 from edgekit.report.result import Report
 from edgekit.workflows.run import PredictionsDocument
@@ -32,6 +33,7 @@ ADDED: Mapping[type, Mapping[str, Any]] = {
     Manifest: {"schema": Literal[MANIFEST]},  # type: ignore[valid-type]
     PredictionsDocument: {"schema": Literal[PREDICTIONS]},  # type: ignore[valid-type]
     RecipesDocument: {"schema": Literal[RECIPE]},  # type: ignore[valid-type]
+    Diff: {"schema": Literal[DIFF], "same": bool},  # type: ignore[valid-type]
     OutputResult: {"verdict": Verdict, "reason": str},
 }
 LEFT_OUT: Mapping[type, set[str]] = {
@@ -98,6 +100,7 @@ def _value(kind: Any, definitions: dict[str, Schema]) -> Schema:
 _PLAIN = {str: "string", int: "integer", bool: "boolean", type(None): "null"}
 
 SCHEMAS: Mapping[str, Callable[[], Schema]] = {
+    "diff.schema.json": lambda: schema_of(Diff, "edgekit diff"),
     "edgekit.schema.json": edgekit.project.schema,
     "manifest.schema.json": lambda: schema_of(Manifest, "edgekit manifest"),
     "predictions.schema.json": lambda: schema_of(PredictionsDocument, "edgekit predictions"),

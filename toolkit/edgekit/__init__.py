@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from edgekit.errors import OptionError as OptionError
     from edgekit.inference.benchmark import Timing as Timing
     from edgekit.inference.benchmark import bench as bench
+    from edgekit.report.diff_result import Diff as Diff
     from edgekit.report.file_result import FileResult as FileResult
     from edgekit.report.result import Report as Report
     from edgekit.workflows.convert import convert as convert
+    from edgekit.workflows.diff import diff as diff
     from edgekit.workflows.tune.tune import tune as tune
     from edgekit.workflows.validate import validate as validate
     from edgekit.workflows.validate import validate_saved as validate_saved
@@ -35,6 +37,7 @@ _HOMES = {
     "ConversionError": "edgekit_converters",
     "DataError": "edgekit.data.samples",
     "DeviceUnavailable": "edgekit_runtimes",
+    "Diff": "edgekit.report.diff_result",
     "EdgekitError": "edgekit.errors",
     "FileResult": "edgekit.report.file_result",
     "InputError": "edgekit_runtimes",
@@ -51,6 +54,7 @@ _HOMES = {
     "Timing": "edgekit.inference.benchmark",
     "bench": "edgekit.inference.benchmark",
     "convert": "edgekit.workflows.convert",
+    "diff": "edgekit.workflows.diff",
     "open_model": "edgekit_runtimes",
     "sign": "edgekit.bundle.sign",
     "tune": "edgekit.workflows.tune.tune",
@@ -62,6 +66,7 @@ __all__ = [
     "ConversionError",
     "DataError",
     "DeviceUnavailable",
+    "Diff",
     "EdgekitError",
     "FileResult",
     "InputError",
@@ -78,6 +83,7 @@ __all__ = [
     "Timing",
     "bench",
     "convert",
+    "diff",
     "open_model",
     "sign",
     "tune",

@@ -97,6 +97,7 @@ def _halved(model: Any) -> Any:
         return graph.node("Cast", [half], attributes={"to": onnx.TensorProto.FLOAT})
 
     _replace_weights(halved, halve)
+    GraphEditor(halved.graph).finish()  # its Casts come last, and ONNX wants nodes in order
     return halved
 
 

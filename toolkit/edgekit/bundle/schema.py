@@ -10,6 +10,8 @@ RESULTS = "edgekit.results/1"
 BASELINE = "edgekit.baseline/1"
 PREDICTIONS = "edgekit.predictions/1"
 RECIPE = "edgekit.recipe/1"
+DIFF = "edgekit.diff/1"
+BISECTION = "edgekit.bisection/1"
 
 
 def check_schema(path: Path, schema: object, expected: str, remedy: str) -> None:

@@ -13,6 +13,7 @@ from edgekit.cli.console import end
 from edgekit.cli.convert import convert
 from edgekit.cli.demo import demo
 from edgekit.cli.devices import devices
+from edgekit.cli.diff import diff
 from edgekit.cli.inspect import inspect
 from edgekit.cli.run import run
 from edgekit.cli.sign import sign
@@ -30,6 +31,7 @@ COMMANDS: dict[str, click.Command] = {
     "sign": sign,
     "bench": bench,
     "inspect": inspect,
+    "diff": diff,
     "devices": devices,
 }
 """Every verb; each is a file of this folder."""

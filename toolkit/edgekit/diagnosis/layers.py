@@ -65,7 +65,7 @@ def compare_layers(
     float_file, quantized = open_layers(original), open_layers(candidate)
     reader = FILES[candidate.suffix]
     simulated = open_layers(candidate, fused=False) if reader.fuses else None
-    matches = _matches(float_file.layers, quantized.layers)
+    matches = match_layers(float_file.layers, quantized.layers)
     statistics = {
         at: LayerStatistics(layer, channels_first=reader.channels_first)
         for at, layer in enumerate(quantized.layers)
@@ -81,8 +81,8 @@ def compare_layers(
         for file, path in ((float_file, original), (quantized, candidate))
     )
     for sample in islice(samples, count):
-        expected = float_file.run(_batched(sample, float_file, float_names))
-        inputs = _batched(sample, quantized, quantized_names)
+        expected = float_file.run(one_batch(sample, float_file, float_names))
+        inputs = one_batch(sample, quantized, quantized_names)
         actual = quantized.run(inputs)
         in_float = simulated.run(inputs) if simulated else actual
         for at, layer in statistics.items():
@@ -133,8 +133,12 @@ def _input_noise(
     return worst
 
 
-def _matches(float_layers: Sequence[Layer], quantized: Sequence[Layer]) -> dict[int, int]:
-    """From the positions of the quantized file's layers to those of the float file's."""
+def match_layers(float_layers: Sequence[Layer], quantized: Sequence[Layer]) -> dict[int, int]:
+    """Match layers by their tensors' names, or all by position where the operators are the same.
+
+    Returns:
+        From the positions of the quantized file's layers to those of the float file's.
+    """
     if [layer.kind for layer in float_layers] == [layer.kind for layer in quantized]:
         return {at: at for at in range(len(float_layers))}
     by_name = {name: at for at, layer in enumerate(float_layers) for name in layer.tensors}
@@ -154,7 +158,7 @@ def _plain(name: str) -> str:
     return last.split("/", 1)[-1] if last.count("/") > 1 else last
 
 
-def _batched(
+def one_batch(
     sample: Mapping[str, Array], file: Layers, names: Mapping[str, str]
 ) -> dict[str, Array]:
     """The sample under the file's input names, repeated to its batch size."""

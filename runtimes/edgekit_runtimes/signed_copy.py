@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit_runtimes.base import RuntimesError, SignatureError
-from edgekit_runtimes.manifest_file import MANIFEST, read_listed
+from edgekit_runtimes.manifest_file import MANIFEST, listed_files, read_listed
 from edgekit_runtimes.private_folder import make_private, remove_private, remove_stale
 from edgekit_runtimes.session import Session
 from edgekit_runtimes.signature import SignedFolder, check_files, hash_file, read_signature
@@ -65,23 +65,16 @@ def _copy(signed: SignedFolder, name: str | None, copy: Path) -> None:
         if hash_file(signed, MANIFEST, manifest) != signed.files[MANIFEST]:
             manifest.unlink()  # `check_files` says what else is not as signed
         elif listed := read_listed(copy):
-            wanted |= _listed(listed, name)
+            wanted |= _listed(listed, name, copy)
     copies = {file: copy / file for file in signed.files if file in wanted}
     check_files(signed, copies)
 
 
-def _listed(manifest: Mapping[str, Any], name: str | None) -> set[str]:
-    """The files that a manifest lists, with their weights: one, or those that may be chosen from."""
-    wanted = set()
-    try:
-        for entry in manifest["files"]:
-            if entry["file"] == name or (name is None and entry["verdict"] == "pass"):
-                wanted.add(str(entry["file"]))
-                if entry.get("data"):
-                    wanted.add(str(entry["data"]["file"]))
-    except (KeyError, TypeError, AttributeError):
-        return set()  # whoever opens the copy says that it is damaged
-    return wanted
+def _listed(manifest: Mapping[str, Any], name: str | None, copy: Path) -> set[str]:
+    """What a manifest lists for one of its files, or for those that may be chosen from: with their weights."""
+    listed = listed_files(manifest, copy)
+    best = [e["file"] for e in manifest["files"] if e.get("verdict") == "pass"]
+    return {path.name for file in ([name] if name else best) for path in listed.get(file, ())}
 
 
 def _remove(private: Path, descriptor: int, owner: int) -> None:

@@ -2,17 +2,17 @@
 
 Hashes first: a file that is not the one that was listed is not opened. Then the golden samples run
 through each file on each device, and their outputs are held to the manifest's tolerances. Whoever made the
-folder is another question, which a signature answers.
+folder is another question, which its signature answers where a key is given, and first.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from edgekit_runtimes.base import Array, DeviceUnavailable, InputError, ModelError
+from edgekit_runtimes.base import Array, DeviceUnavailable, InputError, ModelError, SignatureError
 from edgekit_runtimes.devices import DEVICES
 from edgekit_runtimes.golden import Golden, open_golden
 from edgekit_runtimes.manifest_file import (
@@ -90,6 +90,7 @@ def verify_folder(
     folder: str | Path,
     *,
     device: str | Sequence[str] = ALL,
+    key: str | Path | None = None,
 ) -> Verified:
     """Check a folder that ``edgekit convert`` made: every hash, then the golden samples on devices.
 
@@ -101,11 +102,28 @@ def verify_folder(
         folder: the folder.
         device: as for ``open_model``, or several; ``all`` for those that are ready here and no simulators. A
             file is left out on devices that do not open its kind.
+        key: a public key, or certificates, in PEM: the folder must be what its holder signed; where it is
+            not, nothing of it is opened. Each file is opened as ``open_model(file, key=...)`` does.
 
     Raises:
         ModelError: there is no manifest in the folder.
+        RuntimeMissing: a key is given, and the package ``cryptography`` is not installed.
     """
     folder = Path(folder)
+    if key is None:
+        return _verify(folder, device, None)
+    from edgekit_runtimes.signature import SIGNATURE, verify_signature
+
+    try:
+        verify_signature(folder, key)
+    except SignatureError as refusal:
+        return Verified(str(folder), 0, (Check(SIGNATURE, "", "fail", str(refusal)),))
+    verified = _verify(folder, device, key)
+    return replace(verified, checks=(Check(SIGNATURE, "", "pass"), *verified.checks))
+
+
+def _verify(folder: Path, device: str | Sequence[str], key: str | Path | None) -> Verified:
+    """Check hashes and golden samples of a folder."""
     manifest, damage = _manifest(folder)
     if manifest is None:
         return Verified(str(folder), 0, (Check(MANIFEST, "", "fail", damage),))
@@ -121,7 +139,9 @@ def verify_folder(
         return Verified(str(folder), 0, (*hashes, *more))
     asked = [device] if isinstance(device, str) else device
     files = [str(e["file"]) for e in manifest["files"] if str(e["file"]) not in wrong]
-    ran = [_run(folder / file, name, golden) for file in files for name in _devices(file, asked)]
+    ran = [
+        _run(folder / file, name, golden, key) for file in files for name in _devices(file, asked)
+    ]
     return Verified(str(folder), golden.samples, (*hashes, *ran))
 
 
@@ -166,10 +186,10 @@ def _devices(file: str, asked: Sequence[str]) -> list[str]:
     return [name for name in dict.fromkeys(wanted) if name not in known]
 
 
-def _run(path: Path, device: str, golden: Golden) -> Check:
+def _run(path: Path, device: str, golden: Golden, key: str | Path | None) -> Check:
     """Run the golden samples through a file on a device."""
     try:
-        with open_model(path, device=device) as session:
+        with open_model(path, device=device, key=key) as session:
             device = session.device
             got = session.run({s.name: golden.inputs[s.name] for s in session.inputs})
         error, reason = _compare(

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from support.signing import make_pair
 
+import edgekit
 from edgekit.cli.main import main
 
 
@@ -54,3 +56,30 @@ def test_it_ends_as_every_command_does(
     result = verify(folder, *options)
     assert result.exit_code == status, result.output
     assert says in " ".join(result.output.split())
+
+
+def test_a_signature_is_verified_first_and_nothing_is_opened_without_it(
+    converted: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(converted, tmp_path / "out")
+    pair, other = make_pair(tmp_path), make_pair(tmp_path, "other")
+    unsigned = verify(folder, "--key", pair.public)
+    assert unsigned.exit_code == 1, unsigned.output
+    assert "it is not signed: there is no model.sig" in " ".join(unsigned.output.split())
+
+    edgekit.sign(folder, pair.private)
+    result = verify(folder, "--key", pair.public, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert "pass (the signature, all hashes, and 8 golden samples)" in " ".join(
+        result.output.split()
+    )
+    assert result.output.splitlines()[1].split() == ["model.sig", "pass"]
+
+    with (folder / "report.json").open("a") as file:  # which the manifest does not list
+        file.write(" ")
+    for key, says in ((pair.public, "changed: report.json"), (other.public, "by another key")):
+        checks = json.loads(verify(folder, "--key", key, "--json").stdout)["checks"]
+        assert [(c["file"], c["verdict"]) for c in checks] == [("model.sig", "fail")]
+        assert says in checks[0]["reason"]
+    assert verify(folder, "--device", "cpu").exit_code == 0
+    assert verify(folder, "--key", tmp_path / "none.pub").exit_code == 2

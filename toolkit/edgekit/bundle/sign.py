@@ -12,7 +12,7 @@ from edgekit.bundle.manifest import read_manifest
 from edgekit.bundle.packages import require
 from edgekit.errors import EdgekitError
 from edgekit_runtimes.base import SignatureError
-from edgekit_runtimes.manifest_file import MANIFEST, vouched
+from edgekit_runtimes.manifest_file import MANIFEST, changed, listed_files, read_listed
 from edgekit_runtimes.signature import SIGNATURE, SignedFolder, check_files, read_signature
 from edgekit_runtimes.trusted_key import elliptic
 
@@ -39,10 +39,10 @@ def sign(folder: str | Path, key: str | Path) -> SignedFolder:
         The folder, with the hash of each of its files.
 
     Raises:
-        SigningError: the folder is none of edgekit's, or the file no such key.
+        SigningError: the folder is none of edgekit's, a file in it is another than its manifest lists, or a
+            link, or the key is of another kind.
         OutputInUse: another run is writing into the folder.
         DataError: the folder is unfinished, or its manifest damaged.
-        ModelError: a file is another than the manifest lists, or is a link.
         RuntimeMissing: ``model-signing`` is not installed; the message has the pip line.
     """
     folder, key = Path(folder), Path(key)
@@ -69,18 +69,17 @@ def _check_exists(folder: Path) -> None:
 
 def _check_content(folder: Path) -> None:
     """Refuse a folder that is none of edgekit's, or not whole: a signature would say that it is."""
-    manifest = read_manifest(folder)
-    if manifest is None:
+    read_manifest(folder)  # refuses one that is damaged
+    listed = read_listed(folder)
+    if listed is None:
         raise SigningError(
             f"{folder}: there is no {MANIFEST} of edgekit's in it. Sign a folder that edgekit convert made; "
             "for others there is the command model_signing."
         )
-    for entry in manifest.files:
-        if not (folder / entry.file).is_file():
-            raise SigningError(
-                f"{folder / entry.file}: {MANIFEST} lists it, but there is no such file. Convert again."
-            )
-        vouched(folder / entry.file)
+    for hashes in listed_files(listed, folder).values():
+        for file, expected in hashes.items():
+            if wrong := changed(file, expected, again=True):
+                raise SigningError(wrong)
 
 
 def _write(folder: Path, key: Path, signature: Path) -> None:

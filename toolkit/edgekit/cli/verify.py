@@ -24,8 +24,15 @@ from edgekit.option_kinds import Names
     help="Devices to run the golden samples on, joined by commas: all that are ready here, cpu, gpu, npu, "
     "or names that `edgekit devices` lists.",
 )
+@click.option(
+    "--key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="PUB",
+    help="A public key, or certificates, in PEM: DIR must be what its holder signed (`edgekit sign`), file for "
+    "file. Else nothing of it is opened.",
+)
 @json_option
-def verify(folder: Path, device: tuple[str, ...], as_json: bool) -> None:
+def verify(folder: Path, device: tuple[str, ...], key: Path | None, as_json: bool) -> None:
     """Check the folder DIR that convert made, wherever it is now.
 
     Each file must have the hash that manifest.json lists. Then its golden samples run on each device, and
@@ -43,7 +50,7 @@ def verify(folder: Path, device: tuple[str, ...], as_json: bool) -> None:
                 f"{folder}: there is no {MANIFEST} in it. Name a folder that edgekit convert made."
             )
         with hushed():
-            verified = verify_folder(folder, device=device)
+            verified = verify_folder(folder, device=device, key=key)
     if as_json:
         say(json.dumps(verified.to_dict(), indent=2))
     else:

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgekit_runtimes import Check, Verified
+from edgekit_runtimes.signature import SIGNATURE
 
 _STYLES = {"pass": "green", "fail": "bold red", "not run": "yellow"}
 
@@ -52,4 +53,6 @@ def _end(verified: Verified) -> Text:
         rest = "hashes only: there are no golden samples"
     else:
         rest = f"all hashes, and {verified.samples} golden samples"
+    if verified.passed and any(check.file == SIGNATURE for check in verified.checks):
+        rest = f"the signature, {rest}"
     return Text(f"{verified.folder}: {word} ({rest})", style=_STYLES[word])

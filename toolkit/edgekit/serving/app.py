@@ -2,11 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as version_of
 from time import perf_counter
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -23,7 +22,7 @@ from edgekit.serving.protocol import (
     tensor_metadata,
     write_response,
 )
-from edgekit.serving.runner import Answer, Busy, Crashed
+from edgekit.serving.runner import Answer, Busy, Crashed, Replaced
 from edgekit_runtimes import RuntimesError
 
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository"]
@@ -79,7 +78,11 @@ def application(models: Models, metrics: Metrics, limits: BodyLimits) -> Starlet
                 "platform": _PLATFORMS.get(opened.file.rpartition(".")[2], "edgekit"),
                 "inputs": [tensor_metadata(spec) for spec in opened.inputs],
                 "outputs": [tensor_metadata(spec) for spec in opened.outputs],
-                "parameters": {"file": opened.file, "device": opened.device, "sha256": served.sha256},
+                "parameters": {
+                    "file": opened.file,
+                    "device": opened.device,
+                    "sha256": served.sha256,
+                },
             }
         )
 
@@ -92,10 +95,15 @@ def application(models: Models, metrics: Metrics, limits: BodyLimits) -> Starlet
         )
 
     async def infer(request: Request) -> Response:
-        served = _found(models, request)
-        status = 500
+        served, begun, status = _found(models, request), perf_counter(), 500
         try:
-            response = await _infer(served, request, metrics, limits)
+            body = await _body(request, limits)
+            while True:
+                try:
+                    response = await _infer(served, request, body, metrics, begun)
+                    break
+                except Replaced:  # by a new version of it, while the body was read
+                    served = _found(models, request)
             status = response.status_code
             return response
         except Refused as refused:
@@ -136,15 +144,12 @@ def _found(models: Models, request: Request) -> Served:
     return models.find(request.path_params["name"], request.path_params.get("version"))
 
 
-async def _infer(served: Served, request: Request, metrics: Metrics, limits: BodyLimits) -> Response:
-    begun = perf_counter()
+async def _infer(
+    served: Served, request: Request, body: bytes, metrics: Metrics, begun: float
+) -> Response:
+    def stage(name: str, since: float) -> None:
+        metrics.stage(served.name, served.version, name, perf_counter() - since)
 
-    def stage(name: str, since: float) -> float:
-        now = perf_counter()
-        metrics.stage(served.name, served.version, name, now - since)
-        return now
-
-    body = await _body(request, limits)
     asked = _asked(served, request, body)
     stage("read", begun)
     answer = await _answered(request, served.runner.run(asked.inputs, asked.rows))
@@ -237,7 +242,3 @@ def _error(status: int, message: str, headers: Mapping[str, str] | None = None) 
 def _refusal(_: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
     return _error(error.status, str(error), error.headers)
-
-
-Handler = Callable[[Request], Awaitable[Response]]
-Scope = dict[str, Any]

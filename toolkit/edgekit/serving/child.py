@@ -1,5 +1,6 @@
 """What runs in the process of a model: opened there, so that a crash of its runtime ends nothing else."""
 
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,9 @@ class Opened:
 
 def open_and_time(state: dict[str, Any], path: Path, device: str, threads: int | None) -> Opened:
     """Open a model, run it, and find out whether batches pay."""
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # a terminal sends it to every process: what runs is answered
     session = state["session"] = open_model(path, device=device, threads=threads)
     times = {}
     for size in _TRIED if session.inputs[0].shape[0] is None else _TRIED[:1]:

@@ -34,28 +34,48 @@ class Metrics:
     _shown: set[tuple[str, ...]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        def make(kind: Callable[..., Any], name: str, text: str, names: Iterable[str], **more: Any) -> Any:
+        def make(
+            kind: Callable[..., Any], name: str, text: str, names: Iterable[str], **more: Any
+        ) -> Any:
             return kind(f"edgekit_{name}", text, list(names), registry=self.registry, **more)
 
         named = ("model", "version")
-        self.requests = make(Counter, "requests", "Requests to infer, by HTTP status.", (*named, "status"))
+        self.requests = make(
+            Counter, "requests", "Requests to infer, by HTTP status.", (*named, "status")
+        )
         self.stages = make(
-            Histogram, "request_seconds", "Seconds of a request's stages.", (*named, "stage"), buckets=_SECONDS
+            Histogram,
+            "request_seconds",
+            "Seconds of a request's stages.",
+            (*named, "stage"),
+            buckets=_SECONDS,
         )
         self.rows = make(
-            Histogram, "batch_samples", "Samples run in one call.", named, buckets=(1, 2, 4, 8, 16, 32, 64)
+            Histogram,
+            "batch_samples",
+            "Samples run in one call.",
+            named,
+            buckets=(1, 2, 4, 8, 16, 32, 64),
         )
         self.queue = make(
             Gauge, "queue_requests", "Requests that wait.", named, multiprocess_mode="livesum"
         )
-        self.restarts = make(Counter, "model_restarts", "Times that a model's process was started again.", ("model",))
+        self.restarts = make(
+            Counter, "model_restarts", "Times that a model's process was started again.", ("model",)
+        )
         self.memory = make(
-            Gauge, "worker_memory_bytes", "Resident memory of the workers, without the models' processes.", (),
+            Gauge,
+            "worker_memory_bytes",
+            "Resident memory of the workers, without the models' processes.",
+            (),
             multiprocess_mode="livesum",
         )
         self.model = make(
-            Gauge, "model_info", "What is served.",
-            (*named, "file", "device", "sha256"), multiprocess_mode="max",
+            Gauge,
+            "model_info",
+            "What is served.",
+            (*named, "file", "device", "sha256"),
+            multiprocess_mode="max",
         )
 
     def stage(self, model: str, version: str, stage: str, seconds: float) -> None:
@@ -80,7 +100,7 @@ class Metrics:
         if self.folder is None:
             return generate_latest(self.registry)
         together = CollectorRegistry()
-        MultiProcessCollector(together, path=self.folder)
+        MultiProcessCollector(together, path=self.folder)  # type: ignore[no-untyped-call]
         return generate_latest(together)
 
 

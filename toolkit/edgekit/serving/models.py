@@ -1,7 +1,7 @@
 """The models that are served, by name and version; and how new ones take the place of old ones."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,9 @@ class Models:
         """
         versions = self._served.get(name)
         if versions is None:
-            raise NotServed(f"no model {name!r} is served here; there are: {', '.join(self._served)}.")
+            raise NotServed(
+                f"no model {name!r} is served here; there are: {', '.join(self._served)}."
+            )
         if version is None:
             return versions[max(versions, key=_order)]
         if version not in versions:
@@ -87,7 +89,7 @@ class Models:
         """The versions of a model, the lowest first."""
         return sorted(self._served[name], key=_order)
 
-    def __iter__(self) -> Iterable[Served]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Served]:
         for versions in list(self._served.values()):
             yield from list(versions.values())
 
@@ -99,7 +101,7 @@ class Models:
         """
         told = []
         with self._lock:
-            for served in list(self.__iter__()):
+            for served in list(self):
                 now = _identity(served.path)
                 if now is None or now in (served.identity, self._refused.get(served.path)):
                     continue
@@ -116,7 +118,7 @@ class Models:
 
     def close(self) -> None:
         """Run what waits, then end every model's process."""
-        for served in self.__iter__():
+        for served in self:
             served.runner.close()
 
     def _open(self, name: str, version: str, path: Path) -> Served:

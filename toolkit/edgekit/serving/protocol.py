@@ -94,7 +94,9 @@ def read_request(
     head, binary = view, view[len(view) :]
     if header_length is not None:
         if not header_length.isdecimal() or int(header_length) > len(view):
-            raise BadRequest(f"{HEADER_LENGTH} is {header_length!r}; the body has {len(view)} bytes.")
+            raise BadRequest(
+                f"{HEADER_LENGTH} is {header_length!r}; the body has {len(view)} bytes."
+            )
         head, binary = view[: int(header_length)], view[int(header_length) :]
     try:
         content = json.loads(bytes(head), parse_constant=_no_constant)
@@ -201,17 +203,21 @@ def _arrays(
 
 
 def _shape(entry: Mapping[str, Any], spec: TensorSpec) -> tuple[int, ...]:
-    shape = entry.get("shape")
+    shape: Any = entry.get("shape")
     whole = isinstance(shape, list) and all(
         isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in shape
     )
-    fits = whole and len(shape) == len(spec.shape) and all(
-        want in (None, have) for have, want in zip(shape[1:], spec.shape[1:], strict=True)
-    )  # fmt: skip
-    if not fits:
+    if not (whole and _fits(shape, spec)):
         wanted = tensor_metadata(spec)["shape"]
         raise BadRequest(f"input {spec.name!r}: shape {shape!r} given, {wanted} wanted.")
     return tuple(shape)
+
+
+def _fits(shape: Sequence[int], spec: TensorSpec) -> bool:
+    """Whether a shape is the input's, in a batch of any size."""
+    return len(shape) == len(spec.shape) and all(
+        want in (None, have) for have, want in zip(shape[1:], spec.shape[1:], strict=True)
+    )
 
 
 def _from_json(name: str, data: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
@@ -238,9 +244,7 @@ _FITTING = {"f": "fiu", "i": "iu", "u": "iu", "b": "b"}
 _IN_WORDS = {"f": "numbers", "i": "whole numbers", "u": "whole numbers", "b": "true and false"}
 
 
-def _wanted(
-    content: Mapping[str, Any], outputs: Sequence[TensorSpec]
-) -> tuple[WantedOutput, ...]:
+def _wanted(content: Mapping[str, Any], outputs: Sequence[TensorSpec]) -> tuple[WantedOutput, ...]:
     names = [spec.name for spec in outputs]
     by_default = _parameters(content).get("binary_data_output") is True
     if "outputs" not in content:
@@ -249,10 +253,14 @@ def _wanted(
     for entry in _objects(content, "outputs"):
         name, parameters = entry.get("name"), _parameters(entry)
         if name not in names:
-            raise BadRequest(f"the model has no output {name!r}; its outputs are {', '.join(names)}.")
+            raise BadRequest(
+                f"the model has no output {name!r}; its outputs are {', '.join(names)}."
+            )
         classes = parameters.get("classification", 0)
         if not isinstance(classes, int) or isinstance(classes, bool) or classes < 0:
-            raise BadRequest(f"output {name!r}: classification is {classes!r}, and no whole number.")
+            raise BadRequest(
+                f"output {name!r}: classification is {classes!r}, and no whole number."
+            )
         binary = parameters.get("binary_data", by_default)
         wanted.append(WantedOutput(name, binary is True, classes))
     return tuple(wanted)

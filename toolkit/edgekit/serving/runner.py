@@ -28,6 +28,10 @@ class Busy(Exception):
         """After which there may be room."""
 
 
+class Replaced(Exception):
+    """The model has been replaced by another one, which may be asked instead."""
+
+
 class Crashed(Exception):
     """The model's process ended, or was ended because a call took too long."""
 
@@ -124,13 +128,16 @@ class Runner:
 
         Raises:
             Busy: too many wait already.
+            Replaced: the runner is closed.
             Crashed: the runtime crashed, or took too long.
             RuntimesError: the runtime refused.
         """
         loop = asyncio.get_running_loop()
         waiting = _Waiting(inputs, rows, loop.create_future(), loop)
         with self._condition:
-            if len(self._queue) >= self._most or self._closing:
+            if self._closing:
+                raise Replaced
+            if len(self._queue) >= self._most:
                 raise Busy(max(1.0, self._seconds * len(self._queue)))
             self._queue.append(waiting)
             self._condition.notify()
@@ -174,9 +181,7 @@ class Runner:
             if first.done.done():
                 self._queue.popleft()
                 continue
-            if together and (
-                rows + first.rows > self.opened.batch or not _fit(together[0], first)
-            ):
+            if together and (rows + first.rows > self.opened.batch or not _fit(together[0], first)):
                 break
             together.append(self._queue.popleft())
             rows += first.rows
@@ -237,5 +242,6 @@ class Runner:
 
 def _fit(one: _Waiting, other: _Waiting) -> bool:
     """Whether the samples of two requests have the same shapes."""
-    return all(array.shape[1:] == other.inputs[name].shape[1:] for name, array in one.inputs.items())
-
+    return all(
+        array.shape[1:] == other.inputs[name].shape[1:] for name, array in one.inputs.items()
+    )

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from edgekit.data.samples import Array
-from edgekit_runtimes import TensorSpec, open_model
+from edgekit_runtimes import ModelError, TensorSpec, open_model, verify_folder
 from edgekit_runtimes.arrays import random_inputs
 
 _TRIED = (1, 4, 8, 16)
@@ -34,11 +34,20 @@ class Opened:
 
 
 def open_and_time(state: dict[str, Any], path: Path, device: str, threads: int | None) -> Opened:
-    """Open a model, run it, and find out whether batches pay."""
+    """Open a model, replay its golden samples, and find out whether batches pay.
+
+    Raises:
+        RuntimesError: it cannot be opened, or answers otherwise than where it was made.
+    """
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # a terminal sends it to every process: what runs is answered
     session = state["session"] = open_model(path, device=device, threads=threads)
+    if path.is_dir():
+        verified = verify_folder(path, device=session.device)
+        if not verified:
+            wrong = "; ".join(c.reason for c in verified.checks if c.verdict == "fail")
+            raise ModelError(f"{path}: it does not pass its own golden samples: {wrong}")
     times = {}
     for size in _TRIED if session.inputs[0].shape[0] is None else _TRIED[:1]:
         given = {

@@ -93,6 +93,7 @@ def _watch(
                         elif kind == "failed":
                             tell(f"a worker could not open the models: {content}")
                 elif source == worker.process.sentinel and not stop.wanted:
+                    worker.process.join()
                     worker.says.close()
                     _forget(worker, folder)
                     tell(f"a worker ended ({_how(worker.process.exitcode)}); another is started")

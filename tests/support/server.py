@@ -45,7 +45,8 @@ def serving(*arguments: str | Path) -> Iterator[Server]:
             for line in process.stdout:
                 server.lines.append(line.rstrip())
 
-        threading.Thread(target=read, daemon=True).start()
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
         try:
             until(lambda: process.poll() is not None or _address(server.lines) is not None)
             server.url = _address(server.lines) or ""
@@ -54,6 +55,8 @@ def serving(*arguments: str | Path) -> Iterator[Server]:
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
+            process.wait()
+            reader.join()
 
 
 def until(true: Callable[[], bool], seconds: float = 60.0) -> None:

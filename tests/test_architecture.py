@@ -23,11 +23,12 @@ MAY_IMPORT = {
 MEASURED = {"inference", "accuracy", "bundle", "data"}
 ROOMS: dict[str, dict[str, set[str]]] = {
     "edgekit": {
-        "cli": {"workflows", "report", "device", "project", "options", *MEASURED},
+        "cli": {"workflows", "report", "device", "serving", "project", "options", *MEASURED},
         "pytest_plugin": {"workflows", "report", "diagnosis", "project", "options", *MEASURED},
         "workflows": {"report", "diagnosis", "device", "project", "options", *MEASURED},
         "report": {"diagnosis", "accuracy", "bundle", "data"},
         "device": {"inference", "accuracy", "bundle"},
+        "serving": {"inference", "bundle", "data"},
         "diagnosis": MEASURED,
         "project": {"options", "data"},
         "options": {"data"},

@@ -87,7 +87,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "efficientnet": Recipe(
         partial(trained_models.application, "EfficientNetB0", 48),
-        digit_pictures(48, seen=897), _as_is, 12000, 5, 0.95,  # it learns fewer by heart
+        digit_pictures(48, seen=897), _as_is, 12000, 9, 0.95,  # it learns fewer by heart
     ),
 }  # fmt: skip
 """In the order in which they are trained: the fastest first."""

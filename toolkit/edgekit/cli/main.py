@@ -16,6 +16,7 @@ from edgekit.cli.devices import devices
 from edgekit.cli.diff import diff
 from edgekit.cli.inspect import inspect
 from edgekit.cli.run import run
+from edgekit.cli.serve import serve
 from edgekit.cli.sign import sign
 from edgekit.cli.tune import tune
 from edgekit.cli.validate import validate
@@ -30,6 +31,7 @@ COMMANDS: dict[str, click.Command] = {
     "run": run,
     "sign": sign,
     "bench": bench,
+    "serve": serve,
     "inspect": inspect,
     "diff": diff,
     "devices": devices,

@@ -1,0 +1,151 @@
+"""``edgekit serve``: models as a service, by the Open Inference Protocol."""
+
+import ipaddress
+from pathlib import Path
+
+import click
+
+from edgekit.cli.console import errors, say, tell
+from edgekit.cli.options import threads_option
+
+_MIB = 1 << 20
+
+
+@click.command(short_help="Serve models over HTTP.")
+@click.argument("models", nargs=-1, required=True, metavar="[NAME=]DIR...")
+@click.option(
+    "--device",
+    metavar="DEVICE",
+    default="auto",
+    show_default=True,
+    help="cpu, gpu, npu, auto (the fastest), or a name that `edgekit devices` lists.",
+)
+@threads_option
+@click.option(
+    "--host",
+    metavar="ADDRESS",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    default=8000,
+    show_default=True,
+    help="Port to listen on; 0 for one that is free.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Processes that answer; each opens every model.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Answer only who shows the bearer token in this file.",
+)
+@click.option(
+    "--tls",
+    nargs=2,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="CERT KEY",
+    help="Serve HTTPS by this certificate and its key.",
+)
+@click.option(
+    "--max-body",
+    type=click.FloatRange(0, min_open=True),
+    metavar="MIB",
+    default=64.0,
+    show_default=True,
+    help="The largest body of a request.",
+)
+@click.option(
+    "--queue",
+    type=click.IntRange(1),
+    metavar="N",
+    default=64,
+    show_default=True,
+    help="Requests that may wait for a model, in each worker; others are told to try again later.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    default=30.0,
+    show_default=True,
+    help="The longest that a body may take to arrive, and a call to run.",
+)
+@click.option("--reload", is_flag=True, help="Take a folder into use again when it has changed.")
+@click.option(
+    "--log", is_flag=True, help="Write a line of JSON on standard error for each request."
+)
+def serve(
+    models: tuple[str, ...],
+    device: str,
+    threads: int | None,
+    host: str,
+    port: int,
+    workers: int,
+    token_file: Path | None,
+    tls: tuple[Path, Path] | None,
+    max_body: float,
+    queue: int,
+    timeout: float,
+    reload: bool,
+    log: bool,
+) -> None:
+    """Serve the models of folders that convert made, each by its fastest file that passes.
+
+    DIR may also be a folder of such folders, whose names are the model's versions; or a model file. A
+    model is called as its folder is, or NAME.
+    """
+    with errors():
+        from edgekit.bundle.packages import require
+
+        require(["starlette", "uvicorn", "prometheus_client"], "serving", "serve")
+        from edgekit.serving.models import named
+        from edgekit.serving.settings import Settings
+        from edgekit.serving.supervisor import serve as serve_them
+
+        token = None if token_file is None else _token(token_file)
+        if token is None and not _is_loopback(host):
+            tell(f"everybody who reaches {host} may ask: --token-file and --tls keep others out.")
+        settings = Settings(
+            models=tuple(named(argument) for argument in models),
+            device=device,
+            threads=threads,
+            host=host,
+            port=port,
+            workers=workers,
+            token=token,
+            tls=tls,
+            most_bytes=int(max_body * _MIB),
+            waiting=queue,
+            timeout=timeout,
+            reload=reload,
+            log=log,
+        )
+        serve_them(settings, say)
+        tell("stopped")
+
+
+def _token(path: Path) -> str:
+    from edgekit.serving.models import ServeError
+
+    token = path.read_text(encoding="utf-8").strip()
+    if not token or not token.isascii() or any(c.isspace() for c in token):
+        raise ServeError(f"{path}: holds no token: one line of ASCII letters, digits and signs.")
+    return token
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,1 @@
+"""A server for the folders that convert makes, by the Open Inference Protocol."""

@@ -1,0 +1,244 @@
+"""The server's addresses: those of the Open Inference Protocol, and ``/metrics``."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version as version_of
+from time import perf_counter
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from edgekit.serving.metrics import Metrics
+from edgekit.serving.models import Models, NotServed, Served
+from edgekit.serving.protocol import (
+    HEADER_LENGTH,
+    BadRequest,
+    InferRequest,
+    read_request,
+    tensor_metadata,
+    write_response,
+)
+from edgekit.serving.runner import Answer, Busy, Crashed, Replaced
+from edgekit_runtimes import RuntimesError
+
+EXTENSIONS = ["binary_tensor_data", "classification", "model_repository"]
+_MOST_JSON = 8 << 20
+"""Bytes of a request's JSON: reading more would hold up the others. Binary tensors have no such limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """What a request's body may be."""
+
+    bytes: int = 64 << 20
+    seconds: float = 30.0
+    """To arrive in."""
+
+
+class Refused(Exception):
+    """A request that is answered with an error."""
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = dict(headers or {})
+
+
+def application(models: Models, metrics: Metrics, limits: BodyLimits) -> Starlette:
+    """The application of one worker process.
+
+    Args:
+        models: what is served.
+        metrics: where it is counted.
+        limits: on bodies.
+    """
+
+    async def live(_: Request) -> Response:
+        return JSONResponse({"live": True})
+
+    async def ready(_: Request) -> Response:
+        return JSONResponse({"ready": True})  # the server listens when every model is open
+
+    async def server(_: Request) -> Response:
+        return JSONResponse(
+            {"name": "edgekit", "version": version_of("edgekit-toolkit"), "extensions": EXTENSIONS}
+        )
+
+    async def metadata(request: Request) -> Response:
+        served = _found(models, request)
+        opened = served.runner.opened
+        return JSONResponse(
+            {
+                "name": served.name,
+                "versions": models.versions(served.name),
+                "platform": _PLATFORMS.get(opened.file.rpartition(".")[2], "edgekit"),
+                "inputs": [tensor_metadata(spec) for spec in opened.inputs],
+                "outputs": [tensor_metadata(spec) for spec in opened.outputs],
+                "parameters": {
+                    "file": opened.file,
+                    "device": opened.device,
+                    "sha256": served.sha256,
+                },
+            }
+        )
+
+    async def model_ready(request: Request) -> Response:
+        return JSONResponse({"name": _found(models, request).name, "ready": True})
+
+    async def index(_: Request) -> Response:
+        return JSONResponse(
+            [{"name": s.name, "version": s.version, "state": "READY", "reason": ""} for s in models]
+        )
+
+    async def infer(request: Request) -> Response:
+        served, begun, status = _found(models, request), perf_counter(), 500
+        try:
+            body = await _body(request, limits)
+            while True:
+                try:
+                    response = await _infer(served, request, body, metrics, begun)
+                    break
+                except Replaced:  # by a new version of it, while the body was read
+                    served = _found(models, request)
+            status = response.status_code
+            return response
+        except Refused as refused:
+            status = refused.status
+            raise
+        finally:
+            metrics.requests.labels(served.name, served.version, str(status)).inc()
+
+    async def told(_: Request) -> Response:
+        return Response(metrics.text(models), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    of_model = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
+    return Starlette(
+        routes=[
+            Route("/v2", server),
+            Route("/v2/health/live", live),
+            Route("/v2/health/ready", ready),
+            Route("/v2/repository/index", index, methods=["POST"]),
+            Route("/metrics", told),
+            *(Route(path, metadata) for path in of_model),
+            *(Route(f"{path}/ready", model_ready) for path in of_model),
+            *(Route(f"{path}/infer", infer, methods=["POST"]) for path in of_model),
+        ],
+        exception_handlers={
+            Refused: _refusal,
+            NotServed: lambda _, error: _error(404, str(error)),
+            404: lambda request, _: _error(404, f"{request.url.path}: no such address"),
+            405: lambda request, _: _error(405, f"{request.url.path}: not by {request.method}"),
+            Exception: lambda _, error: _error(500, f"{type(error).__name__}"),
+        },
+    )
+
+
+_PLATFORMS = {"tflite": "tensorflow_lite", "onnx": "onnx_onnxv1"}
+
+
+def _found(models: Models, request: Request) -> Served:
+    return models.find(request.path_params["name"], request.path_params.get("version"))
+
+
+async def _infer(
+    served: Served, request: Request, body: bytes, metrics: Metrics, begun: float
+) -> Response:
+    def stage(name: str, since: float) -> None:
+        metrics.stage(served.name, served.version, name, perf_counter() - since)
+
+    asked = _asked(served, request, body)
+    stage("read", begun)
+    answer = await _answered(request, served.runner.run(asked.inputs, asked.rows))
+    metrics.stage(served.name, served.version, "queue", answer.queued)
+    metrics.stage(served.name, served.version, "infer", answer.ran)
+    metrics.rows.labels(served.name, served.version).observe(answer.rows)
+    written = perf_counter()
+    content, head = write_response(
+        served.name, served.version, asked.id, answer.outputs, asked.outputs, served.labels
+    )
+    kind = "application/json" if head is None else "application/octet-stream"
+    response = Response(content, media_type=kind)
+    if head is not None:
+        response.headers[HEADER_LENGTH] = str(head)
+    if trace := request.headers.get("traceparent"):
+        response.headers["traceparent"] = trace
+    stage("write", written)
+    stage("all", begun)
+    return response
+
+
+def _asked(served: Served, request: Request, body: bytes) -> InferRequest:
+    length = request.headers.get(HEADER_LENGTH)
+    if (int(length) if length and length.isdecimal() else len(body)) > _MOST_JSON:
+        raise Refused(
+            413,
+            f"more than {_MOST_JSON:,} bytes of JSON. Send the tensors as binary data: parameter "
+            "binary_data_size.",
+        )
+    opened = served.runner.opened
+    try:
+        return read_request(body, length, opened.inputs, opened.outputs)
+    except BadRequest as error:
+        raise Refused(400, str(error)) from error
+
+
+async def _body(request: Request, limits: BodyLimits) -> bytes:
+    """The whole body, which may be neither too large nor too slow."""
+    too_large = Refused(413, f"the body has more than {limits.bytes:,} bytes.")
+    claimed = request.headers.get("content-length", "")
+    if claimed.isdecimal() and int(claimed) > limits.bytes:
+        raise too_large
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(limits.seconds):
+            async for part in request.stream():
+                size += len(part)
+                if size > limits.bytes:
+                    raise too_large
+                parts.append(part)
+    except TimeoutError:
+        raise Refused(408, f"the body took more than {limits.seconds:g} seconds.") from None
+    except ClientDisconnect:
+        raise Refused(_GONE, "the client has gone") from None
+    return b"".join(parts)
+
+
+_GONE = 499
+"""The status that nginx logs for a client that did not wait; nobody receives it."""
+
+
+async def _answered(request: Request, running: Awaitable[Answer]) -> Answer:
+    """The answer; given up when the client goes."""
+    answer = asyncio.ensure_future(running)
+    gone = asyncio.ensure_future(request.receive())  # the body was read: only a farewell can come
+    try:
+        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            raise Refused(_GONE, "the client has gone")
+        return await answer
+    except Busy as busy:
+        seconds = max(1, round(busy.seconds))
+        raise Refused(429, f"{busy}. Try again later.", {"Retry-After": str(seconds)}) from busy
+    except Crashed as crash:
+        raise Refused(500, str(crash)) from crash
+    except RuntimesError as error:
+        raise Refused(400, str(error)) from error
+    finally:
+        for task in (answer, gone):
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await gone
+
+
+def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse({"error": message}, status, headers=headers)
+
+
+def _refusal(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return _error(error.status, str(error), error.headers)

@@ -1,0 +1,78 @@
+"""What stands before the application: who may ask, and a line in the log for each request."""
+
+import hmac
+import json
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any, TextIO
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_FOR_EVERYBODY = ("/v2/health/live", "/v2/health/ready")
+"""What a cluster's probes ask for, which have no token."""
+
+
+def with_token(application: Application, token: str) -> Application:
+    """Answer those alone that show a bearer token, and everybody's question whether the server lives."""
+    wanted = f"Bearer {token}".encode()
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in _FOR_EVERYBODY:
+            shown = dict(scope["headers"]).get(b"authorization", b"")
+            if not hmac.compare_digest(shown, wanted):
+                await _refuse(send)
+                return
+        await application(scope, receive, send)
+
+    return guarded
+
+
+def with_log(application: Application, stream: TextIO | None = None) -> Application:
+    """Write a line of JSON for each request: time, address, status, milliseconds, bytes, trace."""
+    out = stream or sys.stderr
+
+    async def logged(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await application(scope, receive, send)
+            return
+        start, seen = perf_counter(), {"status": 0, "bytes": 0}
+
+        async def noted(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                seen["status"] = message["status"]
+            seen["bytes"] += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await application(scope, receive, noted)
+        finally:
+            trace = dict(scope["headers"]).get(b"traceparent", b"").decode("latin-1")
+            line = {
+                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "client": (scope.get("client") or ("",))[0],
+                "method": scope["method"],
+                "path": scope["path"],
+                **seen,
+                "ms": round(1000 * (perf_counter() - start), 3),
+                **({"traceparent": trace} if trace else {}),
+            }
+            out.write(json.dumps(line) + "\n")
+            out.flush()
+
+    return logged
+
+
+async def _refuse(send: Send) -> None:
+    body = b'{"error":"a bearer token is wanted: Authorization: Bearer TOKEN"}'
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"www-authenticate", b"Bearer"),
+    ]
+    await send({"type": "http.response.start", "status": 401, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

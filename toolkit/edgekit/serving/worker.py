@@ -1,0 +1,127 @@
+"""One worker process of a server: the application on a socket that all workers share."""
+
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from functools import partial
+from multiprocessing.connection import Connection
+from time import sleep
+from typing import Any
+
+from edgekit.errors import errors
+from edgekit.serving.settings import Settings
+
+_LOOKS = 0.5
+"""Seconds between two looks at the calls that run, and at the folders."""
+_GRACE = 30
+"""Seconds for requests that run when the server is stopped."""
+
+
+def work(
+    settings: Settings, listening: socket.socket, tell: Connection, folder: str | None
+) -> None:
+    """Open the models, say so, and answer until the process is told to stop.
+
+    Args:
+        settings: of the server.
+        listening: the socket, which is bound.
+        tell: where to say ``("ready", lines)`` or ``("failed", error)``, and what is reloaded.
+        folder: where workers keep their figures, if there are several.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor tells when to stop
+    if folder is not None:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read when its package is imported
+    import uvicorn
+
+    from edgekit.serving.app import BodyLimits, application
+    from edgekit.serving.connections import patient_for
+    from edgekit.serving.guard import Application, with_log, with_token
+    from edgekit.serving.metrics import Metrics
+    from edgekit.serving.models import Models
+    from edgekit.serving.runner import Runner
+
+    metrics = Metrics(folder)
+
+    def opened(path: Any, name: str) -> Runner:
+        return Runner(
+            path,
+            device=settings.device,
+            threads=settings.threads,
+            waiting=settings.waiting,
+            timeout=settings.timeout,
+            restarted=metrics.restarts.labels(name).inc,
+        )
+
+    models = Models(opened)
+    try:
+        for name, path in settings.models:
+            models.add(name, path)
+    except errors() as error:
+        models.close()
+        tell.send(("failed", error))
+        return
+    app: Application = application(
+        models, metrics, BodyLimits(settings.most_bytes, settings.timeout)
+    )
+    if settings.token is not None:
+        app = with_token(app, settings.token)
+    if settings.log:
+        app = with_log(app)
+    certificate, key = settings.tls or (None, None)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=patient_for(settings.header_seconds),
+            loop="asyncio",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=settings.connections,
+            timeout_graceful_shutdown=_GRACE,
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+        )
+    )
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    signal.signal(signal.SIGTERM, stop)  # until uvicorn has its own, and when it raises that again
+    threading.Thread(target=partial(_look, models, stop), daemon=True).start()
+    if settings.reload:
+        threading.Thread(target=partial(_reload, models, tell), daemon=True).start()
+    tell.send(("ready", [_line(served) for served in models]))
+    server.run(sockets=[listening])
+    models.close()
+
+
+def _line(served: Any) -> str:
+    opened = served.runner.opened
+    batch = f", up to {opened.batch} samples at once" if opened.batch > 1 else ""
+    return (
+        f"{served.name} {served.version}: {opened.file} on {opened.device}, "
+        f"{1000 * opened.seconds:.3g} ms a sample{batch}"
+    )
+
+
+def _look(models: Any, stop: Callable[[], None]) -> None:
+    """End calls that take too long; and the process, where the supervisor has been killed."""
+    supervisor = multiprocessing.parent_process()
+    while True:
+        sleep(_LOOKS)
+        for served in models:
+            served.runner.expire()
+        if supervisor is not None and not supervisor.is_alive():
+            stop()
+
+
+def _reload(models: Any, tell: Connection) -> None:
+    while True:
+        sleep(_LOOKS)
+        for line in models.reload():
+            tell.send(("told", line))

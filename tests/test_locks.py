@@ -11,6 +11,7 @@ LOCKS = {
     "all": "requirements.lock",
     "accelerators": "tests/accelerators/requirements.lock",
     "page": "tests/page/requirements.lock",
+    "device": "runtimes/requirements.lock",
 }
 
 

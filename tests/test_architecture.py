@@ -25,10 +25,11 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     "edgekit": {
         "cli": {"workflows", "report", "device", "serving", "project", "options", *MEASURED},
         "pytest_plugin": {"workflows", "report", "diagnosis", "project", "options", *MEASURED},
-        "workflows": {"report", "diagnosis", "device", "project", "options", *MEASURED},
+        "workflows": {"report", "diagnosis", "device", "project", "options", "targets", *MEASURED},
         "report": {"diagnosis", "accuracy", "bundle", "data"},
         "device": {"inference", "accuracy", "bundle"},
         "serving": {"inference", "bundle", "data"},
+        "targets": {"bundle", "data"},  # a manifest and its files, and no converter
         "diagnosis": MEASURED,
         "project": {"options", "data"},
         "options": {"data"},

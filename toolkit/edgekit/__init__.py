@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from edgekit.report.result import Report as Report
     from edgekit.workflows.convert import convert as convert
     from edgekit.workflows.diff import diff as diff
+    from edgekit.workflows.export import Export as Export
+    from edgekit.workflows.export import export as export
     from edgekit.workflows.tune.tune import tune as tune
     from edgekit.workflows.validate import validate as validate
     from edgekit.workflows.validate import validate_saved as validate_saved
@@ -39,6 +41,7 @@ _HOMES = {
     "DeviceUnavailable": "edgekit_runtimes",
     "Diff": "edgekit.report.diff_result",
     "EdgekitError": "edgekit.errors",
+    "Export": "edgekit.workflows.export",
     "FileResult": "edgekit.report.file_result",
     "InputError": "edgekit_runtimes",
     "Limit": "edgekit.accuracy.limits",
@@ -55,6 +58,7 @@ _HOMES = {
     "bench": "edgekit.inference.benchmark",
     "convert": "edgekit.workflows.convert",
     "diff": "edgekit.workflows.diff",
+    "export": "edgekit.workflows.export",
     "open_model": "edgekit_runtimes",
     "sign": "edgekit.bundle.sign",
     "tune": "edgekit.workflows.tune.tune",
@@ -68,6 +72,7 @@ __all__ = [
     "DeviceUnavailable",
     "Diff",
     "EdgekitError",
+    "Export",
     "FileResult",
     "InputError",
     "Limit",
@@ -84,6 +89,7 @@ __all__ = [
     "bench",
     "convert",
     "diff",
+    "export",
     "open_model",
     "sign",
     "tune",

@@ -14,6 +14,7 @@ from edgekit.cli.convert import convert
 from edgekit.cli.demo import demo
 from edgekit.cli.devices import devices
 from edgekit.cli.diff import diff
+from edgekit.cli.export import export
 from edgekit.cli.inspect import inspect
 from edgekit.cli.run import run
 from edgekit.cli.serve import serve
@@ -34,6 +35,7 @@ COMMANDS: dict[str, click.Command] = {
     "serve": serve,
     "inspect": inspect,
     "diff": diff,
+    "export": export,
     "devices": devices,
 }
 """Every verb; each is a file of this folder."""

@@ -12,6 +12,7 @@ from rich.text import Text
 from edgekit.bundle.environment import processor
 from edgekit.inference.benchmark import Timing
 from edgekit.report.columns import size
+from edgekit.workflows.export import TARGETS
 from edgekit_runtimes import DEVICES, Placement, TensorSpec, cpu_limit
 
 
@@ -31,6 +32,10 @@ def devices_json() -> dict[str, Any]:
                 "simulated": device.simulated,
             }
             for device in DEVICES
+        ],
+        "targets": [
+            {"name": name, "writes": target.what, "runs": list(target.formats), "note": target.note}
+            for name, target in TARGETS.items()
         ],
     }
 
@@ -52,6 +57,10 @@ def devices_table(listed: dict[str, Any]) -> RenderableType:
             device["runtime"],
             note.removeprefix(", "),
         )
+    targets = _table("target", "edgekit export writes", "runs", "")
+    for target in listed["targets"]:
+        suffixes = " ".join(f".{form}" for form in target["runs"])
+        targets.add_row(target["name"], target["writes"], suffixes, target["note"])
     lacking: list[RenderableType] = []
     for device in listed["devices"]:
         if device["missing"] is not None:
@@ -66,6 +75,8 @@ def devices_table(listed: dict[str, Any]) -> RenderableType:
         Text(),
         Text("not ready, and how to add it", style="bold"),
         *lacking,
+        Text(),
+        targets,
         Text(),
         Text(
             "--device and open_model(path, device=...) take a name, or cpu, gpu, npu for the first of "

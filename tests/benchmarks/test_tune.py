@@ -123,10 +123,12 @@ def judged(found: Trained, parts: Split, files: dict[str, Path]) -> dict[str, Ro
     return rows
 
 
-def tuned(found: Trained, folder: Path) -> tuple[dict[str, Path], dict[str, Verdict]]:
+def tuned(
+    found: Trained, folder: Path
+) -> tuple[dict[str, Path], dict[str, tuple[Verdict, tuple[str, ...]]]]:
     """What ``tune`` chooses in each format, with operators in float where they help and without."""
     files: dict[str, Path] = {}
-    verdicts: dict[str, Verdict] = {}
+    verdicts: dict[str, tuple[Verdict, tuple[str, ...]]] = {}
     for label, integer_only in (("tune", False), ("tune, integers", True)):
         out = folder / label
         report = edgekit.tune(
@@ -134,7 +136,7 @@ def tuned(found: Trained, folder: Path) -> tuple[dict[str, Path], dict[str, Verd
         )
         for file in report.files:
             files[f"{file.format} {label}"] = out / file.name
-            verdicts[f"{file.format} {label}"] = file.verdict
+            verdicts[f"{file.format} {label}"] = file.verdict, tuple(file.faults)
     return files, verdicts
 
 
@@ -170,7 +172,7 @@ def test_a_file_within_one_point(name: str, tmp_path: Path, tell: Tell) -> None:
         faster = min(plain.us, rows[f"{form} float32"].us)
         over_float = rows[f"{form} float32"].us / mended.us
         GAINS.append(Gain(name, form, over_float, faster / mended.us))
-        assert verdicts[f"{form} tune"] == "pass"
+        assert verdicts[f"{form} tune"] == ("pass", ())
         assert mended.interval[1] <= 0.01
         assert mended.us <= _NOISE * faster
         if plain.drop > 0.005:

@@ -1,7 +1,7 @@
 """``push``: a folder copied to a board, verified and timed there, and then put in use at once."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from edgekit.device.copying import copy
 from edgekit.device.folder_in_use import folder_in_use, refuse_foreign, switch
 from edgekit.inference.benchmark import Timing, bench
 from edgekit.names import names
-from edgekit.options import PathName, Several
 from edgekit.progress import Progress, silent
 from edgekit_runtimes.known_files import sha256
 from edgekit_runtimes.manifest_file import vouched
@@ -55,8 +54,8 @@ def push(
     address: str,
     *,
     python: str | None = None,
-    install: PathName | None = None,
-    devices: Several = "cpu",
+    install: str | Path | None = None,
+    devices: str | Sequence[str] = "cpu",
     seconds: float = 1.0,
     progress: Progress = silent,
 ) -> Pushed:

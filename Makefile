@@ -10,7 +10,8 @@ INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 
-.PHONY: setup lock demo test test-slow attack test-accelerators test-page test-web web-table image check format bench matrix clean
+.PHONY: setup lock wheel demo test test-slow attack test-accelerators test-page test-web web-table image test-ssh
+.PHONY: test-arm64 check format bench matrix clean
 
 setup: .venv/installed ## .venv with everything, as locked; LATEST=1: the newest that pyproject.toml allows
 
@@ -34,14 +35,17 @@ lock: setup ## renews the locks: the newest versions that pyproject.toml allows
 	$(COMPILE) --extra page --constraint requirements.lock --output-file tests/page/requirements.lock
 	$(COMPILE) --extra device --constraint requirements.lock --output-file runtimes/requirements.lock
 
+wheel: setup ## dist/edgekit_toolkit-*.whl, for a board
+	$(BIN)/hatchling build -t wheel
+
 demo: setup ## train, convert and check a small model, from nothing
 	$(BIN)/edgekit demo
 
 test: setup ## the tests that take seconds; KERNELS=plain: without XNNPACK and without optimized graphs
-	$(BIN)/pytest -m 'not slow and not benchmark and not accelerator and not page and not web and not attack' -n 2 --dist worksteal
+	$(BIN)/pytest -m 'not slow and not benchmark and not accelerator and not page and not web and not arm64 and not attack' -n 2 --dist worksteal
 
 test-slow: setup ## all tests, each conversion in a Python of its own
-	WORKERS=fresh $(BIN)/pytest -m 'not benchmark and not accelerator and not page and not web and not attack' -n 2 --dist worksteal
+	WORKERS=fresh $(BIN)/pytest -m 'not benchmark and not accelerator and not page and not web and not arm64 and not attack' -n 2 --dist worksteal
 
 attack: setup ## damaged files by the thousand, kills, hostile models (an hour): SEED=... repeats one, SIZE=0.1 a tenth
 	$(BIN)/pytest -m attack -s -q tests/attack
@@ -67,6 +71,16 @@ test-web: setup ## exported pages in Chromium, with runtimes from npm (needs Nod
 
 web-table: setup ## every small model in a browser beside this processor, into docs/web.md (ten minutes)
 	PYTHONPATH=tests $(BIN)/python tests/support/web_table.py docs/web.md
+
+test-ssh: setup ## push to a real SSH server on this machine, and broken connections: installs sshd if there is none
+	bash tests/toolkit/device/sshd.sh
+	$(BIN)/pytest tests/toolkit/device
+
+test-arm64: setup ## each small model on a Raspberry Pi under qemu, and README's way there: installs qemu and arm64 wheels
+	bash tests/arm64/root.sh .venv/arm64
+	$(INSTALL) --python-platform aarch64-manylinux_2_36 --python-version 3.11 --only-binary :all: \
+		--target .venv/arm64/opt/packages --constraint requirements.lock numpy ai-edge-litert onnxruntime
+	$(BIN)/pytest -m arm64
 
 check: setup ## style and types
 	$(BIN)/ruff check .

@@ -27,7 +27,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "pytest_plugin": {"workflows", "report", "diagnosis", "project", "options", *MEASURED},
         "workflows": {"report", "diagnosis", "device", "project", "options", "targets", *MEASURED},
         "report": {"diagnosis", "accuracy", "bundle", "data"},
-        "device": {"inference", "accuracy", "bundle"},
+        "device": MEASURED,
         "serving": {"inference", "bundle", "data"},
         "targets": {"bundle", "data"},  # a manifest and its files, and no converter
         "diagnosis": MEASURED,

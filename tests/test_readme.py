@@ -15,6 +15,7 @@ pytest_plugins = ["pytester"]
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+# What goes to a board is run by tests/arm64.
 COMMANDS = [
     *(line for kind, text in BLOCKS if not kind for line in text.splitlines()),
     *re.findall(r"^\| `(edgekit .*?)` \|", README, re.MULTILINE),

@@ -5,12 +5,15 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import join
 
 import pytest
 
 _SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+_SFTP = "/usr/lib/openssh/sftp-server"
 _PROGRAMS = {"sshd": _SSHD, "ssh": shutil.which("ssh"), "ssh-keygen": shutil.which("ssh-keygen")}
 
 
@@ -38,8 +41,10 @@ class Server:
             known.write(f"[127.0.0.1]:{port or self.port} {key}")
 
 
-def start_sshd(folder: Path) -> tuple[Server, "subprocess.Popen[bytes]"]:
-    """Starts a server, or skips the test where there is none."""
+def start_sshd(
+    folder: Path, shell: Sequence[str] = ("sh", "-c")
+) -> tuple[Server, "subprocess.Popen[bytes]"]:
+    """Starts a server whose commands ``shell`` runs, or skips the test where there is none."""
     if lacking := [name for name, path in _PROGRAMS.items() if path is None]:
         pytest.skip(f"no {', '.join(lacking)}: apt-get install openssh-server openssh-client")
     if os.getuid() == 0 and not Path("/run/sshd").is_dir():
@@ -51,17 +56,19 @@ def start_sshd(folder: Path) -> tuple[Server, "subprocess.Popen[bytes]"]:
     server.home.mkdir()
     (folder / "login").write_text(
         f"#!/bin/sh\ncd {server.home} && HOME={server.home} && export HOME\n"
-        'exec sh -c "$SSH_ORIGINAL_COMMAND"\n'
+        f'case "$SSH_ORIGINAL_COMMAND" in *sftp-server) exec {_SFTP} ;; esac\n'
+        f'exec {join(shell)} "$SSH_ORIGINAL_COMMAND"\n'
     )
     (folder / "login").chmod(0o755)
     (folder / "sshd_config").write_text(
         f"Port {server.port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\n"
         f"AuthorizedKeysFile {folder}/user_key.pub\nStrictModes no\nUsePAM no\nPidFile none\n"
-        f"PasswordAuthentication no\nForceCommand {folder}/login\nMaxStartups 100\n"
+        f"Subsystem sftp {_SFTP}\nPasswordAuthentication no\nForceCommand {folder}/login\nMaxStartups 100\n"
     )
     (folder / "ssh_config").write_text(
         f"IdentityFile {folder}/user_key\nIdentitiesOnly yes\nUserKnownHostsFile {folder}/known_hosts\n"
         "GlobalKnownHostsFile /dev/null\n"
+        f"Host raspberrypi.local\n  HostName 127.0.0.1\n  Port {server.port}\n"
     )
     _client(folder)
     log = (folder / "sshd.log").open("wb")
@@ -80,14 +87,15 @@ def start_sshd(folder: Path) -> tuple[Server, "subprocess.Popen[bytes]"]:
 
 
 def _client(folder: Path) -> None:
-    """``ssh`` with this folder's keys, for whoever has its ``bin`` first on the path.
+    """``ssh`` and ``scp`` with this folder's keys, for whoever has its ``bin`` first on the path.
 
-    It takes its configuration from the password file's home folder, whatever HOME is.
+    They take their configuration from the password file's home folder, whatever HOME is.
     """
     (folder / "bin").mkdir()
-    script = folder / "bin" / "ssh"
-    script.write_text(f'#!/bin/sh\nexec {_PROGRAMS["ssh"]} -F {folder}/ssh_config "$@"\n')
-    script.chmod(0o755)
+    for name in ("ssh", "scp"):
+        script = folder / "bin" / name
+        script.write_text(f'#!/bin/sh\nexec {shutil.which(name)} -F {folder}/ssh_config "$@"\n')
+        script.chmod(0o755)
 
 
 def _free_port() -> int:

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from edgekit.accuracy.verdicts import LimitResult as LimitResult
     from edgekit.bundle.sign import sign as sign
     from edgekit.data.samples import DataError as DataError
+    from edgekit.device.board import BoardError as BoardError
+    from edgekit.device.push import Pushed as Pushed
+    from edgekit.device.push import push as push
     from edgekit.errors import EdgekitError as EdgekitError
     from edgekit.errors import OptionError as OptionError
     from edgekit.inference.benchmark import Timing as Timing
@@ -36,6 +39,7 @@ __version__ = "0.1.0"
 
 # Loaded when they are first asked for: NumPy alone would double the time of `edgekit --help`.
 _HOMES = {
+    "BoardError": "edgekit.device.board",
     "ConversionError": "edgekit_converters",
     "DataError": "edgekit.data.samples",
     "DeviceUnavailable": "edgekit_runtimes",
@@ -52,6 +56,7 @@ _HOMES = {
     "NotDelegated": "edgekit_runtimes",
     "OptionError": "edgekit.errors",
     "OutputResult": "edgekit.accuracy.results",
+    "Pushed": "edgekit.device.push",
     "Report": "edgekit.report.result",
     "RuntimeMissing": "edgekit_runtimes",
     "Timing": "edgekit.inference.benchmark",
@@ -60,6 +65,7 @@ _HOMES = {
     "diff": "edgekit.workflows.diff",
     "export": "edgekit.workflows.export",
     "open_model": "edgekit_runtimes",
+    "push": "edgekit.device.push",
     "sign": "edgekit.bundle.sign",
     "tune": "edgekit.workflows.tune.tune",
     "validate": "edgekit.workflows.validate",
@@ -67,6 +73,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BoardError",
     "ConversionError",
     "DataError",
     "DeviceUnavailable",
@@ -83,6 +90,7 @@ __all__ = [
     "NotDelegated",
     "OptionError",
     "OutputResult",
+    "Pushed",
     "Report",
     "RuntimeMissing",
     "Timing",
@@ -91,6 +99,7 @@ __all__ = [
     "diff",
     "export",
     "open_model",
+    "push",
     "sign",
     "tune",
     "validate",

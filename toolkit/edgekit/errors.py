@@ -8,6 +8,8 @@ edgekit.EdgekitError                  the toolkit
     SigningError                      a folder or a key that cannot be used to sign
     WorkerError                       the child process died or ran out of time
     ClusterError                      a cluster is not there, is not fit, or is lost
+    BoardError                        a board cannot be reached, or lacks what is needed there
+        ConnectionLost                the connection to it broke: what was copied stays
 edgekit_converters.ConversionError    a model that cannot be converted
     SourceError                       what was named is no model
 edgekit_runtimes.RuntimesError        the runtimes

@@ -2,9 +2,12 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from support.once import once
 from support.sshd import Server, start_sshd
 
 
@@ -18,3 +21,21 @@ def sshd(
     yield server
     process.send_signal(signal.SIGTERM)
     process.wait()
+
+
+@pytest.fixture
+def board(sshd: Server) -> Server:
+    """Such a board with edgekit on it."""
+    (sshd.home / ".edgekit").symlink_to(sys.prefix)
+    return sshd
+
+
+@pytest.fixture(scope="session")
+def shipped(digits: Path, tmp_path_factory: pytest.TempPathFactory, forked_workers: object) -> Path:
+    """A folder of two int8 files, as ``edgekit convert`` leaves it; read only."""
+    import edgekit
+
+    def convert(folder: Path) -> None:
+        edgekit.convert(digits / "mlp.keras", digits / "calib.npz", folder, precision="int8")
+
+    return once(tmp_path_factory, "digits/shipped", convert)

@@ -144,6 +144,7 @@ def end(run: Callable[[], object]) -> NoReturn:
 
 def exit_status(error: BaseException) -> int | None:
     """The exit status of an error by its nearest class in this table; None of one not foreseen."""
+    from edgekit.device.board import BoardError
     from edgekit.errors import EdgekitError
     from edgekit.inference.place import ClusterError
     from edgekit.workflows.worker import WorkerError
@@ -153,6 +154,7 @@ def exit_status(error: BaseException) -> int | None:
     statuses: dict[type, int] = {
         EdgekitError: USAGE,
         ClusterError: MISSING,
+        BoardError: MISSING,
         WorkerError: CONVERSION_FAILED,
         ConversionError: CONVERSION_FAILED,
         SourceError: USAGE,
@@ -175,8 +177,10 @@ def in_shell_words(message: str) -> str:
     from edgekit.option_values import options_in
     from edgekit.options import ConvertCommand, ValidateCommand
     from edgekit.project import key_of
+    from edgekit.push_options import PushOptions
 
-    for name, option in (options_in(ConvertCommand) | options_in(ValidateCommand)).items():
+    commands = (ConvertCommand, ValidateCommand, PushOptions)
+    for name, option in (item for command in commands for item in options_in(command).items()):
         switch = isinstance(option.kind, Switch)
         written = rf"\b{name}=True\b" if switch else rf"\b{name}=(?=[\"'.\[{{\d])"
         message = re.sub(written, f"--{key_of(name)}{'' if switch else ' '}", message)

@@ -16,6 +16,7 @@ from edgekit.cli.devices import devices
 from edgekit.cli.diff import diff
 from edgekit.cli.export import export
 from edgekit.cli.inspect import inspect
+from edgekit.cli.push import push
 from edgekit.cli.run import run
 from edgekit.cli.serve import serve
 from edgekit.cli.sign import sign
@@ -33,6 +34,7 @@ COMMANDS: dict[str, click.Command] = {
     "sign": sign,
     "bench": bench,
     "serve": serve,
+    "push": push,
     "inspect": inspect,
     "diff": diff,
     "export": export,

@@ -8,7 +8,7 @@ from shutil import which
 from edgekit.device.board import Address, Board, BoardError, ConnectionLost, Output, run_process
 from edgekit_runtimes.base import UNTESTED
 
-_HOME = "/data/local/tmp"  # where the shell's user may write, and start programs
+_HOME = "/data/local/tmp"  # its shell begins in /; here it may write, and start programs
 
 
 @contextmanager
@@ -26,11 +26,11 @@ def open_adb(address: Address) -> Iterator[Board]:
     serial = f"{address.name}:{address.port}" if address.port else address.name
     run = partial(_run, address, ["adb", "-s", serial, "shell", "-T"])
     run("true")
-    yield Board(address.text, address.path, run, home=_HOME, note=UNTESTED)
+    yield Board(address.text, address.path, run, note=UNTESTED)
 
 
 def _run(address: Address, adb: list[str], command: str, feed: Iterable[bytes] = ()) -> Output:
-    output = run_process([*adb, command], feed)
+    output = run_process([*adb, f"cd {_HOME} && {{ {command}\n}}"], feed)
     # adb's own errors have the status 1, as those of many commands have.
     said = output.stderr.strip() if output.status else ""
     if not said.startswith(("adb:", "error:")):

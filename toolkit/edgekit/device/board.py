@@ -33,7 +33,7 @@ class Output:
 
 
 class Run(Protocol):
-    """Runs a command of ``sh`` on a board and waits for its end, whatever its status.
+    """Runs a command of ``sh`` in the board's home folder and waits for its end, whatever its status.
 
     ``feed`` becomes its standard input, block by block.
 
@@ -56,9 +56,6 @@ class Board:
     """The path in the address; relative to the home folder where it does not begin with a slash."""
 
     run: Run
-    home: str = "."
-    """The folder that its user may write to."""
-
     note: str = ""
     """What one should know before trusting it: that it was never tested on hardware."""
 

@@ -23,8 +23,8 @@ EXPORTED: list[tuple[ModuleType, str]] = [
     ),
     (
         edgekit_runtimes,
-        "Check DEVICES FILES Device DeviceUnavailable Engine FileReader InputError ModelError NotDelegated "
-        "Operator Placement RuntimeMissing RuntimesError Session SignatureError StoredPrecision TensorSpec cpu_limit "
+        "Answer Check DEVICES FILES Device DeviceUnavailable Engine Facts FileReader InputError ModelError NotDelegated "
+        "Operator Placement Prediction RuntimeMissing RuntimesError Session SignatureError StoredPrecision TensorSpec cpu_limit "
         "Verified keras_session open_layers open_model precision_of verify_folder",
     ),
 ]

@@ -60,7 +60,9 @@ def test_a_command_of_the_readme_runs(command: str, workplace: Path) -> None:
 @pytest.mark.parametrize("block", [marked(text) for text in PYTHON if "def test_" not in text])
 def test_a_python_block_of_the_readme_runs(block: str, workplace: Path) -> None:
     with np.load("eval.npz") as samples:
-        names: dict[str, object] = {"x": samples["image"]}
+        image = samples["image"]
+    pixels = np.rint(image[0] * 255).astype(np.uint8)
+    names: dict[str, object] = {"x": image, "pixels": pixels}
     exec(compile(block, "README.md", "exec"), names)
     if "y = " in block:
         assert np.asarray(names["y"]).shape == (400, 10)

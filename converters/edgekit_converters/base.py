@@ -89,6 +89,10 @@ class Writer:
     """The operator of each recurrent layer that is no loop."""
 
 
+def _no_metadata(path: Path, name: str, text: str) -> None:  # noqa: ARG001
+    return None
+
+
 def _no_sidecar(path: Path) -> None:  # noqa: ARG001
     return None
 
@@ -108,6 +112,8 @@ class Format:
     """
     mark: Callable[[Path, str], None]
     """``mark(path, words)`` writes words into a file of this format, which stay with every copy."""
+    add_metadata: Callable[[Path, str, str], None] = _no_metadata
+    """``add_metadata(path, name, text)`` writes a text under a name, for programs to read."""
     sidecar: Callable[[Path], Path | None] = _no_sidecar
     """Where a file of this format keeps weights that are too large to be in it; None: it cannot."""
     above_2_gb: frozenset[Precision] = frozenset()

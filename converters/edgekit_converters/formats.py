@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from edgekit_converters.base import Format
-from edgekit_converters.onnx.write import data_file, mark_onnx, onnx_writer
-from edgekit_converters.tflite.write import mark_tflite, tflite_writer
+from edgekit_converters.onnx.write import add_onnx_metadata, data_file, mark_onnx, onnx_writer
+from edgekit_converters.tflite.write import add_tflite_metadata, mark_tflite, tflite_writer
 
 FORMATS: dict[str, Format] = {
     "tflite": Format(
@@ -12,12 +12,14 @@ FORMATS: dict[str, Format] = {
         suffix=".tflite",
         writer=tflite_writer,
         mark=mark_tflite,
+        add_metadata=add_tflite_metadata,
     ),
     "onnx": Format(
         title="ONNX",
         suffix=".onnx",
         writer=onnx_writer,
         mark=mark_onnx,
+        add_metadata=add_onnx_metadata,
         sidecar=data_file,
         above_2_gb=frozenset({"float32"}),
     ),

@@ -5,6 +5,8 @@
 ...     y = model.run(x)
 """
 
+from typing import TYPE_CHECKING, Any
+
 from edgekit_runtimes.base import (
     DeviceUnavailable,
     Engine,
@@ -23,21 +25,41 @@ from edgekit_runtimes.open_model import keras_session, open_model
 from edgekit_runtimes.placement import Operator, Placement
 from edgekit_runtimes.precision import StoredPrecision, precision_of
 from edgekit_runtimes.session import Session
-from edgekit_runtimes.verify_folder import Check, Verified, verify_folder
+
+if TYPE_CHECKING:
+    from edgekit_runtimes.facts import Facts as Facts
+    from edgekit_runtimes.prediction import Answer as Answer
+    from edgekit_runtimes.prediction import Prediction as Prediction
+    from edgekit_runtimes.verification import Check as Check
+    from edgekit_runtimes.verification import Verified as Verified
+    from edgekit_runtimes.verification import verify_folder as verify_folder
+
+# Loaded when they are first asked for: a script that runs arrays starts without them.
+_LATER = {
+    "Answer": "edgekit_runtimes.prediction",
+    "Check": "edgekit_runtimes.verification",
+    "Facts": "edgekit_runtimes.facts",
+    "Prediction": "edgekit_runtimes.prediction",
+    "Verified": "edgekit_runtimes.verification",
+    "verify_folder": "edgekit_runtimes.verification",
+}
 
 __all__ = [
     "DEVICES",
     "FILES",
+    "Answer",
     "Check",
     "Device",
     "DeviceUnavailable",
     "Engine",
+    "Facts",
     "FileReader",
     "InputError",
     "ModelError",
     "NotDelegated",
     "Operator",
     "Placement",
+    "Prediction",
     "RuntimeMissing",
     "RuntimesError",
     "Session",
@@ -52,3 +74,11 @@ __all__ = [
     "precision_of",
     "verify_folder",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'edgekit_runtimes' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_LATER[name]), name)

@@ -20,6 +20,10 @@ def _no_steps(path: Path) -> Mapping[str, float]:  # noqa: ARG001
     return {}
 
 
+def _no_metadata(path: Path, name: str) -> str | None:  # noqa: ARG001
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileReader:
     """One entry of ``FILES``: the functions that read one kind of model file.
@@ -41,6 +45,9 @@ class FileReader:
 
     steps: Callable[[Path], Mapping[str, float]] = _no_steps
     """The distance of two neighbouring values of each output that comes from an integer tensor."""
+
+    metadata: Callable[[Path, str], str | None] = _no_metadata
+    """A text that the file has under a name, as its converter wrote it; None where there is none."""
 
     channels_first: bool = False
     """Whether images between inputs and outputs have the channel axis before height and width."""
@@ -78,6 +85,7 @@ FILES: dict[str, FileReader] = {
         types=tflite_file.read_types,
         ends=tflite_file.read_ends,
         steps=tflite_file.read_steps,
+        metadata=tflite_file.read_metadata,
         layers=_tflite_layers,
         verify=_verify_tflite,
     ),
@@ -85,6 +93,7 @@ FILES: dict[str, FileReader] = {
         types=onnx_file.read_types,
         ends=onnx_file.read_ends,
         steps=onnx_file.read_steps,
+        metadata=onnx_file.read_metadata,
         layers=_onnx_layers,
         channels_first=True,
         fuses=True,

@@ -6,6 +6,9 @@ from typing import Literal
 from edgekit_runtimes.base import TensorSpec
 
 ColorOrder = Literal["L", "RGB", "BGR", "RGBA"]
+Resize = Literal["stretch"]
+Interpolation = Literal["bilinear-antialiased"]
+Crop = Literal["none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +29,11 @@ class ImageInput:
     mean: tuple[float, ...]
     """Of each channel, in ``color_order``."""
     std: tuple[float, ...]
-    resize: Literal["stretch"] = "stretch"
+    resize: Resize = "stretch"
     """Width and height each to the input's, whatever the shape of the image was."""
-    interpolation: Literal["bilinear-antialiased"] = "bilinear-antialiased"
+    interpolation: Interpolation = "bilinear-antialiased"
     """A triangle filter that widens as an image shrinks: Pillow's ``BILINEAR``."""
-    crop: Literal["none"] = "none"
+    crop: Crop = "none"
     exif_orientation: bool = True
     """Whether the image is turned upright first, as its EXIF says."""
 

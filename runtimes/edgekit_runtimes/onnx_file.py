@@ -226,6 +226,21 @@ def _ends(path: Path) -> dict[str, tuple[float | None, int]]:
     return {name: scales.get(name, (None, 0)) for name in names}
 
 
+def read_metadata(path: Path, name: str) -> str | None:
+    """A text of the file's metadata; None where it has none of that name.
+
+    Raises:
+        ModelError: the file is not ONNX, or is cut short.
+    """
+    with _whole(path):
+        found = None
+        for number, message in fields(memoryview(path.read_bytes())):
+            if number == _MODEL_METADATA and not isinstance(message, int):
+                texts = {k: bytes(v).decode() for k, v in fields(message) if not isinstance(v, int)}
+                found = texts.get(_ENTRY_VALUE, "") if texts.get(_ENTRY_KEY) == name else found
+        return found
+
+
 def read_steps(path: Path) -> dict[str, float]:
     """The distance of two neighbouring values of each output that comes from an integer tensor, by name.
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgekit_runtimes.base import (
     DeviceUnavailable,
@@ -19,6 +19,9 @@ from edgekit_runtimes.keras import keras_engine
 from edgekit_runtimes.known_files import identity
 from edgekit_runtimes.model_ends import check_ends
 from edgekit_runtimes.session import Session
+
+if TYPE_CHECKING:
+    from edgekit_runtimes.facts import Facts
 
 _KINDS = ("cpu", "gpu", "npu")
 
@@ -174,6 +177,7 @@ def _open(
         raw=raw,
         another=None if alone else partial(device.open, path, threads),
         unchanged=unchanged,
+        facts=partial(_facts, path),
     )
     matters = by_name or device.kind != "cpu"
     if least is not None and matters and session.placement.delegated_fraction < least:
@@ -184,6 +188,12 @@ def _open(
             placement,
         )
     return session
+
+
+def _facts(path: Path) -> "Facts":
+    from edgekit_runtimes.facts_file import read_facts
+
+    return read_facts(path)
 
 
 def _opened(

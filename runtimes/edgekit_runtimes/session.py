@@ -4,7 +4,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from threading import Lock
 from types import TracebackType
-from typing import Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from edgekit_runtimes.base import Array, Engine, InputError, ModelError, TensorS
 from edgekit_runtimes.host import cpu_limit
 from edgekit_runtimes.placement import Placement
 from edgekit_runtimes.stream import in_order
+
+if TYPE_CHECKING:  # a script that only runs arrays starts without them
+    from edgekit_runtimes.facts import Facts
+    from edgekit_runtimes.prediction import Prediction
 
 _NOTHING: tuple[int, ...] = (-1,)  # no array has this shape
 
@@ -33,6 +37,7 @@ class Session:
         raw: bool = False,
         another: Callable[[], Engine] | None = None,
         unchanged: Callable[[], bool] = lambda: True,
+        facts: "Callable[[], Facts] | None" = None,
     ) -> None:
         """A session on an open engine. ``open_model`` makes one of a file.
 
@@ -44,6 +49,7 @@ class Session:
             raw: pass integers in and out as the file has them.
             another: opens the file once more, for ``map``; None where that is no faster.
             unchanged: whether ``path`` is still the file that was opened.
+            facts: reads what is known of the model beside its arrays.
         """
         self.path = path
         self.device = device
@@ -59,6 +65,8 @@ class Session:
         self._unchanged = unchanged
         self._spares: list[Session] = []
         self._placement: Placement | None = None
+        self._read_facts = facts
+        self._facts: Facts | None = None
         # Also on garbage collection and at exit: some devices must be released.
         self._finish = [weakref.finalize(self, engine.close)] if engine.close else []
         # An array of the file's exact shape and dtype skips every check.
@@ -148,6 +156,51 @@ class Session:
         """
         size = self.inputs[0].shape[0] or 1
         return in_order(samples, [s._outputs_of for s in self._workers()], size)
+
+    def predict(self, x: Any, *, top: int | None = None, scale: str | None = None) -> "Prediction":
+        """Runs the model on one sample, an image too, and gives answers by their names.
+
+        Images become inputs as they did when the files were converted and evaluated, by the same code.
+
+        Args:
+            x: an image: a path, bytes (encoded, or as many pixels as the input has), an image of Pillow's, or
+                uint8 pixels of any size, in RGB; or the numbers of one sample as ``run`` takes them, without
+                the batch axis. By input name, where there are several.
+            top: how many classes to give; by default, as the file says.
+            scale: what pixels become (``0..1``, ``-1..1``, ``0..255``, ``caffe``, ``torch``), where neither
+                the file nor its manifest says it, or says it wrong.
+
+        Raises:
+            InputError: it does not fit the model, is no image that can be read, or nothing says what pixels
+                become.
+            RuntimeMissing: Pillow is not installed, and the image is not uint8 pixels in the input's size.
+            ModelError: the session is closed, or the runtime failed; or what the file says is damaged.
+        """
+        from edgekit_runtimes.prediction import predicted
+        from edgekit_runtimes.sample import sample_of
+
+        if self.raw:
+            raise InputError(f"{self.path}: open it without raw=True for predictions.")
+        sample = sample_of(x, self.inputs, self.facts, scale, self.path)
+        outputs = self.run({name: array[np.newaxis] for name, array in sample.items()})
+        return predicted({name: array[0] for name, array in outputs.items()}, self.facts, top)
+
+    @property
+    def facts(self) -> "Facts":
+        """What is known of the model beside its arrays: class names, what images become, what outputs mean.
+
+        Read on first access: from the manifest that lists the file, or from the file itself.
+
+        Raises:
+            ModelError: it is damaged, or is of another model.
+        """
+        from edgekit_runtimes.facts import Facts, check_facts
+
+        if self._facts is None:
+            facts = self._read_facts() if self._read_facts else Facts()
+            check_facts(facts, self.inputs, self.path)
+            self._facts = facts
+        return self._facts
 
     @property
     def placement(self) -> Placement:

@@ -13,6 +13,9 @@ from edgekit_runtimes.base import ModelError, TensorSpec
 from edgekit_runtimes.placement import macs
 
 _MODEL_CODES, _MODEL_SUBGRAPHS = 1, 2
+_MODEL_BUFFERS, _MODEL_METADATA = 4, 6
+_BUFFER_DATA = 0
+_METADATA_NAME, _METADATA_BUFFER = 0, 1
 _GRAPH_TENSORS, _GRAPH_INPUTS, _GRAPH_OUTPUTS, _GRAPH_OPERATORS = 0, 1, 2, 3
 _CODE_OLD, _CODE_NEW = 0, 3
 _OPERATOR_CODE, _OPERATOR_INPUTS, _OPERATOR_OUTPUTS = 0, 1, 2
@@ -117,6 +120,27 @@ def read_steps(path: Path) -> dict[str, float]:
     return steps
 
 
+def read_metadata(path: Path, name: str) -> str | None:
+    """A text of the file's metadata; None where it has none of that name.
+
+    Raises:
+        ModelError: the file is not TFLite, or is cut short.
+    """
+    content = path.read_bytes()
+    if content[4:8] != b"TFL3":
+        raise ModelError(f"{path}: this is not a TFLite file.")
+    try:
+        model = _follow(content, 0)
+        for entry in _tables(content, model, _MODEL_METADATA):
+            if _bytes(content, entry, _METADATA_NAME) == name.encode():
+                buffers = _tables(content, model, _MODEL_BUFFERS)
+                at = _number(content, entry, _METADATA_BUFFER, "<I")
+                return _bytes(content, buffers[at], _BUFFER_DATA).decode()
+    except (struct.error, IndexError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: the file is cut short or damaged.") from error
+    return None
+
+
 def read_types(path: Path) -> tuple[set[str], set[str]]:
     """The types of the quantized tensors that operators compute, and those of all other tensors.
 
@@ -186,9 +210,8 @@ def _tensor(content: bytes, table: int) -> TensorSpec:
             scale = float(struct.unpack_from("<f", content, at)[0])
             zeros, _ = _vector(content, quantization, _ZERO_POINT)
             zero_point = struct.unpack_from("<q", content, zeros)[0] if zeros else 0
-    at, size = _vector(content, table, _TENSOR_NAME)
     return TensorSpec(
-        content[at : at + size].decode(),
+        _bytes(content, table, _TENSOR_NAME).decode(),
         tuple(abs(n) for n in _integers(content, table, _TENSOR_SHAPE)),
         _TYPES.get(_number(content, table, _TENSOR_TYPE, "<b"), "?"),
         scale,
@@ -223,6 +246,11 @@ def _vector(content: bytes, table: int, number: int) -> tuple[int, int]:
     """Where a vector's first element stands, and how many there are."""
     at = _table(content, table, number)
     return (0, 0) if at is None else (at + 4, struct.unpack_from("<I", content, at)[0])
+
+
+def _bytes(content: bytes, table: int, number: int) -> bytes:
+    at, size = _vector(content, table, number)
+    return content[at : at + size]
 
 
 def _tables(content: bytes, table: int, number: int) -> list[int]:

@@ -63,7 +63,7 @@ def _precisions() -> Iterable[str]:
 
 
 def _scales() -> Iterable[str]:
-    from edgekit.data.images import SCALES
+    from edgekit_runtimes.image_input import SCALES
 
     return SCALES
 

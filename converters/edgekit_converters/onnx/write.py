@@ -55,6 +55,19 @@ def mark_onnx(path: Path, words: str) -> None:
     onnx.save(proto, str(path))
 
 
+def add_onnx_metadata(path: Path, name: str, text: str) -> None:
+    """Write a text into an ONNX file, as an entry of ``metadata_props``.
+
+    It is appended: Protocol Buffers reads two messages after another as one with the fields of both.
+    """
+    import onnx
+
+    entry = onnx.ModelProto()
+    onnx.helper.set_model_props(entry, {name: text})
+    with path.open("ab") as file:
+        file.write(entry.SerializeToString())
+
+
 def data_file(target: Path) -> Path:
     """Return the path of the file of weights beside an ONNX file, where they are too large to be in it."""
     return target.with_name(f"{target.name}.data")

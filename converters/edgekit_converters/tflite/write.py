@@ -48,6 +48,19 @@ def mark_tflite(path: Path, words: str) -> None:
     flatbuffer.write(model, path)
 
 
+def add_tflite_metadata(path: Path, name: str, text: str) -> None:
+    """Write a text into a TFLite file, as a buffer that its ``metadata`` names."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = flatbuffer.read(path)
+    buffer, entry = schema.BufferT(), schema.MetadataT()
+    buffer.data = np.frombuffer(text.encode(), np.uint8)
+    entry.name, entry.buffer = name.encode(), len(model.buffers)
+    model.buffers = [*model.buffers, buffer]
+    model.metadata = [*(model.metadata or []), entry]
+    flatbuffer.write(model, path)
+
+
 def write_tflite(
     graph: Path,
     target: Path,

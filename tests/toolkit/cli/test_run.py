@@ -243,3 +243,21 @@ def test_several_labels_at_once_are_written_by_their_names(tmp_path: Path) -> No
     rows = list(csv.DictReader((tmp_path / "tags.csv").open(encoding="utf-8")))
     assert [row["tags"] for row in rows] == ["red soft", ""]
     assert float(rows[0]["tags_0"]) == pytest.approx(0.9)
+
+
+def test_a_lone_file_says_its_class_names_and_what_pixels_become(
+    digits: Path, digit: tuple[np.ndarray, str], tmp_path: Path
+) -> None:
+    """Of a file without its manifest, from what it carries itself."""
+    import edgekit as library
+
+    names = [f"digit {number}" for number in range(10)]
+    library.convert(
+        digits / "mlp.keras", digits / "calib.npz", tmp_path / "out", to="onnx", precision="float32",
+        labels=names, scale="0..1",
+    )  # fmt: skip
+    lone = (tmp_path / "out/model_float32.onnx").rename(tmp_path / "lone.onnx")
+    pixels, label = digit
+    result = edgekit("run", lone, "--data", "-", "--json", stdin=encoded(pixels, "PNG"))
+
+    assert first(result) == f"digit {label}"

@@ -232,6 +232,6 @@ def test_missing_pillow_is_reported_with_the_line_that_installs_it(
 
     for ask in (lambda: check_data(tmp_path), lambda: read(open_samples(tmp_path, [PHOTO]))):
         with pytest.raises(
-            RuntimeMissing, match=re.escape("pip install 'edgekit-toolkit[validate]'")
+            RuntimeMissing, match=re.escape("pip install 'edgekit-toolkit[images]'")
         ):
             ask()

@@ -1,18 +1,17 @@
 """Samples from images, and how pixels become numbers."""
 
-import io
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from edgekit.data.samples import Array, DataError, Sample, SampleSource, Selector, to_input
 from edgekit.errors import nearest
 from edgekit.names import printable
-from edgekit_runtimes import RuntimeMissing, TensorSpec
+from edgekit_runtimes import InputError, TensorSpec
+from edgekit_runtimes.image_input import SCALES
+from edgekit_runtimes.images import pillow_module, read_pixels, scaled
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm"}
 
@@ -113,7 +112,7 @@ def check_images() -> None:
     Raises:
         RuntimeMissing: Pillow is not installed.
     """
-    _pillow()
+    pillow_module()
 
 
 def open_image(image: Path | bytes, inputs: Sequence[TensorSpec], images: Images) -> SampleSource:
@@ -135,7 +134,7 @@ def open_image(image: Path | bytes, inputs: Sequence[TensorSpec], images: Images
                 pixels = load_image(image, spec, images)
             elif len(image) == np.prod([n or 0 for n in spec.shape[1:]]):
                 raw = np.frombuffer(image, np.uint8).reshape([n or 0 for n in spec.shape[1:]])
-                pixels = SCALES[images.scale](raw.astype(np.float32))
+                pixels = scaled(raw, images.scale)
             else:
                 pixels = load_image(path, spec, images, content=image)
             yield 0, ({spec.name: to_input(pixels, spec, source)}, None)
@@ -167,70 +166,19 @@ def load_image(
         RuntimeMissing: Pillow is not installed.
         DataError: it cannot be decoded, or the input is not an image.
     """
-    pillow = _pillow()
     source = printable(path)
     _, height, width, channels = spec.shape
+    scale = SCALES[images.scale]
     mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(channels or 3)
-    if images.scale in ("caffe", "torch") and mode != "RGB":
+    if len(scale.mean) == 3 and mode != "RGB":
         raise DataError(
             f"{source}: scale {images.scale} is for 3 channels, and the input is {spec}."
         )
     if mode is None:
         raise DataError(f"{source}: an image has 1, 3 or 4 channels, and the input is {spec}.")
+    size = (height, width) if height and width else None
     try:
-        opened = path if content is None else io.BytesIO(content)
-        with warnings.catch_warnings(action="ignore"), pillow.Image.open(opened) as file:
-            turn = _TURNS.get(_orientation(file))
-            if file.mode.startswith("I;16"):  # Pillow itself would clip it to white
-                file = file.point(lambda value: value / 257, "L")
-            image = file.convert(mode)
-            if turn is not None:
-                image = image.transpose(pillow.Image.Transpose[turn])
-            if height and width:
-                image = image.resize((width, height), pillow.Image.Resampling.BILINEAR)
-            pixels = np.asarray(image, np.float32).reshape(image.height, image.width, -1)
-    except Exception as error:  # Pillow's decoders raise whatever a damaged file makes them
-        raise DataError(f"{source}: cannot be read as an image: {error}") from error
-    return SCALES[images.scale](pixels)
-
-
-def _orientation(file: Any) -> int:
-    """How the camera was held: EXIF's tag Orientation, of which 1 is upright."""
-    try:
-        return int(file.getexif().get(0x0112, 1))
-    except Exception:  # of damaged EXIF Pillow raises whatever; the image itself may be whole
-        return 1
-
-
-# By EXIF's orientation, what makes an image upright: as Pillow's ImageOps.exif_transpose has it.
-_TURNS = {
-    2: "FLIP_LEFT_RIGHT",
-    3: "ROTATE_180",
-    4: "FLIP_TOP_BOTTOM",
-    5: "TRANSPOSE",
-    6: "ROTATE_270",
-    7: "TRANSVERSE",
-    8: "ROTATE_90",
-}
-
-
-def _pillow() -> Any:
-    try:
-        import PIL.Image
-    except ImportError as error:
-        raise RuntimeMissing(
-            "reading images needs Pillow: pip install 'edgekit-toolkit[validate]'"
-        ) from error
-    return PIL
-
-
-# As keras.applications.imagenet_utils.preprocess_input does them, on pixels of 0..255.
-_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
-_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
-SCALES: dict[str, Callable[[Array], Array]] = {
-    "0..1": lambda pixels: pixels / np.float32(255),
-    "-1..1": lambda pixels: pixels / np.float32(127.5) - np.float32(1),
-    "0..255": lambda pixels: pixels,
-    "caffe": lambda pixels: pixels[..., ::-1] - np.array([103.939, 116.779, 123.68], np.float32),
-    "torch": lambda pixels: (pixels / np.float32(255) - _MEAN) / _DEVIATION,
-}
+        pixels = read_pixels(path if content is None else content, mode, size, source)
+    except InputError as error:
+        raise DataError(str(error)) from error
+    return scaled(pixels, images.scale)

@@ -14,7 +14,8 @@ from edgekit.data.images import Images
 from edgekit.data.open import check_data, open_samples
 from edgekit.data.samples import Array, DataError, SampleSource
 from edgekit.names import class_name
-from edgekit_runtimes import DEVICES, Session, open_model
+from edgekit_runtimes import DEVICES, Facts, Session, open_model
+from edgekit_runtimes.facts_file import read_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +152,12 @@ def _runtime(file: Path, device: str) -> str:
 
 
 def _conversion_settings(path: Path, scale: str | None) -> tuple[list[str], Images]:
-    """The classes' names and how images become arrays, by the manifest in the file's folder."""
+    """The classes' names and how images become arrays, by the manifest in the folder, or the file itself."""
     manifest = read_manifest(path if path.is_dir() else path.parent)
     if manifest is None:
-        return [], Images(scale or "0..1")
+        facts = Facts() if path.is_dir() else read_facts(path)
+        known = next((image.scale for image in facts.preprocessing), None)
+        return list(facts.labels), Images(scale or known or "0..1", facts.labels)
     names = tuple(manifest.labels)
     return list(names), Images(scale or manifest.scale or "0..1", names)
 

@@ -51,6 +51,7 @@ from edgekit_converters import (
 )
 from edgekit_converters import convert as convert_model
 from edgekit_runtimes import TensorSpec, keras_session
+from edgekit_runtimes.facts import FACTS_KEY, facts_to_text
 
 _RANGE_SAMPLES = 100  # held-out samples whose ranges are compared with the calibrated ones
 _FORMAT_GAP = 1.5  # dB
@@ -234,6 +235,8 @@ def _work(
     original = record_original(session, model, name, samples, scratch / "original", progress)
     del model, session  # what follows needs the room
     facts = facts_of(original, samples, options)
+    for (form, _), path in paths.items():
+        FORMATS[form].add_metadata(path, FACTS_KEY, facts_to_text(facts))
     candidates = [
         Candidate(path, path.name, precision, counterpart=counterparts.get(form))
         for (form, precision), path in paths.items()

@@ -28,6 +28,7 @@ from edgekit.workflows.tune.halt import Watch, guarded
 from edgekit.workflows.tune.kept import Kept
 from edgekit_converters import FORMATS, Variants, load_model
 from edgekit_runtimes import TensorSpec, keras_session
+from edgekit_runtimes.facts import FACTS_KEY, facts_to_text
 
 STOP, RUNNING = "stop", "running"
 """Files of the run: the first ends the search, the second says which candidate a crash is due to."""
@@ -150,6 +151,9 @@ def _search(
     if samples.source == RANDOM:
         for form, path in shipped.items():
             FORMATS[form].mark(path, NOT_FOR_SHIPPING)
+    facts = facts_of(original, samples, options)
+    for form, path in shipped.items():
+        FORMATS[form].add_metadata(path, FACTS_KEY, facts_to_text(facts))
     candidates = [
         Candidate(
             path,
@@ -194,7 +198,6 @@ def _search(
         notes=(*conversion.notes, *bench.notes, *report.notes),
         search=search,
     )
-    facts = facts_of(original, samples, options)
     golden = record_golden(candidates, original, evaluation, scratch, options["golden"])
     return Made(replace(evaluation, report=report), conversion, facts, golden)
 

@@ -253,3 +253,17 @@ def test_onnx_metadata_is_what_the_onnx_package_reads(photos: Path) -> None:
     assert json.loads(entries[FACTS_KEY])["labels"] == NAMES
     buffer = io.BytesIO(model.SerializeToString())
     assert buffer.getbuffer().nbytes == (photos / "out/model_int8.onnx").stat().st_size
+
+
+def test_a_signed_folder_answers_by_what_was_signed(photos: Path, tmp_path: Path) -> None:
+    """The facts are those of the copy that was verified, whatever becomes of the folder meanwhile."""
+    from support.signing import make_pair
+
+    folder, pair = shutil.copytree(photos / "out", tmp_path / "out"), make_pair(tmp_path)
+    edgekit.sign(folder, pair.private)
+    image = np.zeros((8, 8), np.uint8)
+    with open_model(folder / "model_int8.tflite", key=pair.public) as model:
+        path = folder / "manifest.json"
+        path.write_text(path.read_text().replace('"zero"', '"mine"').replace('"one"', '"mine"'))
+        assert model.facts.labels == tuple(NAMES)
+        assert model.predict(image).best is not None

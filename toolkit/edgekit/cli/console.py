@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 OK, LIMIT_BROKEN, USAGE, CONVERSION_FAILED, MISSING = 0, 1, 2, 3, 4
 _SIGNAL = 128  # and the number of the signal, as a shell has it
 _TRACEBACK = "EDGEKIT_TRACEBACK"
+_COLUMNS = 80
 
 
 def show(report: "Report", as_json: bool, quiet: bool, worst: int = 0) -> None:
@@ -61,7 +63,8 @@ def say_written(folder: str, files: str) -> None:
     """Tells what was written into the folder that ships."""
     beside = ("manifest.json", "golden.npz", "report.json", "recipe.json", "edgekit.log")
     there = [name for name in beside if (Path(folder) / name).exists()]
-    say(f"\nWritten to {folder}: {', '.join([files, *there])}")
+    text = f"Written to {folder}: {', '.join([files, *there])}"
+    say("\n" + textwrap.fill(text, _COLUMNS, break_long_words=False, break_on_hyphens=False))
 
 
 def tell(text: str) -> None:

@@ -52,7 +52,10 @@ def _end(verified: Verified) -> Text:
     elif not verified.samples:
         rest = "hashes only: there are no golden samples"
     else:
-        rest = f"all hashes, and {verified.samples} golden samples"
+        ran = {check.file for check in verified.checks if check.error is not None}
+        others = {check.file for check in verified.checks if check.device} - ran
+        rest = f"all hashes, and {verified.samples} golden samples through {len(ran)} files"
+        rest += f"; {len(others)} could not be run here" if others else ""
     if verified.passed and any(check.file == SIGNATURE for check in verified.checks):
         rest = f"the signature, {rest}"
     return Text(f"{verified.folder}: {word} ({rest})", style=_STYLES[word])

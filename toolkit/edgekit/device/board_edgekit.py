@@ -11,7 +11,7 @@ from edgekit.device.board_python import BoardPython
 from edgekit.device.copying import in_shell
 from edgekit.inference.benchmark import Timing
 from edgekit_runtimes.least_versions import LITERT, ONNX_RUNTIME, least_versions
-from edgekit_runtimes.verify_folder import Check, Verified
+from edgekit_runtimes.verification import Check, Verified
 
 _PACKAGES = {LITERT: "ai-edge-litert", ONNX_RUNTIME: "onnxruntime"}
 

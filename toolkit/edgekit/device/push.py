@@ -18,7 +18,7 @@ from edgekit.names import names
 from edgekit.progress import Progress, silent
 from edgekit_runtimes.known_files import sha256
 from edgekit_runtimes.manifest_file import vouched
-from edgekit_runtimes.verify_folder import Verified
+from edgekit_runtimes.verification import Verified
 
 _EXTRAS = {".tflite": "litert", ".onnx": "onnx"}
 

@@ -18,7 +18,7 @@ from edgekit_runtimes.golden import GOLDEN, Golden, write_golden
 
 _BYTES = 4 << 20  # of inputs and outputs together, unless a single sample has more
 _LARGEST = 32 << 20  # bytes of a single sample that is still written
-_BATCH = 32
+_LOOKED_AT = 256  # samples whose outputs decide which are chosen; one is in memory at a time
 
 # A sample near the border of two classes moves far by the rounding of an integer kernel, which each processor
 # does in its own way; by quantization, too, so that those can be left out. Of the others, kernels moved 99
@@ -100,18 +100,24 @@ def _steadiest(
 
     Data is often sorted by class, so that some of them from the first to the last are of many.
     """
-    moved = np.zeros(len(original))
-    for outputs, most in zip(files, allowed, strict=True):
-        pairs = zip(original.batches(_BATCH), outputs.batches(_BATCH), strict=True)
-        for number, (expected, got) in enumerate(pairs):
-            rows = slice(number * _BATCH, (number + 1) * _BATCH)
+    looked_at = _some(original)
+    moved = np.zeros(len(looked_at))
+    for number, at in enumerate(looked_at):
+        expected = original.rows(int(at), 1)
+        for outputs, most in zip(files, allowed, strict=True):
+            got = outputs.rows(int(at), 1)
             for name, tolerance in most.items():
                 a, b = expected[name].astype(np.float64), got[name].astype(np.float64)
                 with np.errstate(invalid="ignore", divide="ignore"):
-                    part = np.where(a == b, 0.0, np.abs(a - b) / tolerance).reshape(len(a), -1)
-                largest = np.nan_to_num(part, nan=np.inf).max(axis=1, initial=0.0)
-                moved[rows] = np.maximum(moved[rows], largest)
-    return np.flatnonzero(moved <= np.sort(moved)[int(_STEADY * (len(moved) - 1))])
+                    part = np.where(a == b, 0.0, np.abs(a - b) / tolerance)
+                largest = np.nan_to_num(part, nan=np.inf).max(initial=0.0)
+                moved[number] = max(moved[number], largest)
+    return looked_at[moved <= np.sort(moved)[int(_STEADY * (len(moved) - 1))]]
+
+
+def _some(samples: StoredArrays) -> Array:
+    """So many samples, from the first to the last, as it takes to know their outputs."""
+    return np.linspace(0, len(samples) - 1, min(_LOOKED_AT, len(samples)), dtype=int)
 
 
 def _tolerance(precision: str, step: float | None, span: float) -> float:
@@ -132,7 +138,8 @@ def _range(outputs: StoredArrays, name: str) -> float:
     if np.dtype(outputs.dtypes[name]).kind != "f":
         return 0.0  # a class by its number, or a truth value: another one is another answer
     low, high = np.inf, -np.inf
-    for batch in outputs.batches(_BATCH):
-        finite = batch[name][np.isfinite(batch[name])].astype(np.float64)
+    for at in _some(outputs):
+        row = outputs.rows(int(at), 1)[name]
+        finite = row[np.isfinite(row)].astype(np.float64)
         low, high = finite.min(initial=low), finite.max(initial=high)
     return float(high - low or abs(high)) if np.isfinite(low) else 0.0

@@ -112,7 +112,8 @@ def _steadiest(
                     part = np.where(a == b, 0.0, np.abs(a - b) / tolerance)
                 largest = np.nan_to_num(part, nan=np.inf).max(initial=0.0)
                 moved[number] = max(moved[number], largest)
-    return looked_at[moved <= np.sort(moved)[int(_STEADY * (len(moved) - 1))]]
+    steady: Array = looked_at[moved <= np.sort(moved)[int(_STEADY * (len(moved) - 1))]]
+    return steady
 
 
 def _some(samples: StoredArrays) -> Array:

@@ -34,6 +34,7 @@ from edgekit_converters.tflite.range_methods import (
     chosen_ranges,
     histograms_over,
 )
+from edgekit_converters.tflite.tails import tails
 from edgekit_converters.tflite.write import bits_of, write_tflite
 
 Progress = Callable[[str], None]
@@ -177,6 +178,26 @@ class Variants:
         with_constants(source, target, constants)
         return target if is_equal(source, target, self.samples) else None
 
+    def _tails(self, graph: Path, recipe: Recipe) -> tuple[list[str], list[str]]:
+        """Return the operators behind the last layers that stay in float by themselves, and notes on them."""
+        if bits_of(recipe.precision) > 8:
+            return [], []
+        found = tails(graph, self.ranges(graph))
+        if self.job.interface == "int8":
+            notes = [
+                f"the integers of {_listed(tail.outputs)} have one scale, and what makes it {tail.why}: take "
+                "float outputs, or give the parts as outputs of their own"
+                for tail in found
+            ]
+            return [], notes
+        notes = [
+            f"what makes {_listed(tail.outputs)} of the last layers' results stays in float in "
+            f"{recipe.precision} ({len(tail.operators)} operator{'s'[: len(tail.operators) != 1]}): it "
+            f"{tail.why}"
+            for tail in found
+        ]
+        return [name for tail in found for name in tail.operators], notes
+
     def _quantize(self, recipe: Recipe) -> Written:
         check_method(recipe.ranges)
         check_names(recipe.keep_float, self.operators, self._in_loops)
@@ -189,7 +210,11 @@ class Variants:
                 )
             graph = self.equalized or graph
         ranges = self.ranges(graph, recipe.ranges, bits_of(recipe.precision))
-        graph, kept = graph_with_kept(graph, self.job.graph, self.forms, recipe.keep_float)
+        in_float, said = self._tails(graph, recipe)
+        notes += said
+        graph, kept = graph_with_kept(
+            graph, self.job.graph, self.forms, dict.fromkeys([*recipe.keep_float, *in_float])
+        )
         named = hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
         file = self.job.scratch / f"{named}.tflite"
         options = (recipe.precision, ranges, self.job.interface, kept)
@@ -210,3 +235,7 @@ class Variants:
             with_constants(source, graph, corrected.constants)
             write_tflite(graph, file, *options, corrected.weight_ranges)
         return Written(Quantized(graph, file), ranges, kept, (*notes, *skipped))
+
+
+def _listed(outputs: Sequence[str]) -> str:
+    return " and ".join(map(repr, outputs))

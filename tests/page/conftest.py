@@ -143,7 +143,7 @@ def _multilabel(folder: Path, samples: dict[str, Any]) -> Report:
 
 
 def _detection(folder: Path) -> Report:
-    """A detector of shapes; eight bits cost it a part of its corners."""
+    """A detector of shapes; eight bits move its boxes a little."""
     folder.mkdir()
     save_detector(folder)
     model, out = folder / "detector.keras", folder / "out"

@@ -15,6 +15,7 @@ import numpy as np
 
 from edgekit_converters.base import Array
 from edgekit_converters.tflite import flatbuffer
+from edgekit_converters.tflite.cut_outputs import cut_apart
 from edgekit_converters.tflite.flatbuffer import (
     ABS,
     ADD,
@@ -54,6 +55,7 @@ def integer_graph(graph: Path) -> tuple[Path, tuple[Form, ...]]:
     given = {flatbuffer.name(main.tensors[index]) for index in main.inputs}
     given.update(preprocessing(graph))
     operators: list[Any] = []
+    cut = cut_apart(model)
     rewritten = rewrite_variances(model)
     for operator in main.operators:
         kind = flatbuffer.opcode(model, operator)
@@ -65,7 +67,7 @@ def integer_graph(graph: Path) -> tuple[Path, tuple[Form, ...]]:
         if made[0] is not operator:
             rewritten.append(([operator], made))
         operators += made
-    if not rewritten:
+    if not rewritten and not cut:
         return graph, ()
     main.operators = operators
     target = graph.with_name("integer_graph.tflite")

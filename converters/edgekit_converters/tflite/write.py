@@ -123,6 +123,7 @@ def write_tflite(
         restore(graph, model)
     if precision in CALIBRATED:
         _repair(graph, model)
+        _forget_unread(model)
     flatbuffer.write(model, target)
 
 
@@ -215,3 +216,15 @@ def _repair(graph: Path, model: Any) -> None:
                 main.tensors[index].type = used[0].type
                 main.tensors[index].quantization = used[0].quantization
     flatbuffer.rename_ends(model, *names)
+
+
+def _forget_unread(model: Any) -> None:
+    """Remove the values of constants that no operator reads: those that a rewritten operator had."""
+    for graph in model.subgraphs:
+        read = {
+            *graph.outputs,
+            *(index for operator in graph.operators for index in operator.inputs),
+        }
+        for index, tensor in enumerate(graph.tensors):
+            if index not in read:
+                tensor.buffer = 0

@@ -187,6 +187,32 @@ def test_outputs_are_found_and_joined(
     assert find_detection_outputs(original, "embedding=values") == parts
 
 
+@pytest.mark.parametrize("task", ["detection", "found=detection"])
+def test_detections_are_chosen_of_one_output_with_a_score_for_each_class(
+    task: str, tmp_path: Path
+) -> None:
+    """Boxes and scores as YOLO and SSD give them: of two that overlap the better one stays."""
+    first = [
+        [0, 0, 10, 10, 0.9, 0.0, 0.02],
+        [0, 1, 10, 10, 0.8, 0.0, 0.0],
+        [20, 20, 9, 9, 0, 0.7, 0],
+    ]
+    found = np.stack([first, np.zeros((3, 7))])
+    original = stored(tmp_path / "original", {"found": found})
+
+    parts = find_detection_outputs(original, task)
+
+    assert parts is not None and parts.in_one
+    rows = next(joined(original, parts).batches(2))["found"]
+    assert rows.shape == (2, 100, 6)
+    wanted = [[0, 0, 10, 10, 0.9, 0], [20, 20, 9, 9, 0.7, 1], [0, 0, 10, 10, 0.02, 2]]
+    np.testing.assert_allclose(rows[0, :3], wanted, rtol=1e-6)
+    assert not rows[0, 3:].any() and not rows[1].any()
+    truth = np.array([[[0, 0, 10, 10, 0]], [[0, 0, 0, 0, -1]]], np.float64)
+    assert joined_labels(truth, parts) is truth
+    assert find_detection_outputs(original) is None
+
+
 def test_outputs_that_are_no_detections_are_refused_by_their_shapes(tmp_path: Path) -> None:
     original = stored(tmp_path / "outputs", {"pose": np.ones((5, 4)), "more": np.ones((5, 3))})
 

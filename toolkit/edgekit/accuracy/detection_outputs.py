@@ -1,4 +1,8 @@
-"""A detector's outputs, which belong together, joined to one: (boxes, 6) a sample."""
+"""A detector's outputs, which belong together, joined to one: (boxes, 6) a sample.
+
+Where one output has a score for each class behind the corners of each box, the detections are chosen of it as
+on a device (``edgekit_runtimes.boxes``).
+"""
 
 import shutil
 from collections.abc import Mapping
@@ -11,11 +15,15 @@ from edgekit.accuracy.tasks import Labels
 from edgekit.data.samples import Array, DataError
 from edgekit.data.store import ArrayWriter, StoredArrays
 from edgekit.names import names
+from edgekit_runtimes.boxes import detections
 
 DETECTIONS = "detections"
 """What the joined output is called."""
 
 _BATCH = 256
+_LEAST_SCORE = 0.01
+"""Of what is chosen; mAP counts those of low scores too."""
+_MOST = 100  # chosen of a sample
 _SCORES, _CLASSES = ("score", "conf", "prob"), ("class", "label", "categor")
 
 
@@ -29,6 +37,16 @@ class DetectionOutputs:
     classes: str
     count: str | None = None
     """How many of the boxes count, where the model says so."""
+
+    @property
+    def in_one(self) -> bool:
+        """Whether one output has all: corners, and a score for each class."""
+        return self.boxes == self.scores
+
+    @property
+    def name(self) -> str:
+        """What they are called together."""
+        return self.boxes if self.in_one else DETECTIONS
 
 
 def find_detection_outputs(
@@ -55,10 +73,15 @@ def find_detection_outputs(
             if any(output in ("", boxes[0], *pair) for output, _, _ in otherwise):
                 return None
             return DetectionOutputs(boxes[0], *pair, counts[0] if len(counts) == 1 else None)
+    for name, shape in shapes.items():
+        said = f"{name}=detection" in texts or ("detection" in texts and len(shapes) == 1)
+        if said and len(shape) == 2 and shape[1] >= 5 and shape[1] != 6:
+            return DetectionOutputs(name, name, name)
     if "detection" in texts and not any(shape[1:] == (6,) for shape in shapes.values()):
         raise DataError(
             "task detection needs outputs of shape (boxes, 4), (boxes,) and (boxes,) a sample: corners, scores "
-            "and classes; or one of shape (boxes, 6) with those in each row. The model's are "
+            "and classes; or one of shape (boxes, 6) with those in each row, or (boxes, 4 + classes), with "
+            "a score for each class. The model's are "
             f"{', '.join(f'{name} {shape}' for name, shape in shapes.items())}."
         )
     return None
@@ -72,7 +95,8 @@ def joined(outputs: StoredArrays, parts: DetectionOutputs) -> StoredArrays:
     gone = {parts.boxes, parts.scores, parts.classes, parts.count}
     for batch in outputs.batches(_BATCH):
         rest = {name: array for name, array in batch.items() if name not in gone}
-        writer.add({DETECTIONS: _rows(batch, parts), **rest})
+        rows = _chosen(batch[parts.boxes]) if parts.in_one else _rows(batch, parts)
+        writer.add({parts.name: rows, **rest})
     return writer.close()
 
 
@@ -81,6 +105,8 @@ def joined_labels(labels: Labels, parts: DetectionOutputs) -> Labels:
 
     Labels of all outputs together are taken as they are where they have that shape.
     """
+    if parts.in_one:
+        return labels
     if labels is None or not isinstance(labels, Mapping):
         return labels if labels is not None and labels.shape[2:] == (5,) else None
     rest = {n: a for n, a in labels.items() if n not in (parts.boxes, parts.scores, parts.classes)}
@@ -91,6 +117,14 @@ def joined_labels(labels: Labels, parts: DetectionOutputs) -> Labels:
         return rest or None
     column = classes.reshape(*boxes.shape[:2], 1)
     return {DETECTIONS: np.concatenate([boxes, column], axis=2).astype(np.float64), **rest}
+
+
+def _chosen(outputs: Array) -> Array:
+    rows = np.zeros((len(outputs), _MOST, 6), np.float32)
+    for sample, boxes in zip(rows, outputs, strict=True):
+        chosen = detections(boxes[:, :4], boxes[:, 4:], least_score=_LEAST_SCORE, most=_MOST)
+        sample[: len(chosen)] = chosen
+    return rows
 
 
 def _rows(batch: Mapping[str, Array], parts: DetectionOutputs) -> Array:

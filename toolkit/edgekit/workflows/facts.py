@@ -57,6 +57,8 @@ def _postprocessing(
 
 
 def _parts(outputs: DetectionOutputs) -> dict[str, str]:
+    if outputs.in_one:
+        return {outputs.boxes: "boxes and scores"}
     parts = {outputs.boxes: "boxes", outputs.scores: "scores", outputs.classes: "classes"}
     return parts | ({outputs.count: "count"} if outputs.count else {})
 

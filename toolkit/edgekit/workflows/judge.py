@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from edgekit.accuracy.detection_outputs import (
-    DETECTIONS,
     DetectionOutputs,
     find_detection_outputs,
     joined,
@@ -49,8 +48,9 @@ def judge(
     """
     if parts := find_detection_outputs(recording.original, task):
         recording = _with_detections(recording, parts)
-        others = [text for text in names(task) if text != "detection"]
-        task = [*others, f"{DETECTIONS}=detection"]
+        said = ("detection", f"{parts.name}=detection")
+        others = [text for text in names(task) if text not in said]
+        task = [*others, f"{parts.name}=detection"]
     tasks = find_tasks(recording.original, recording.labels, task)
     labels, unused = fit_labels(recording.original, recording.labels, tasks, recording.numbers)
     recording = replace(recording, labels=labels, warnings=(*recording.warnings, *unused))

@@ -10,7 +10,7 @@ INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 
-.PHONY: setup lock demo test test-slow attack test-accelerators test-page test-web web-table image check format bench matrix clean
+.PHONY: setup lock demo test test-slow attack test-accelerators test-page test-clients test-web web-table image check format bench matrix clean
 
 setup: .venv/installed ## .venv with everything, as locked; LATEST=1: the newest that pyproject.toml allows
 
@@ -38,10 +38,10 @@ demo: setup ## train, convert and check a small model, from nothing
 	$(BIN)/edgekit demo
 
 test: setup ## the tests that take seconds; KERNELS=plain: without XNNPACK and without optimized graphs
-	$(BIN)/pytest -m 'not slow and not benchmark and not accelerator and not page and not web and not attack' -n 2 --dist worksteal
+	$(BIN)/pytest -m 'not slow and not benchmark and not accelerator and not page and not web and not client and not attack' -n 2 --dist worksteal
 
 test-slow: setup ## all tests, each conversion in a Python of its own
-	WORKERS=fresh $(BIN)/pytest -m 'not benchmark and not accelerator and not page and not web and not attack' -n 2 --dist worksteal
+	WORKERS=fresh $(BIN)/pytest -m 'not benchmark and not accelerator and not page and not web and not client and not attack' -n 2 --dist worksteal
 
 attack: setup ## damaged files by the thousand, kills, hostile models (an hour): SEED=... repeats one, SIZE=0.1 a tenth
 	$(BIN)/pytest -m attack -s -q tests/attack
@@ -67,6 +67,10 @@ test-web: setup ## exported pages in Chromium, with runtimes from npm (needs Nod
 
 web-table: setup ## every small model in a browser beside this processor, into docs/web.md (ten minutes)
 	PYTHONPATH=tests $(BIN)/python tests/support/web_table.py docs/web.md
+
+test-clients: setup ## the files in other programs, old and new: installs them (700 MB, needs Node.js), then writes docs/clients.md
+	$(BIN)/python tests/clients/environments.py
+	CLIENTS_TABLE=docs/clients.md $(BIN)/pytest -m client
 
 check: setup ## style and types
 	$(BIN)/ruff check .

@@ -6,10 +6,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from support.once import once
+
 from clients.files import write_files
 from clients.programs import Answers, Client, ask, installed_clients
 from clients.table import write_tables
-from support.once import once
 
 Ask = Callable[[Client], Answers]
 

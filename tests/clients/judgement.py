@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
 from clients.files import Array, load
 from clients.programs import Answer
 

@@ -53,7 +53,7 @@ CLIENTS = (
     Client("litert-floor", "run_tflite.py", ".tflite", "litert-floor"),
     Client("litert", "run_tflite.py", ".tflite"),
     Client("vela", "run_vela.py", ".tflite", "vela", ("int8",)),
-    Client("onnx", "run_reference.py", ".onnx", title="checker, reference evaluator"),
+    Client("onnx", "run_reference.py", ".onnx", title="checker; reference evaluator in opset 19"),
     Client("onnxruntime-oldest", "run_onnxruntime.py", ".onnx", "onnxruntime-oldest"),
     Client("onnxruntime-floor", "run_onnxruntime.py", ".onnx", "onnxruntime-floor"),
     Client("onnxruntime", "run_onnxruntime.py", ".onnx"),

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from support.zoo import SMALL
+
 from clients.files import slug
 from clients.judgement import cell, fault
 from clients.known import reason
 from clients.programs import CLIENTS, Answers, Client
-from support.zoo import SMALL
 
 FORMATS = {".tflite": "TFLite", ".onnx": "ONNX"}
 MARK = "<!-- made by make test-clients: {} -->"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from clients.conftest import Ask
 from clients.judgement import fault
 from clients.known import reason

@@ -65,4 +65,4 @@ def _faults(asked: list[Client], files: Path, answers: Mapping[str, Answers]) ->
                     found.setdefault((heading(client, answered), why), []).append(
                         f"{name} in {precision}"
                     )
-    return [f"- {client}, {', '.join(names)}: {why}." for (client, why), names in found.items()]
+    return [f"- {client}: {why}: {'; '.join(names)}." for (client, why), names in found.items()]

@@ -113,12 +113,14 @@ def _translate(bare: Path, opset: int) -> Any:
 
 
 def _say_opset(model: Any, opset: int) -> None:
-    """Write the opset into a model, with the least version of the format that may have it."""
+    """Write the opset into a model, with the least version of the format that may have it.
+
+    tf2onnx also names a set of operators that it uses none of.
+    """
     from onnx import helper
 
-    for used in model.opset_import:
-        if not used.domain:
-            used.version = opset
+    del model.opset_import[:]
+    model.opset_import.append(helper.make_opsetid("", opset))
     model.ir_version = helper.find_min_ir_version_for(model.opset_import)
 
 

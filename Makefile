@@ -9,8 +9,10 @@ INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 # The newest that pyproject.toml allows, for Python 3.11 to 3.13 on any system; no index is named.
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+# The tests that need nothing but what `make setup` installs.
+HERE := not benchmark and not accelerator and not page and not web and not arm64 and not client and not attack
 
-.PHONY: setup lock wheel demo test test-slow attack test-accelerators test-page test-web web-table image test-ssh
+.PHONY: setup lock wheel demo test test-slow attack test-accelerators test-page test-web web-table image test-ssh test-clients
 .PHONY: test-arm64 check format bench matrix clean
 
 setup: .venv/installed ## .venv with everything, as locked; LATEST=1: the newest that pyproject.toml allows
@@ -42,10 +44,10 @@ demo: setup ## train, convert and check a small model, from nothing
 	$(BIN)/edgekit demo
 
 test: setup ## the tests that take seconds; KERNELS=plain: without XNNPACK and without optimized graphs
-	$(BIN)/pytest -m 'not slow and not benchmark and not accelerator and not page and not web and not arm64 and not attack' -n 2 --dist worksteal
+	$(BIN)/pytest -m 'not slow and $(HERE)' -n 2 --dist worksteal
 
 test-slow: setup ## all tests, each conversion in a Python of its own
-	WORKERS=fresh $(BIN)/pytest -m 'not benchmark and not accelerator and not page and not web and not arm64 and not attack' -n 2 --dist worksteal
+	WORKERS=fresh $(BIN)/pytest -m '$(HERE)' -n 2 --dist worksteal
 
 attack: setup ## damaged files by the thousand, kills, hostile models (an hour): SEED=... repeats one, SIZE=0.1 a tenth
 	$(BIN)/pytest -m attack -s -q tests/attack
@@ -81,6 +83,10 @@ test-arm64: setup ## each small model on a Raspberry Pi under qemu, and README's
 	$(INSTALL) --python-platform aarch64-manylinux_2_36 --python-version 3.11 --only-binary :all: \
 		--target .venv/arm64/opt/packages --constraint requirements.lock numpy ai-edge-litert onnxruntime
 	$(BIN)/pytest -m arm64
+
+test-clients: setup ## the files in other programs, old and new: installs them (700 MB, needs Node.js), then writes docs/clients.md
+	$(BIN)/python tests/clients/environments.py
+	CLIENTS_TABLE=docs/clients.md $(BIN)/pytest -m client
 
 check: setup ## style and types
 	$(BIN)/ruff check .

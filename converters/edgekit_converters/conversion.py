@@ -76,7 +76,7 @@ def convert(
         batch: the fixed size of the batch axis.
         shapes: the shape of one sample, by input name, where the model has dynamic dimensions.
         interface: the dtype of the inputs and outputs of calibrated files.
-        opset: of the ONNX files, 13 to 18.
+        opset: of the ONNX files, 13 to 19.
         recipes: of calibrated files, where they are not made plainly.
         keep_float: operators of calibrated files that compute in float32, beside those of their recipes:
             by the name of an operator's first output, or of a layer for all of its operators.

@@ -163,7 +163,7 @@ def test_class_names_are_read_from_a_file(tmp_path: Path) -> None:
         ("to", "coreml", "choose from tflite, onnx"),
         ("batch", 0, "batch=0: 1 or more is wanted"),
         ("batch", 1.5, "a whole number is wanted"),
-        ("opset", 19, "opset=19: a number from 13 to 18 is wanted"),
+        ("opset", 20, "opset=20: a number from 13 to 19 is wanted"),
         ("io", "int16", "io='int16': choose from float, int8"),
         ("scale", "0..2", "choose from 0..1, -1..1, 0..255, caffe, torch"),
         ("trust", "yes", "true or false is wanted"),

@@ -196,7 +196,7 @@ def test_paths_are_from_the_files_folder_and_names_of_functions_are_left(tmp_pat
         (WHOLE, False),
         ("[convert]\nprecision = 'int8'\ntrust = true\ntimeout = 0.5", False),
         ("[convert]\nprecision = ['int4']", True),
-        ("[convert]\nopset = 19", True),
+        ("[convert]\nopset = 20", True),
         ("[convert]\nlabel = 'names.txt'", True),
         ("[validate]\ntrust = 'yes'", True),
         ("[validate]\nmax-drop = [true]", True),

@@ -184,7 +184,7 @@ class FileOptions(TypedDict, total=False):
             "float",
         ),
     ]
-    opset: Annotated[int, Option(Whole(13, 18, "13..18"), "ONNX opset version.", 17)]
+    opset: Annotated[int, Option(Whole(13, 19, "13..19"), "ONNX opset version.", 17)]
     force: Annotated[
         bool,
         Option(Switch(), "Replace a manifest.json that edgekit did not write.", False),

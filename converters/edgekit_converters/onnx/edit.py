@@ -120,7 +120,7 @@ class NodeList:
         from onnx import numpy_helper
 
         if name not in self._values:
-            self._values[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
+            self._values[name] = numpy_helper.from_array(np.asarray(value, order="C"), name)
             self._graph.initializer.append(self._values[name])
         return name
 

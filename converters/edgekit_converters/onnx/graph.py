@@ -30,8 +30,11 @@ from edgekit_converters.onnx.weights import Weight, find_weights, put_back
 from edgekit_converters.tflite import flatbuffer
 
 DEFAULT_OPSET = 17
-OPSETS = range(13, 19)
-"""Per-channel QuantizeLinear begins with 13; tf2onnx ends with 18."""
+OPSETS = range(13, 20)
+"""Per-channel QuantizeLinear begins with 13. The DequantizeLinear of ONNX's reference evaluator begins with 19, for
+which ONNX Runtime has kernels from 1.16 on: the default runs in older ones."""
+_MOST_TRANSLATED = 18
+"""tf2onnx ends here. Opset 19 computes the same by the same operators: it allows more types and options."""
 
 PRODUCER = "edgekit"
 
@@ -70,7 +73,7 @@ def to_onnx(
     cells = Cells({}) if outside else find_cells(graph)
     lifted, ends, shapes = lift_weights(graph, bare, cells)
     try:
-        model = _translate(bare, opset)
+        model = _translate(bare, min(opset, _MOST_TRANSLATED))
     except Exception as error:  # tf2onnx raises ValueError, KeyError, AttributeError, ...
         raise ConversionError(f"tf2onnx cannot translate this graph: {error}") from error
     finally:
@@ -93,6 +96,7 @@ def to_onnx(
         raise ConversionError(f"tf2onnx renamed the outputs {ends}.")
     model.producer_name = PRODUCER
     model.ir_version = min(model.ir_version, 8)  # nothing in it is of a later one
+    _say_opset(model, opset)
     if not values:  # else the file is checked, once it is written
         _check(model, opset)
     return OnnxGraph(model, weights, values)
@@ -107,6 +111,18 @@ def _translate(bare: Path, opset: int) -> Any:
     _mend_squares()
     translated = tfonnx.process_tf_graph(None, opset=opset, tflite_path=str(bare))
     return optimizer.optimize_graph(translated).make_model(PRODUCER)
+
+
+def _say_opset(model: Any, opset: int) -> None:
+    """Write the opset into a model, with the least version of the format that may have it.
+
+    tf2onnx also names a set of operators that it uses none of.
+    """
+    from onnx import helper
+
+    del model.opset_import[:]
+    model.opset_import.append(helper.make_opsetid("", opset))
+    model.ir_version = helper.find_min_ir_version_for(model.opset_import)
 
 
 def _names(graph: Path) -> list[str]:

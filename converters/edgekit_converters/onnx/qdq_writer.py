@@ -17,7 +17,7 @@ METADATA_KEY = "edgekit.quantization"
 """The metadata entry for the scales of integer inputs and outputs: ONNX has no field for them."""
 
 _MICROSOFT = "com.microsoft"
-"""Its QuantizeLinear takes 16 bits. ONNX's does from opset 21 on, and tf2onnx ends with 18."""
+"""Its QuantizeLinear takes 16 bits. ONNX's does from opset 21 on."""
 
 
 class QuantizationWriter:

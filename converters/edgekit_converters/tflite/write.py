@@ -26,6 +26,7 @@ from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.calibration import Ranges
 from edgekit_converters.tflite.loops import count_loops, find_loops, weight_products
 from edgekit_converters.tflite.preprocessing import preprocessing
+from edgekit_converters.tflite.small import make_small
 from edgekit_converters.tflite.stand_ins import restore, with_stand_ins
 
 
@@ -124,6 +125,7 @@ def write_tflite(
     if precision in CALIBRATED:
         _repair(graph, model)
         _forget_unread(model)
+    make_small(model)
     flatbuffer.write(model, target)
 
 

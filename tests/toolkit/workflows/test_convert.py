@@ -107,7 +107,7 @@ def test_a_fixed_batch_is_filled_up(digits: Path, tmp_path: Path) -> None:
             assert model.run(images).shape == (7, 10)
 
 
-@pytest.mark.parametrize("opset", [13, 18])
+@pytest.mark.parametrize("opset", [13, 19])
 def test_one_format_alone_in_another_opset(digits: Path, tmp_path: Path, opset: int) -> None:
     import onnx
 

@@ -1,0 +1,68 @@
+"""The tables of docs/clients.md."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from support.zoo import SMALL
+
+from clients.files import slug
+from clients.judgement import cell, fault
+from clients.known import reason
+from clients.programs import CLIENTS, Answers, Client
+
+FORMATS = {".tflite": "TFLite", ".onnx": "ONNX"}
+MARK = "<!-- made by make test-clients: {} -->"
+
+
+def write_tables(page: Path, files: Path, answers: Mapping[str, Answers]) -> None:
+    """Replaces the tables of a page, each behind its mark and up to the next heading."""
+    text = page.read_text()
+    for suffix, title in FORMATS.items():
+        asked = [c for c in CLIENTS if c.suffix == suffix and c.name in answers]
+        before, mark, after = text.partition(MARK.format(title) + "\n")
+        assert mark, f"{page} has no {MARK.format(title)}"
+        rest = after[after.index("\n## ") :] if "\n## " in after else ""
+        lines = [*_table(asked, files, answers), "", *_faults(asked, files, answers)]
+        text = before + mark + "\n".join(lines).rstrip() + "\n" + rest
+    page.write_text(text)
+
+
+def heading(client: Client, answers: Answers) -> str:
+    """A column's: the client and its versions."""
+    versions = ", ".join(f"{name} {version}" for name, version in answers.versions.items())
+    return f"{versions} ({client.title})" if client.title else versions
+
+
+def _table(asked: list[Client], files: Path, answers: Mapping[str, Answers]) -> list[str]:
+    heads = ["model", *(heading(client, answers[client.name]) for client in asked)]
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    for name in SMALL:
+        cells = [
+            " / ".join(
+                cell(
+                    answers[client.name].files[slug(name), precision],
+                    files / slug(name),
+                    f"model_{precision}{client.suffix}",
+                )
+                for precision in client.precisions
+            )
+            for client in asked
+        ]
+        lines.append(f"| {' | '.join([name, *cells])} |")
+    return lines
+
+
+def _faults(asked: list[Client], files: Path, answers: Mapping[str, Answers]) -> list[str]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for client in asked:
+        answered = answers[client.name]
+        for name in SMALL:
+            for precision in client.precisions:
+                answer = answered.files[slug(name), precision]
+                file = f"model_{precision}{client.suffix}"
+                if wrong := fault(answer, files / slug(name), file):
+                    why = reason(answered.versions, slug(name), precision) or wrong
+                    found.setdefault((heading(client, answered), why), []).append(
+                        f"{name} in {precision}"
+                    )
+    return [f"- {client}: {why}: {'; '.join(names)}." for (client, why), names in found.items()]

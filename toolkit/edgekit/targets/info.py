@@ -18,12 +18,15 @@ _ALIGNED = 8
 """Bytes that the start of an array is a multiple of, so that a typed view of it can be had."""
 
 
-def write_info(job: ExportJob, folder: Path) -> None:
+def write_info(job: ExportJob, folder: Path) -> dict[str, Any] | None:
     """Write the files that are exported, what there is to know about them, and the golden samples.
 
     Args:
         job: what is exported.
         folder: where to.
+
+    Returns:
+        The index of the golden samples, as ``flat_golden`` has it.
     """
     for entry in job.files:
         for name in [entry.file, *([entry.data.file] if entry.data else [])]:
@@ -32,6 +35,7 @@ def write_info(job: ExportJob, folder: Path) -> None:
     if golden is not None:
         (folder / GOLDEN).write_bytes(content)
     write_json(folder / INFO, {**bundle_info(job), "golden": golden})
+    return golden
 
 
 def bundle_info(job: ExportJob) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The templates of the targets, which lie in ``templates/``, one folder for each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,22 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _SUFFIX = ".j2"
 
 
-def render(target: str, folder: Path, values: Mapping[str, Any]) -> None:
+def render(
+    target: str,
+    folder: Path,
+    values: Mapping[str, Any],
+    *,
+    filters: Mapping[str, Callable[[Any], str]] | None = None,
+    without: Container[str] = (),
+) -> None:
     """Write every template of a target into a folder, under its name without ``.j2``; the others as they are.
+
+    Args:
+        target: the name of the templates' folder.
+        folder: where to.
+        values: of the templates.
+        filters: of the templates: how values are written in another language.
+        without: names of files that are left out.
 
     Raises:
         RuntimeMissing: jinja2 is not installed.
@@ -31,9 +45,12 @@ def render(target: str, folder: Path, values: Mapping[str, Any]) -> None:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters |= filters or {}
     for path in sorted(p for p in source.rglob("*") if p.is_file()):
         name = path.relative_to(source).as_posix()
         written = folder / name.removesuffix(_SUFFIX)
+        if name in without:
+            continue
         written.parent.mkdir(parents=True, exist_ok=True)
         if name.endswith(_SUFFIX):
             text = environment.get_template(name).render(values)

@@ -12,6 +12,7 @@ from edgekit.bundle.schema import EXPORTED
 from edgekit.data.samples import DataError
 from edgekit.errors import OptionError, nearest
 from edgekit.names import printable
+from edgekit.targets.cpp import write_cpp
 from edgekit.targets.job import ExportJob
 from edgekit.targets.web import write_web
 from edgekit_runtimes.golden import read_golden
@@ -44,6 +45,13 @@ TARGETS: dict[str, Target] = {
         formats=("tflite", "onnx"),
         next="npm install && npm start",
         note="tested in Chromium",
+    ),
+    "cpp": Target(
+        write_cpp,
+        "a C++17 program for a board",
+        formats=("onnx", "tflite"),
+        next="cat README.md",
+        note="tested on x86-64",
     ),
 }
 """Every target of ``edgekit export``, by the name that ``--target`` takes."""

@@ -21,7 +21,7 @@ def refused(reply: Reply) -> None:
     """'A failed ... request must be indicated by an HTTP error status (typically 400). The HTTP body must
     contain the ... error response object', whose "error" is 'the descriptive message for the error'.
     """
-    assert 400 <= reply.status < 500
+    assert reply.status >= 400
     assert isinstance(reply.content["error"], str) and reply.content["error"]
 
 
@@ -63,7 +63,7 @@ def test_a_model_is_ready(url: str, name: str) -> None:
 def test_there_is_no_other_model(url: str, path: str) -> None:
     reply = ask(url, f"/v2/models/no-such-model{path}")
     if path.endswith("ready") and not reply.body:
-        assert 400 <= reply.status < 500
+        assert reply.status >= 400
     else:
         refused(reply)
 

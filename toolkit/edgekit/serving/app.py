@@ -1,11 +1,11 @@
 """The server's addresses: those of the Open Inference Protocol, and ``/metrics``."""
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as version_of
 from time import perf_counter
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -22,7 +22,7 @@ from edgekit.serving.protocol import (
     tensor_metadata,
     write_response,
 )
-from edgekit.serving.runner import Answer, Busy, Crashed, Replaced
+from edgekit.serving.runner import Answer, Busy, Crashed, Replaced, Runner
 from edgekit_runtimes import RuntimesError
 
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository"]
@@ -152,7 +152,7 @@ async def _infer(
 
     asked = _asked(served, request, body)
     stage("read", begun)
-    answer = await _answered(request, served.runner.run(asked.inputs, asked.rows))
+    answer = await _answered(request, served.runner, asked)
     metrics.stage(served.name, served.version, "queue", answer.queued)
     metrics.stage(served.name, served.version, "infer", answer.ran)
     metrics.rows.labels(served.name, served.version).observe(answer.rows)
@@ -212,15 +212,27 @@ _GONE = 499
 """The status that nginx logs for a client that did not wait; nobody receives it."""
 
 
-async def _answered(request: Request, running: Awaitable[Answer]) -> Answer:
+_LOOKS_AFTER = 0.05
+"""Seconds after which it is asked whether the client is there still: most requests end before."""
+
+
+async def _answered(request: Request, runner: Runner, asked: InferRequest) -> Answer:
     """The answer; given up when the client goes."""
-    answer = asyncio.ensure_future(running)
-    gone = asyncio.ensure_future(request.receive())  # the body was read: only a farewell can come
+    gone: asyncio.Future[Any] | None = None
     try:
-        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not answer.done():
-            raise Refused(_GONE, "the client has gone")
-        return await answer
+        answer = runner.submit(asked.inputs, asked.rows)
+        try:
+            await asyncio.wait((answer,), timeout=_LOOKS_AFTER)
+            if not answer.done():
+                gone = asyncio.ensure_future(request.receive())  # the body was read: a farewell
+                await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                raise Refused(_GONE, "the client has gone")
+            return answer.result()
+        finally:
+            answer.cancel()
+            if gone is not None:
+                gone.cancel()
     except Busy as busy:
         seconds = max(1, round(busy.seconds))
         raise Refused(429, f"{busy}. Try again later.", {"Retry-After": str(seconds)}) from busy
@@ -228,11 +240,6 @@ async def _answered(request: Request, running: Awaitable[Answer]) -> Answer:
         raise Refused(500, str(crash)) from crash
     except RuntimesError as error:
         raise Refused(400, str(error)) from error
-    finally:
-        for task in (answer, gone):
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await gone
 
 
 def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -3,16 +3,16 @@
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
-def patient_for(seconds: float) -> type[H11Protocol]:
-    """Uvicorn's protocol, which closes a connection whose request headers take longer than so many seconds.
+def patient_for(seconds: float) -> type[HttpToolsProtocol]:
+    """The protocol of uvicorn, which closes a connection whose request headers take longer than so many seconds.
 
     uvicorn itself waits without end for the rest of a header that has begun to arrive.
     """
 
-    class Patient(H11Protocol):
+    class Patient(HttpToolsProtocol):
         late: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: Any) -> None:

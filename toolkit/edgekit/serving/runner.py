@@ -121,16 +121,15 @@ class Runner:
         """How many requests wait."""
         return len(self._queue)
 
-    async def run(self, inputs: Mapping[str, Array], rows: int) -> Answer:
+    def submit(self, inputs: Mapping[str, Array], rows: int) -> "asyncio.Future[Answer]":
         """Run the model on a request's inputs, when its turn comes.
 
-        A request that is cancelled while it waits is not run.
+        A request whose future is cancelled while it waits is not run. The future may have the error
+        ``Crashed``, where the runtime crashed or took too long, or a ``RuntimesError``, where it refused.
 
         Raises:
             Busy: too many wait already.
             Replaced: the runner is closed.
-            Crashed: the runtime crashed, or took too long.
-            RuntimesError: the runtime refused.
         """
         loop = asyncio.get_running_loop()
         waiting = _Waiting(inputs, rows, loop.create_future(), loop)
@@ -141,7 +140,7 @@ class Runner:
                 raise Busy(max(1.0, self._seconds * len(self._queue)))
             self._queue.append(waiting)
             self._condition.notify()
-        return await waiting.done
+        return waiting.done
 
     def expire(self) -> None:
         """End the process of a call that takes longer than allowed; to be called now and then."""

@@ -8,6 +8,7 @@ from edgekit_runtimes import onnx_versions, tflite_versions
 from edgekit_runtimes.base import ModelError
 from edgekit_runtimes.flatbuffer_walk import Table, Walk
 from edgekit_runtimes.protobuf import fields
+from edgekit_runtimes.release import release
 
 TFLITE, LITERT, ONNX_RUNTIME = "tflite", "litert", "onnxruntime"
 """The runtimes: TensorFlow Lite, with the numbers of TensorFlow; LiteRT; ONNX Runtime."""
@@ -21,6 +22,7 @@ _FLOAT, _INT16, _INT8, _INT4 = 0, 7, 9, 17
 _CUSTOM = 32
 _DATA = {49: 1, 67: 2, 94: 1}
 """Which input of an operator has the type that it computes in, where it is not the first."""
+_WITH_WEIGHTS = (3, 4, 9, 67)
 
 _IR_VERSION, _GRAPH, _OPSET = 1, 7, 8
 _DOMAIN, _OPSET_VERSION = 1, 2
@@ -83,23 +85,6 @@ def needs_of(path: Path) -> list[Need]:
     return list(needs.values())
 
 
-def release(version: str) -> tuple[int, ...]:
-    """A version as numbers, which compare as versions do; what follows the numbers is left out.
-
-    >>> release("1.17.3") > release("1.9") > release("1.9rc1") == release("1.9")
-    False
-    """
-    numbers = []
-    for part in version.split("."):
-        digits = part[: len(part) - len(part.lstrip("0123456789"))]
-        numbers.append(int(digits or 0))
-        if digits != part:
-            break
-    while len(numbers) > 1 and not numbers[-1]:
-        numbers.pop()
-    return tuple(numbers)
-
-
 def _tflite_needs(content: bytes) -> Iterator[Need]:
     model = Walk(content).model()
     codes = model[_MODEL_CODES] or []
@@ -114,39 +99,46 @@ def _tflite_needs(content: bytes) -> Iterator[Need]:
                 continue
             inputs = [tensors[i] if i >= 0 else None for i in walk.integers(operator[_INPUTS])]
             outputs = [tensors[i] for i in walk.integers(operator[_OUTPUTS]) if i >= 0]
-            version, words = _version(kind, inputs, outputs)
-            stated = code[_VERSION] or 1
-            if stated >= version:
-                version, words = stated, ""
+            kept = _type(kind, inputs, outputs)
             name = tflite_versions.OPERATORS.get(kind, (f"operator {kind}", ""))[0]
-            yield Need(
-                f"{name}{words or f' in version {version}'}", _tflite_releases(kind, version)
-            )
+            releases = tflite_versions.BY_TYPE.get((kind, kept))
+            version, stated = _version(kind, kept, inputs), code[_VERSION] or 1
+            if releases is None and stated >= version:
+                yield Need(f"{name} in version {stated}", _tflite_releases(kind, stated))
+            else:
+                words = f"with {kept}" if "weights" in kept else f"in {kept}"
+                yield Need(f"{name} {words}", releases or _tflite_releases(kind, version))
 
 
-def _version(kind: int, inputs: list[Table | None], outputs: list[Table]) -> tuple[int, str]:
-    """The version of an operator that its types need, and the words for them."""
-    if kind not in tflite_versions.OPERATORS or not outputs:
-        return 1, ""
+def _type(kind: int, inputs: list[Table | None], outputs: list[Table]) -> str:
+    """What an operator computes in, where TensorFlow has versions for it; "" for the rest."""
     data = _DATA.get(kind, 0)
     types = [None if tensor is None else tensor[_TYPE] or 0 for tensor in inputs]
     computed = types[data] if len(types) > data else None
-    made = outputs[0][_TYPE] or 0
-    weights = types[1] if len(types) > 1 else None
+    weights = types[0 if data else 1] if len(types) > 1 else None
+    made = outputs[0][_TYPE] or 0 if outputs else None
     if weights == _INT4 and kind in tflite_versions.INT4_WEIGHTS:
-        return tflite_versions.INT4_WEIGHTS[kind], " with 4-bit weights"
+        return "4-bit weights"
     if _INT16 in (computed, made):
-        return tflite_versions.OPERATORS[kind][3], " in int16"
+        return "int16"
     if _INT8 in (computed, made):
-        return tflite_versions.OPERATORS[kind][2], " in int8"
-    if weights == _INT8 and computed == _FLOAT and kind in tflite_versions.INT8_WEIGHTS:
+        return "int8"
+    if computed == _FLOAT and _INT8 in types[:2] and kind in _WITH_WEIGHTS:
+        return "int8 weights"
+    return ""
+
+
+def _version(kind: int, kept: str, inputs: list[Table | None]) -> int:
+    """The version of an operator that its type needs."""
+    _, _, in_int8, in_int16 = tflite_versions.OPERATORS.get(kind, ("", "", 1, 1))
+    if kept == "int8 weights":
         tensor = inputs[1]
-        assert tensor is not None
-        scales = (tensor[_QUANTIZATION] or [None] * 7)[_SCALES]
+        scales = ((tensor and tensor[_QUANTIZATION]) or [None] * 7)[_SCALES]
         several = scales is not None and scales.length > 1
-        words = " with int8 weights" + (" of a scale a channel" if several else "")
-        return tflite_versions.INT8_WEIGHTS[kind][several], words
-    return 1, ""
+        return tflite_versions.INT8_WEIGHTS.get(kind, (1, 1))[several]
+    if kept == "4-bit weights":
+        return tflite_versions.INT4_WEIGHTS[kind]
+    return {"int8": in_int8, "int16": in_int16}.get(kept, 1)
 
 
 def _tflite_releases(kind: int, version: int) -> dict[str, str]:

@@ -23,7 +23,8 @@ _MODEL_GRAPH, _MODEL_METADATA = 7, 14
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
 _GRAPH_ENDS = (11, 12)  # inputs and outputs; the first field of each is its name
-_NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_KIND = 1, 2, 3, 4
+_NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_KIND, _NODE_ATTRIBUTE = 1, 2, 3, 4, 5
+_ATTRIBUTE_NAME = 1
 _TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_NAME = 1, 2, 8
 _INT32_DATA = 5
 _TENSOR_VALUES = (4, _INT32_DATA, 9)  # between float_data and raw_data
@@ -39,6 +40,8 @@ class Node:
     kind: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    attributes: tuple[str, ...] = ()
+    """The names of those that are given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,14 +264,21 @@ def _node(message: memoryview) -> Node:
     texts: dict[int, list[str]] = {
         n: [] for n in (_NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_KIND)
     }
+    attributes: list[str] = []
     for number, value in fields(message):
-        if number in texts and not isinstance(value, int):
+        if isinstance(value, int):
+            continue
+        if number in texts:
             texts[number].append(bytes(value).decode())
+        elif number == _NODE_ATTRIBUTE:
+            name = next((v for k, v in fields(value) if k == _ATTRIBUTE_NAME), b"")
+            attributes.append("" if isinstance(name, int) else bytes(name).decode())
     return Node(
         "".join(texts[_NODE_NAME]),
         "".join(texts[_NODE_KIND]),
         tuple(texts[_NODE_INPUT]),
         tuple(texts[_NODE_OUTPUT]),
+        tuple(attributes),
     )
 
 

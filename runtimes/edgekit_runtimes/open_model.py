@@ -16,6 +16,7 @@ from edgekit_runtimes.base import (
 from edgekit_runtimes.checked_files import check_file
 from edgekit_runtimes.devices import DEVICES, Device, delegate_device
 from edgekit_runtimes.keras import keras_engine
+from edgekit_runtimes.known_faults import warn_of_faults
 from edgekit_runtimes.known_files import identity
 from edgekit_runtimes.model_ends import check_ends
 from edgekit_runtimes.session import Session
@@ -63,6 +64,9 @@ def open_model(
 
     A file that the manifest beside it lists must be the one that was listed; its hash is computed once
     for as long as it is not changed.
+
+    Where the installed runtime is known to compute something in the file wrongly (``known_faults.FAULTS``), a
+    ``KnownFault`` warning says so, once for each file.
 
     Raises:
         ModelError: there is no such file, it is not the one that its manifest lists, or its runtime
@@ -183,6 +187,7 @@ def _open(
             f"{path}: asked for {least:.0%} of the operators on {device.name}. {placement}.",
             placement,
         )
+    warn_of_faults(path, device.packages)
     return session
 
 

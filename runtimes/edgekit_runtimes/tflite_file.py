@@ -4,6 +4,7 @@ Read from the FlatBuffer without its library, which a device does not have. Fiel
 type numbers are those of ``schema.fbs`` in the LiteRT sources.
 """
 
+import mmap
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,10 +65,7 @@ def read_graph(path: Path) -> Graph:
         raise ModelError(f"{path}: this is not a TFLite file.")
     try:
         model = _follow(content, 0)
-        codes = [
-            max(_number(content, c, _CODE_OLD, "<b"), _number(content, c, _CODE_NEW, "<i"))
-            for c in _tables(content, model, _MODEL_CODES)
-        ]
+        codes = [_code(content, table) for table in _tables(content, model, _MODEL_CODES)]
         graph = _tables(content, model, _MODEL_SUBGRAPHS)[0]
         tensors = tuple(_tensor(content, t) for t in _tables(content, graph, _GRAPH_TENSORS))
         nodes = tuple(
@@ -87,6 +85,29 @@ def read_graph(path: Path) -> Graph:
         )
     except (struct.error, IndexError, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: the file is cut short or damaged.") from error
+
+
+def read_codes(path: Path) -> set[int]:
+    """The ``BuiltinOperator`` numbers of a file's operators, without reading all of it.
+
+    Raises:
+        ModelError: the file is not TFLite, or is cut short.
+    """
+    with path.open("rb") as file:
+        try:
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except ValueError as error:  # an empty one
+            raise ModelError(f"{path}: this is not a TFLite file.") from error
+    try:
+        if content[4:8] != b"TFL3":
+            raise ModelError(f"{path}: this is not a TFLite file.")
+        return {
+            _code(content, table) for table in _tables(content, _follow(content, 0), _MODEL_CODES)
+        }
+    except (struct.error, IndexError) as error:
+        raise ModelError(f"{path}: the file is cut short or damaged.") from error
+    finally:
+        content.close()
 
 
 def read_ends(path: Path) -> dict[str, tuple[float | None, int]]:
@@ -196,7 +217,11 @@ def _tensor(content: bytes, table: int) -> TensorSpec:
     )
 
 
-def _field(content: bytes, table: int, number: int) -> int | None:
+def _code(content: bytes | mmap.mmap, table: int) -> int:
+    return max(_number(content, table, _CODE_OLD, "<b"), _number(content, table, _CODE_NEW, "<i"))
+
+
+def _field(content: bytes | mmap.mmap, table: int, number: int) -> int | None:
     """Where a table's field stands; None where it is left out."""
     layout = table - struct.unpack_from("<i", content, table)[0]
     if 4 + 2 * number >= struct.unpack_from("<H", content, layout)[0]:
@@ -205,31 +230,31 @@ def _field(content: bytes, table: int, number: int) -> int | None:
     return table + offset if offset else None
 
 
-def _follow(content: bytes, at: int) -> int:
+def _follow(content: bytes | mmap.mmap, at: int) -> int:
     return int(at + struct.unpack_from("<I", content, at)[0])
 
 
-def _number(content: bytes, table: int, number: int, form: str) -> int:
+def _number(content: bytes | mmap.mmap, table: int, number: int, form: str) -> int:
     at = _field(content, table, number)
     return 0 if at is None else int(struct.unpack_from(form, content, at)[0])
 
 
-def _table(content: bytes, table: int, number: int) -> int | None:
+def _table(content: bytes | mmap.mmap, table: int, number: int) -> int | None:
     at = _field(content, table, number)
     return None if at is None else _follow(content, at)
 
 
-def _vector(content: bytes, table: int, number: int) -> tuple[int, int]:
+def _vector(content: bytes | mmap.mmap, table: int, number: int) -> tuple[int, int]:
     """Where a vector's first element stands, and how many there are."""
     at = _table(content, table, number)
     return (0, 0) if at is None else (at + 4, struct.unpack_from("<I", content, at)[0])
 
 
-def _tables(content: bytes, table: int, number: int) -> list[int]:
+def _tables(content: bytes | mmap.mmap, table: int, number: int) -> list[int]:
     at, count = _vector(content, table, number)
     return [_follow(content, at + 4 * i) for i in range(count)]
 
 
-def _integers(content: bytes, table: int, number: int) -> tuple[int, ...]:
+def _integers(content: bytes | mmap.mmap, table: int, number: int) -> tuple[int, ...]:
     at, count = _vector(content, table, number)
     return struct.unpack_from(f"<{count}i", content, at)

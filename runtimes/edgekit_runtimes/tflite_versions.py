@@ -232,3 +232,14 @@ LITERT: dict[int, dict[int, str]] = {
 
 Found by giving every release of ``ai-edge-litert`` up to 2.3.0 a file with each version of each operator.
 """
+
+BY_TYPE: dict[tuple[int, str], dict[str, str]] = {
+    (42, "int8"): {"litert": "1.4"},
+    (67, "int8 weights"): {"litert": "1.0"},  # TensorFlow Lite 2.14 refuses it
+    (150, "int16"): {"litert": "1.3"},
+}
+"""The releases that run an operator on a type for which it has no version of its own.
+
+Found by running files in each release of ``ai-edge-litert``, and in ``tflite-runtime`` 2.14. TensorFlow's
+releases between them were not tried.
+"""

@@ -11,7 +11,8 @@ import pytest
 
 from edgekit_converters import PRECISIONS
 from edgekit_runtimes import ModelError
-from edgekit_runtimes.least_versions import least_versions, needs_of, release
+from edgekit_runtimes.least_versions import least_versions, needs_of
+from edgekit_runtimes.release import release
 from edgekit_runtimes.tflite_versions import OPERATORS
 
 NOT_IN_ANY_RUNTIME = {208}
@@ -63,7 +64,7 @@ def test_an_int8_file_needs_more_than_the_versions_of_its_operators_say(converte
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_an_onnx_file_needs_the_release_of_its_opset(converted: Path, precision: str) -> None:
     path = converted / f"model_{precision}.onnx"
-    expected = {"onnxruntime": "1.16" if precision == "int16x8" else "1.12"}
+    expected = {"onnxruntime": "1.18" if precision == "int16x8" else "1.12"}
     assert least_versions(path) == expected
 
 
@@ -96,7 +97,6 @@ def test_a_file_of_another_kind_is_refused(digits: Path) -> None:
         least_versions(digits / "cnn.keras")
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads TensorFlow's table by its ELF symbol")
 def test_the_table_is_tensorflow_s() -> None:
     done = subprocess.run(
@@ -115,3 +115,10 @@ def test_the_table_is_tensorflow_s() -> None:
         assert [release(v) if v else None for v in versions] == [
             None if v == "-" else release(v) for v in ours
         ], OPERATORS[number][0]
+
+
+def test_the_manifest_says_it_of_every_file(converted: Path) -> None:
+    files = json.loads((converted / "manifest.json").read_text())["files"]
+    assert len(files) == 2 * len(PRECISIONS)
+    for entry in files:
+        assert entry["least_versions"] == least_versions(converted / entry["file"]) != {}

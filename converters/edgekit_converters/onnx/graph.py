@@ -92,7 +92,7 @@ def to_onnx(
     if [o.name for o in model.graph.output] != ends:
         raise ConversionError(f"tf2onnx renamed the outputs {ends}.")
     model.producer_name = PRODUCER
-    model.ir_version = min(model.ir_version, 10)  # onnxruntime 1.17 and later open it
+    model.ir_version = min(model.ir_version, 8)  # nothing in it is of a later one
     if not values:  # else the file is checked, once it is written
         _check(model, opset)
     return OnnxGraph(model, weights, values)

@@ -71,7 +71,7 @@ class FileEntry:
     recipe: RecipeEntry | None = None
     """None where the file is not calibrated."""
     least_versions: dict[str, str] = field(default_factory=dict)
-    """By the name of a runtime's package, the oldest version that runs it."""
+    """The oldest version of each runtime that runs it: ``litert``, ``tflite``, ``onnxruntime``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ from edgekit.bundle.environment import processor
 from edgekit.inference.benchmark import Timing
 from edgekit.report.columns import size
 from edgekit.workflows.export import TARGETS
-from edgekit_runtimes import DEVICES, Placement, TensorSpec, cpu_limit
+from edgekit_runtimes import DEVICES, FILES, Placement, TensorSpec, cpu_limit
+from edgekit_runtimes.known_faults import InstalledFault, faults_of, installed_faults
+from edgekit_runtimes.least_versions import least_versions
 
 
 def devices_json() -> dict[str, Any]:
@@ -37,6 +39,7 @@ def devices_json() -> dict[str, Any]:
             {"name": name, "writes": target.what, "runs": list(target.formats), "note": target.note}
             for name, target in TARGETS.items()
         ],
+        "known_faults": list(map(str, installed_faults())),
     }
 
 
@@ -78,6 +81,7 @@ def devices_table(listed: dict[str, Any]) -> RenderableType:
         Text(),
         targets,
         Text(),
+        *_faults("known to compute wrongly", listed["known_faults"]),
         Text(
             "--device and open_model(path, device=...) take a name, or cpu, gpu, npu for the first of "
             "that kind that is ready, or auto for the fastest with correct outputs."
@@ -109,6 +113,8 @@ def placement_json(
         "int8_macs": placement.int8_macs,
         "reasons": dict(placement.reasons),
         "notes": list(placement.notes),
+        "least_versions": _least_versions(path),
+        "known_faults": list(map(str, _faults_of(path, placement))),
         "operators": [asdict(op) for op in placement.operators],
     }
 
@@ -132,7 +138,34 @@ def placement_table(
         table,
         Text(),
         *map(Text, _summary(placement)),
+        *(Text(f"runs from {_sentence(least)} on") for least in [_least_versions(path)] if least),
+        *_faults("", list(map(str, _faults_of(path, placement)))),
     )
+
+
+_RUNTIMES = {"litert": "LiteRT", "tflite": "TensorFlow Lite", "onnxruntime": "ONNX Runtime"}
+
+
+def _least_versions(path: str) -> dict[str, str]:
+    """The least versions of the runtimes that run a file; none for kinds that do not say it."""
+    return least_versions(Path(path)) if Path(path).suffix in FILES else {}
+
+
+def _sentence(least: dict[str, str]) -> str:
+    return " or ".join(f"{_RUNTIMES[name]} {least[name]}" for name in _RUNTIMES if name in least)
+
+
+def _faults_of(path: str, placement: Placement) -> list[InstalledFault]:
+    """The known faults of what ran a file."""
+    packages = [p for d in DEVICES if d.name == placement.device for p in d.packages]
+    return faults_of(Path(path), packages)
+
+
+def _faults(title: str, sentences: Sequence[str]) -> list[RenderableType]:
+    if not sentences:
+        return []
+    head = [Text(title, style="bold")] if title else []
+    return [*head, *(Text(sentence, style="yellow") for sentence in sentences), Text()]
 
 
 def timing_table(timings: Sequence[Timing]) -> RenderableType:

@@ -11,6 +11,7 @@ from edgekit.workflows.candidates import sidecar
 from edgekit.workflows.evaluate import Evaluation
 from edgekit_converters import Conversion, RecipeDocument
 from edgekit_runtimes.facts import Facts
+from edgekit_runtimes.least_versions import least_versions
 
 
 def describe(
@@ -65,6 +66,7 @@ def describe(
                 if beside
                 else None,
                 recipe=entry_of(recipe) if recipe else None,
+                least_versions=least_versions(path),
             )
         )
     digest = sha256(source) if source.exists() else None

@@ -224,6 +224,15 @@ class ConvertOptions(RunOptions, LimitOptions, FileOptions, total=False):
             (),
         ),
     ]
+    for_: Annotated[
+        Several,
+        Option(
+            Names(metavar="RUNTIME==VERSION", may_be_empty=True),
+            "Write only files that this version runs: litert==1.4, tflite==2.14 or onnxruntime==1.17; several "
+            "joined by commas.",
+            (),
+        ),
+    ]
     ranges: Annotated[
         str | None,
         Option(

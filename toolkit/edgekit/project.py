@@ -73,8 +73,12 @@ def schema() -> dict[str, Any]:
 
 
 def key_of(name: str) -> str:
-    """An option's key in the file, which is also its flag without the dashes in front."""
-    return name.replace("_", "-")
+    """An option's key in the file, which is also its flag without the dashes in front.
+
+    >>> key_of("keep_float"), key_of("for_")  # a word of Python's has a dash behind it there
+    ('keep-float', 'for')
+    """
+    return name.rstrip("_").replace("_", "-")
 
 
 def _table(content: Mapping[str, Any], name: str, path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from edgekit.inference.benchmark import Timing
 from edgekit.report.columns import size
 from edgekit.workflows.export import TARGETS
 from edgekit_runtimes import DEVICES, FILES, Placement, TensorSpec, cpu_limit
+from edgekit_runtimes.compatibility import TITLES
 from edgekit_runtimes.known_faults import InstalledFault, faults_of, installed_faults
 from edgekit_runtimes.least_versions import least_versions
 
@@ -143,16 +144,13 @@ def placement_table(
     )
 
 
-_RUNTIMES = {"litert": "LiteRT", "tflite": "TensorFlow Lite", "onnxruntime": "ONNX Runtime"}
-
-
 def _least_versions(path: str) -> dict[str, str]:
     """The least versions of the runtimes that run a file; none for kinds that do not say it."""
     return least_versions(Path(path)) if Path(path).suffix in FILES else {}
 
 
 def _sentence(least: dict[str, str]) -> str:
-    return " or ".join(f"{_RUNTIMES[name]} {least[name]}" for name in _RUNTIMES if name in least)
+    return " or ".join(f"{title} {least[name]}" for name, title in TITLES.items() if name in least)
 
 
 def _faults_of(path: str, placement: Placement) -> list[InstalledFault]:

@@ -25,6 +25,7 @@ from edgekit.progress import Progress, expect, silent
 from edgekit.report.file_result import FileResult
 from edgekit.report.result import Report
 from edgekit.workflows.candidates import Candidate
+from edgekit.workflows.compatibility import fitted, refuse_all, unfit
 from edgekit.workflows.evaluate import (
     FLOAT,
     Criteria,
@@ -58,12 +59,10 @@ _FORMAT_GAP = 1.5  # dB
 
 
 class PartlyConverted(ConversionError):
-    """The files of one format were written, and those of another could not be."""
+    """Some files were written, and others could not be."""
 
     def __init__(self, failed: Mapping[str, str], report: Report) -> None:
-        reasons = " ".join(
-            f"{FORMATS[name].title} was not written: {reason}" for name, reason in failed.items()
-        )
+        reasons = " ".join(f"{name} was not written: {reason}" for name, reason in failed.items())
         written = ", ".join(file.name for file in report.files)
         super().__init__(f"{reasons} Written to {report.output}: {written}.")
         self.report = report
@@ -101,8 +100,7 @@ def convert(
     Raises:
         OptionError: an option has a value that it cannot take.
         OutputInUse: another conversion is writing into ``output``.
-        ConversionError: the model cannot be converted; ``PartlyConverted`` where one format's files were
-            written.
+        ConversionError: the model cannot be converted; ``PartlyConverted`` where some files were written.
         ModelError: a file was written that its own runtime cannot open.
         DataError: the samples cannot be read, or do not fit the model.
         RuntimeMissing: TensorFlow or a runtime is not installed.
@@ -113,6 +111,7 @@ def convert(
     limits = read_limits(chosen["max_drop"], chosen["min"], chosen["max"])
     check_tasks(chosen["task"])
     output = Path(output)
+    chosen = fitted(chosen, options)
     recipes, precisions = chosen_recipes(chosen, given="precision" in options)
     check_conversion(model, data, precisions, chosen["to"], output, force=chosen["force"])
     with workplace(output) as scratch:
@@ -145,8 +144,9 @@ def convert(
                 answering="reading samples",
             )
         report = ship(made, scratch, output, source=source, data=data, options=chosen)
-    if made.conversion.failed:
-        raise PartlyConverted(made.conversion.failed, report)
+    failed = {FORMATS[name].title: reason for name, reason in made.conversion.failed.items()}
+    if failed or made.unfit:
+        raise PartlyConverted({**failed, **made.unfit}, report)
     return report
 
 
@@ -229,6 +229,11 @@ def _work(
     for missing in conversion.failed:
         counterparts.pop(missing, None)
     paths = {target: path for target, path in paths.items() if target[0] not in conversion.failed}
+    reasons = unfit(paths, options["for_"])
+    refuse_all(reasons, paths)
+    left_out = {paths.pop(target).name: reason for target, reason in reasons.items()}
+    recipes_kept = {t: recipe for t, recipe in conversion.recipes.items() if t in paths}
+    conversion = replace(conversion, recipes=recipes_kept)
     if samples.source == RANDOM:
         for (form, _), path in paths.items():
             FORMATS[form].mark(path, NOT_FOR_SHIPPING)
@@ -263,7 +268,7 @@ def _work(
         notes=(*conversion.notes, *report.notes),
     )
     golden = record_golden(candidates, original, evaluation, scratch, options["golden"])
-    return Made(replace(evaluation, report=report), conversion, facts, golden)
+    return Made(replace(evaluation, report=report), conversion, facts, golden, left_out)
 
 
 def _steps_of(formats: Sequence[str], precisions: Sequence[Precision]) -> int:

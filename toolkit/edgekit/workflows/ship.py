@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ class Made:
     conversion: Conversion
     facts: Facts
     golden: GoldenSamples | None = None
+    unfit: Mapping[str, str] = field(default_factory=dict)
+    """Why files were left out, by their names, that a runtime they are for does not run."""
 
 
 @contextlib.contextmanager

@@ -110,13 +110,16 @@ def _image(entry: Mapping[str, Any]) -> ImageInput:
 
 
 def _meaning(entry: Mapping[str, Any]) -> Postprocessing:
-    return Postprocessing(
+    meaning = Postprocessing(
         output=str(entry["output"]),
         task=str(entry["task"]),
         kind=_one_of(Kind, entry["kind"]),
         top_k=int(entry["top_k"]),
         part=str(entry["part"]),
     )
+    if meaning.top_k < 0:
+        raise ValueError(f"top_k {meaning.top_k}")
+    return meaning
 
 
 def _one_of(literal: Any, value: Any) -> Any:

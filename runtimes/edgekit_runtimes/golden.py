@@ -4,6 +4,7 @@ Its arrays are ``input/INPUT`` and ``output/FILE/OUTPUT``, with one row a sample
 session takes and gives them.
 """
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -88,7 +89,13 @@ def read_golden(path: Path) -> Golden:
         ModelError: the file is not there, or is no such file.
     """
     import zipfile  # a millisecond of the start of every script
+    import zlib
 
+    # What zipfile and NumPy raise of a damaged archive: of other methods of packing, of encryption, too.
+    unreadable = (
+        *(OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, RuntimeError),
+        *(ValueError, TypeError, LookupError, SyntaxError, OverflowError, struct.error),
+    )
     inputs: dict[str, Array] = {}
     outputs: dict[str, dict[str, Array]] = {}
     try:
@@ -108,7 +115,7 @@ def read_golden(path: Path) -> Golden:
         every = [*inputs.values(), *(a for of in outputs.values() for a in of.values())]
         if len({len(array) for array in every}) != 1:
             raise ValueError("its arrays have different numbers of samples, or there are none")
-    except (OSError, ValueError, TypeError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+    except unreadable as error:
         raise ModelError(
             f"{path}: its golden samples cannot be read: {error}. Copy the folder there again, or convert "
             "again."

@@ -118,3 +118,62 @@ def test_the_manifest_says_what_outputs_mean_and_the_license(digits: Path, tmp_p
         "crop": "none",
         "exif_orientation": True,
     }
+
+
+def test_logits_want_a_softmax_and_detections_are_told_by_their_parts(
+    digits: Path, tmp_path: Path
+) -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    x = keras.Input((8, 8, 1), name="image")
+    flat = keras.layers.Flatten()(x)
+    dense = keras.layers.Dense
+    outputs = {
+        "digit": dense(10)(flat),
+        "boxes": keras.layers.Reshape((5, 4))(dense(20)(flat)),
+        "scores": dense(5, activation="sigmoid")(flat),
+        "classes": keras.layers.ReLU()(dense(5)(flat)),
+    }
+    with np.load(digits / "calib.npz") as held:
+        data = {"image": held["image"][:120], "y_digit": held["y"][:120]}
+    edgekit.convert(
+        keras.Model(x, outputs),
+        data,
+        tmp_path / "out",
+        to="tflite",
+        precision="float32",
+        max_drop=1.0,
+    )
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    found = {entry["output"]: entry for entry in manifest["postprocessing"]}
+    assert (found["digit"]["task"], found["digit"]["kind"]) == ("classes", "softmax")
+    for part in ("boxes", "scores", "classes"):
+        assert (found[part]["task"], found[part]["part"]) == ("detection", part)
+    with open_model(tmp_path / "out/model_float32.tflite") as model:
+        prediction = model.predict(data["image"][0])
+        logits = model.run({"image": data["image"][:1]})["digit"][0]
+    assert prediction.outputs["digit"].sum() == pytest.approx(1)
+    best = prediction.answers["digit"][0]
+    assert best.number == logits.argmax()
+    boxes = prediction.answers["boxes"]
+    assert len(boxes) == 5
+    assert [b.score for b in boxes] == sorted((b.score for b in boxes), reverse=True)
+
+
+def test_damaged_golden_samples_are_an_error_whatever_byte_it_is(
+    converted: Path, tmp_path: Path
+) -> None:
+    content = (converted / "golden.npz").read_bytes()
+    random = np.random.default_rng(0)
+    refused = 0
+    for _ in range(600):
+        damaged = bytearray(content)
+        damaged[random.integers(len(damaged))] = random.integers(256)
+        path = tmp_path / "golden.npz"
+        path.write_bytes(damaged)
+        try:
+            read_golden(path)
+        except ModelError:
+            refused += 1
+    assert refused > 300

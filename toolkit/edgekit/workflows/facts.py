@@ -44,7 +44,11 @@ def _postprocessing(
     detections = find_detection_outputs(recorded, task)
     parts = _parts(detections) if detections else {}
     given = [text for text in task if text != "detection"] if detections else task
-    tasks = find_tasks(recorded, None if detections else samples.labels, given)
+    labels = samples.labels
+    if parts:  # those of the boxes are of none of their outputs alone
+        by_output = labels.items() if isinstance(labels, Mapping) else ()
+        labels = {name: array for name, array in by_output if name not in parts} or None
+    tasks = find_tasks(recorded, labels, given)
     first = next(recorded.batches(256))
     return tuple(
         Postprocessing(name, "detection", part=parts[name])

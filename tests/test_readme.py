@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from support.signing import make_pair
 
 from edgekit.cli.main import main
 
@@ -39,6 +40,7 @@ def workplace(
     shutil.copy(digits / "calib.npz", tmp_path / "samples.npz")
     shutil.copy(digits / "eval.npz", tmp_path / "eval.npz")
     shutil.copytree(converted, tmp_path / "out")
+    make_pair(tmp_path, "release")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path

@@ -40,7 +40,8 @@ def verify_signature(folder: str | Path, key: str | Path) -> SignedFolder:
 
     Args:
         folder: a folder with a ``model.sig``, as ``edgekit sign`` or ``model-signing`` writes it.
-        key: a PEM file with the public key, or with certificates that may have issued the signer's.
+        key: a PEM file with the public key, or several, any of which may have signed; or with certificates
+            that may have issued the signer's.
 
     Raises:
         SignatureError: there is no signature, it is damaged or by another key, or a file was added,

@@ -1,5 +1,6 @@
 """The key or the certificate that a device trusts: whether a signature was made by it. With ``cryptography`` alone."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _CURVES = {"secp256r1": "SHA256", "secp384r1": "SHA384", "secp521r1": "SHA512"}
 """The curves of the format, and with which hash each signs."""
 
+_PUBLIC_KEY = re.compile(rb"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----\s*", re.DOTALL)
 _LARGEST = 1 << 20  # bytes of a key file
 
 
@@ -23,8 +25,8 @@ def check_signature(bundle: "Bundle", key: Path) -> None:
 
     Args:
         bundle: the signature.
-        key: a PEM file: a public key, or certificates, each of which may have issued the signer's. A
-            certificate must be valid now, by this machine's clock.
+        key: a PEM file: public keys, each of which may have signed, or certificates, each of which may have
+            issued the signer's. A certificate must be valid now, by this machine's clock.
 
     Raises:
         SignatureError: the file is no such key, or another key made the signature.
@@ -61,7 +63,7 @@ def _read(key: Path) -> bytes:
 
 
 def _public_key(bundle: "Bundle", content: bytes, key: Path) -> "EllipticCurvePublicKey":
-    """The public key of a file, where the signature says that it was made by it."""
+    """That public key of a file by which the signature says that it was made."""
     import hashlib
 
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -73,18 +75,21 @@ def _public_key(bundle: "Bundle", content: bytes, key: Path) -> "EllipticCurvePu
             f"openssl pkey -in {key.name} -pubout -out {key.stem}.pub"
         )
     try:
-        public = serialization.load_pem_public_key(content)
+        trusted = [serialization.load_pem_public_key(one) for one in _PUBLIC_KEY.findall(content)]
     except (ValueError, UnsupportedAlgorithm) as error:
         raise SignatureError(f"{key}: is not a public key in PEM: {error}") from error
-    public = elliptic(public, str(key))
-    pem = public.public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    if not trusted:
+        raise SignatureError(f"{key}: is not a public key in PEM.")
     if bundle.chain:
         raise ValueError(f"it was signed by a certificate, and {key} is a bare key")
-    if hashlib.sha256(pem).hexdigest() != bundle.hint and pem != bundle.public_key:
-        raise ValueError(f"it was signed by another key than {key}")
-    return public
+    for one in trusted:
+        public = elliptic(one, str(key))
+        pem = public.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        if hashlib.sha256(pem).hexdigest() == bundle.hint or pem == bundle.public_key:
+            return public
+    raise ValueError(f"it was signed by another key than {key}")
 
 
 def _certified(bundle: "Bundle", content: bytes, key: Path) -> "EllipticCurvePublicKey":

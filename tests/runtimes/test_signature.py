@@ -202,6 +202,21 @@ def test_another_key_is_refused(signed: Path, pair: Pair, tmp_path: Path) -> Non
         verify_signature(signed, pair.public)
 
 
+def test_a_file_of_several_keys_while_one_takes_the_place_of_another(
+    signed: Path, pair: Pair, tmp_path: Path
+) -> None:
+    other, third = make_pair(tmp_path, "other", ec.SECP384R1()), make_pair(tmp_path, "third")
+    trusted = tmp_path / "trusted.pub"
+    for first, second in ((pair, other), (other, pair)):
+        trusted.write_bytes(b"# ours\n" + first.public.read_bytes() + second.public.read_bytes())
+        verify_signature(signed, trusted)
+    trusted.write_bytes(other.public.read_bytes() + third.public.read_bytes())
+    with pytest.raises(SignatureError, match="another key"):
+        verify_signature(signed, trusted)
+    trusted.write_bytes(pair.public.read_bytes() + other.public.read_bytes()[:-30])
+    verify_signature(signed, trusted)  # what is no whole key stands for nobody
+
+
 def test_a_key_as_older_signatures_name_it(signed: Path, pair: Pair, tmp_path: Path) -> None:
     import base64
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,10 +31,14 @@ class Values:
         right: Array = np.abs(self.actual - self.expected) <= self.limit
         return ~right
 
-    def fits(self, explained: Array, actual: Array | None = None) -> bool:
-        """Whether nearly all values are what an explanation says."""
+    def fits(self, explained: Array, actual: Array | None = None, times: Any = 1.0) -> bool:
+        """Whether nearly all values are what an explanation says, but for so many times rounding."""
         found = self.actual if actual is None else actual
-        return bool((np.abs(found - explained) <= self.limit).mean() >= _NEARLY_ALL)
+        return bool((np.abs(found - explained) <= times * self.limit).mean() >= _NEARLY_ALL)
+
+    def cut(self, explained: Array) -> Array:
+        """An explanation within what the tensor can be: beyond, its integers are cut off."""
+        return np.clip(explained, self.actual.min(), self.actual.max())
 
 
 Way = Callable[[Values], str]
@@ -123,7 +128,7 @@ def _shifted(values: Values) -> str:
 
 def _constant_offset(values: Values) -> str:
     offset = float(np.median(values.actual - values.expected))
-    if abs(offset) <= values.limit / 4 or not values.fits(values.expected + offset):
+    if abs(offset) <= values.limit / 4 or not values.fits(values.cut(values.expected + offset)):
         return ""
     steps = f" ({offset / values.step:+.0f} steps: a zero point)" if values.step else ""
     return f"a constant offset of {offset:.4g}{steps}"
@@ -132,7 +137,7 @@ def _constant_offset(values: Values) -> str:
 def _factor(values: Values) -> str:
     power = float((values.expected**2).sum())
     factor = float((values.expected * values.actual).sum()) / power if power else 1.0
-    if abs(factor - 1) <= 0.01 or not values.fits(factor * values.expected):
+    if abs(factor - 1) <= 0.01 or not values.fits(values.cut(factor * values.expected)):
         return ""
     return f"values are {factor:.3g} times the right ones: a wrong scale"
 
@@ -182,8 +187,9 @@ def _each_channel(values: Values) -> str:
             factors[at], constants[at] = np.polyfit(e[free], a[free], 1)
         else:
             constants[at] = float(np.mean(a[free] - e[free]))
-    explained = np.clip(expected * factors + constants, actual.min(), actual.max())
-    if not values.fits(explained, actual):
+    explained = values.cut(expected * factors + constants)
+    # What was rounded before it was multiplied is off by as much more.
+    if not values.fits(explained, actual, times=np.maximum(1.0, np.abs(factors))):
         return ""
     if np.abs(factors - 1).max() > 0.02:
         return (
@@ -197,16 +203,17 @@ def _each_channel(values: Values) -> str:
 
 
 def _large_values(values: Values) -> str:
+    """Large values are wrong and small ones are not, and what is wrong is too small."""
     wrong, size = values.wrong, np.abs(values.expected)
-    if not wrong.any() or wrong.all():
+    if not wrong.any():
         return ""
-    least = float(np.quantile(size[wrong], 0.02))
-    below, above = size < least, size >= least
-    if below.mean() < 0.2 or wrong[above].mean() < 0.5:
+    low, high = np.quantile(size, [0.25, 0.75])
+    small, large = float(wrong[size <= low].mean()), float(wrong[size >= high].mean())
+    error = (values.actual - values.expected)[wrong]
+    towards_zero = float((np.sign(error) == -np.sign(values.expected[wrong])).mean())
+    if large < 0.1 or small > large / 4 or towards_zero < 0.8:
         return ""
-    if np.abs(values.actual[wrong]).mean() >= size[wrong].mean():
-        return ""
-    return f"values up to {least:.3g} are right, larger ones come out too small: sums saturate"
+    return f"{large:.0%} of the large values come out too small, and {small:.0%} of the small ones: sums saturate"
 
 
 WAYS: tuple[Way, ...] = (

@@ -101,16 +101,19 @@ def one_scale(model: Any, operator: Any) -> None:
     stored.scale = [float(np.mean(stored.scale))] * len(stored.scale)
 
 
-def weights(change: Callable[[Array], Array]) -> Callable[[Any, Any], None]:
-    """Other weights."""
+def weights(
+    change: Callable[[Array], Array], places: Sequence[int] = (1,)
+) -> Callable[[Any, Any], None]:
+    """Other weights; of places 1 and 2 other biases too."""
 
     def alter(model: Any, operator: Any) -> None:
-        tensor = model.subgraphs[0].tensors[operator.inputs[1]]
-        old = flatbuffer.constant(model, tensor)
-        assert old is not None
-        new = np.ascontiguousarray(change(old))
-        assert new.shape == old.shape
-        model.buffers[tensor.buffer].data = np.frombuffer(new.tobytes(), np.uint8)
+        for place in places:
+            tensor = model.subgraphs[0].tensors[operator.inputs[place]]
+            old = flatbuffer.constant(model, tensor)
+            assert old is not None
+            new = np.ascontiguousarray(change(old))
+            assert new.shape == old.shape
+            model.buffers[tensor.buffer].data = np.frombuffer(new.tobytes(), np.uint8)
 
     return alter
 

@@ -1,19 +1,26 @@
 """Faults of a target, made for real: each is found in its layer, and named; and where there is none, none is."""
 
+import json
+import shutil
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from support import faults
 from support.faults import Fault, faulty
+from support.json_schema import FOLDER
 from support.once import once
 
 import edgekit
+from edgekit.cli.main import main
 from edgekit_runtimes import DEVICES
 
 TFLITE, TFLITE8 = "model_float32.tflite", "model_int8.tflite"
 ONNX, ONNX8 = "model_float32.onnx", "model_int8.onnx"
-NONE, RELU, AVERAGE_POOL = 0, 1, 1
+NONE, RELU, RELU6 = 0, 1, 3
+AVERAGE_POOL, LSH_PROJECTION = 1, 15
 
 STEM, EXPAND, EXPAND2 = "stem/Squeeze1", "first_norm/batchnorm/sub1", "second_norm/batchnorm/sub1"
 DEPTHWISE, DEPTHWISE2 = "first_depthwise/Squeeze1", "second_depthwise/Squeeze1"
@@ -30,7 +37,8 @@ FAULTS = (
     Fault("pads with integer 0", TFLITE8, DEPTHWISE2, faults.padded(1, 1, 0), "at the edges"),
     Fault(
         "two channels swapped", TFLITE, EXPAND,
-        faults.weights(lambda w: w[[5, 1, 2, 3, 4, 0, *range(6, len(w))]]), "differ",
+        faults.weights(lambda w: w[[5, 1, 2, 3, 4, 0, *range(6, len(w))]], (1, 2)),
+        "another order: 0 has 5's, 5 has 0's",
     ),
     Fault(
         "kernel transposed", TFLITE, DEPTHWISE2,
@@ -115,3 +123,55 @@ def test_other_kernels_are_no_fault(file: str, folder: Path) -> None:
         found = edgekit.bisect(folder / file, device.name)
         assert found.same, (device.name, found)
         assert all(layer.status == "same" for layer in found.files[0].layers), device.name
+
+
+def test_layers_that_are_wrong_only_together(folder: Path) -> None:
+    """A runtime that fuses an operator into the one before it, and does so wrongly."""
+    alter = faults.option("fusedActivationFunction", RELU6)
+    (file,) = edgekit.bisect(
+        folder / TFLITE, faulty(Fault("fusion", TFLITE, PROJECT, alter, "", least=2))
+    ).files
+
+    assert file.outputs
+    assert file.first is None, "each is right alone"
+    assert file.group is not None
+    assert PROJECT in (file.group.first, file.group.last)
+    assert len(file.group.operators) == 2
+
+
+def test_the_command(folder: Path, digits: Path, tmp_path: Path) -> None:
+    """On the golden samples by default."""
+    command = ["bisect", str(folder), "--target", "reference"]
+    shown = CliRunner().invoke(main, command)
+    assert shown.exit_code == 0, shown.output
+    assert shown.output.count("the same: all") == 4
+
+    document = json.loads(CliRunner().invoke(main, [*command, "--json"]).stdout)
+    schema = json.loads((FOLDER / "bisection.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(document)
+    assert document["same"] is True
+    assert [file["samples"] for file in document["files"]] == [8] * 4
+
+    shutil.copy(folder / TFLITE, tmp_path)  # without golden samples
+    alone = [command[0], str(tmp_path / TFLITE), *command[2:]]
+    refused = CliRunner().invoke(main, alone)
+    assert refused.exit_code == 2
+    assert "--data" in refused.output
+    data = ["--data", str(digits / "eval.npz"), "--samples", "2"]
+    assert CliRunner().invoke(main, [*alone, *data]).exit_code == 0
+    nowhere = CliRunner().invoke(main, [*alone[:-1], "no-such-device", *data])
+    assert nowhere.exit_code == 4
+    assert "no device 'no-such-device' opens .tflite files" in nowhere.output
+
+
+def test_a_target_that_cannot_run_a_layer(folder: Path) -> None:
+    """The first that it lacks is named, with what its runtime says."""
+    lacking = Fault("it is another", TFLITE, POOL, faults.other_operator(LSH_PROJECTION), "")
+    found = edgekit.bisect(folder / TFLITE, faulty(lacking))
+    (file,) = found.files
+
+    assert not found.same
+    assert "LiteRT cannot open it" in file.refusal
+    assert file.first is not None
+    assert (file.first.name, file.first.status) == (POOL, "fails")
+    assert "LiteRT cannot open it" in file.first.note

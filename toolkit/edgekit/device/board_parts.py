@@ -19,7 +19,7 @@ from edgekit.inference.parts import Answer, Runner, read_answers, write_jobs
 from edgekit.scratch import scratch_folder
 from edgekit_converters.pieces import Part
 
-_PYTHONS = (".venv/bin/python", "venv/bin/python", "edgekit/bin/python", "python3", "python")
+_PYTHONS = (".edgekit/bin/python", ".venv/bin/python", "venv/bin/python", "python3", "python")
 """Where a Python with the runtimes is looked for, from the board's home folder."""
 
 _ANSWER = re.compile(r"\d+\.(npz|txt)")
@@ -60,7 +60,7 @@ def board_runner(address: str, device: str = "cpu") -> Iterator[Runner]:
 
 def _find_python(board: Board) -> str:
     """The first Python of the board that has the runtimes."""
-    within = [f"{board.path}/{name}" for name in _PYTHONS[:2]] if board.path else []
+    within = [f"{board.path}/{name}" for name in _PYTHONS[:3]] if board.path else []
     tried = " ".join(quote(name) for name in (*within, *_PYTHONS))
     command = (
         f"for p in {tried}; do "

@@ -159,6 +159,8 @@ def test_the_command(folder: Path, digits: Path, tmp_path: Path) -> None:
     assert "--data" in refused.output
     data = ["--data", str(digits / "eval.npz"), "--samples", "2"]
     assert CliRunner().invoke(main, [*alone, *data]).exit_code == 0
+    misplaced = CliRunner().invoke(main, [*alone, *data, "--device", "gpu"])
+    assert misplaced.exit_code == 2
     nowhere = CliRunner().invoke(main, [*alone[:-1], "no-such-device", *data])
     assert nowhere.exit_code == 4
     assert "no device 'no-such-device' opens .tflite files" in nowhere.output

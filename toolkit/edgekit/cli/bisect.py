@@ -36,6 +36,9 @@ from edgekit.cli.options import json_option
     "--device", metavar="DEVICE", default="cpu", show_default=True, help="On a board, its device."
 )
 @click.option(
+    "--python", metavar="PATH", help="On a board, its Python. [default: the one that has edgekit]"
+)
+@click.option(
     "--reference",
     metavar="DEVICE",
     default="cpu",
@@ -49,6 +52,7 @@ def bisect(
     data: str | None,
     samples: int,
     device: str,
+    python: str | None,
     reference: str,
     as_json: bool,
 ) -> None:
@@ -60,6 +64,10 @@ def bisect(
     \b
     Exit status: 0 the same but for rounding, 1 different, 2 or more on an error.
     """
+    if "://" not in target and (python is not None or device != "cpu"):
+        raise click.UsageError(
+            "--device and --python are of a board: a device of this machine is itself the --target."
+        )
     with errors(), steps(quiet=as_json, verbose=False) as step:
         from edgekit.workflows.bisect import bisect as find
 
@@ -68,6 +76,7 @@ def bisect(
             target,
             data,
             device=device,
+            python=python,
             reference=reference,
             samples=samples,
             progress=step,

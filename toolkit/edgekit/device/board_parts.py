@@ -8,38 +8,36 @@ import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from shlex import quote
 from uuid import uuid4
 
 from edgekit.data.samples import Array
 from edgekit.device.board import Board, BoardError
+from edgekit.device.board_python import BoardPython, find_python
 from edgekit.device.connect import open_board
 from edgekit.device.copying import copy, done, in_shell
 from edgekit.inference.parts import Answer, Runner, read_answers, write_jobs
 from edgekit.scratch import scratch_folder
 from edgekit_converters.pieces import Part
 
-_PYTHONS = (".edgekit/bin/python", ".venv/bin/python", "venv/bin/python", "python3", "python")
-"""Where a Python with the runtimes is looked for, from the board's home folder."""
-
 _ANSWER = re.compile(r"\d+\.(npz|txt)")
 _REFUSED = 3  # the status of ``edgekit_runtimes.answers`` where there is no such device
 
 
 @contextmanager
-def board_runner(address: str, device: str = "cpu") -> Iterator[Runner]:
+def board_runner(address: str, device: str = "cpu", python: str | None = None) -> Iterator[Runner]:
     """Connect to a board, and run parts of a model there.
 
     Args:
         address: ``ssh://user@host[:port][/path]``; the path is that of a folder to work in, which is as it
             was afterwards.
         device: of the board.
+        python: the Python there; by default, one that has edgekit, as for ``push``.
 
     Raises:
-        BoardError: the board cannot be reached, or has no edgekit_runtimes.
+        BoardError: the board cannot be reached, or has no edgekit.
     """
     with open_board(address) as board:
-        python = _find_python(board)
+        there = find_python(board, python)
         folder = f"{board.path or '.cache/edgekit'}/bisect-{uuid4().hex[:12]}"
 
         def run(
@@ -49,7 +47,7 @@ def board_runner(address: str, device: str = "cpu") -> Iterator[Runner]:
                 names = write_jobs(scratch, suffix, parts, tensors, chained=chained)
                 try:
                     copy(board, {name: scratch / name for name in names}, folder)
-                    _run(board, python, folder, device)
+                    _run(board, there, folder, device)
                     _fetch(board, folder, scratch)
                 finally:
                     board.run(f"rm -rf {in_shell(folder)}")
@@ -58,28 +56,10 @@ def board_runner(address: str, device: str = "cpu") -> Iterator[Runner]:
         yield run
 
 
-def _find_python(board: Board) -> str:
-    """The first Python of the board that has the runtimes."""
-    within = [f"{board.path}/{name}" for name in _PYTHONS[:3]] if board.path else []
-    tried = " ".join(quote(name) for name in (*within, *_PYTHONS))
-    command = (
-        f"for p in {tried}; do "
-        'if "$p" -c "import edgekit_runtimes.answers" 2>/dev/null; then command -v "$p"; exit 0; fi; '
-        "done; exit 1"
-    )
-    output = board.run(command)
-    if output.status:
-        raise BoardError(
-            f"{board.address}: no Python there has edgekit's runtimes: {', '.join((*within, *_PYTHONS))} were "
-            "tried. Install it there: README.md, On the device."
-        )
-    found = output.last_line
-    return found if found.startswith("/") or "/" not in found else f"$HOME/{found}"
-
-
-def _run(board: Board, python: str, folder: str, device: str) -> None:
+def _run(board: Board, python: BoardPython, folder: str, device: str) -> None:
     """Run all parts; again after one that ended its process."""
-    command = f'cd {in_shell(folder)} && "{python}" -m edgekit_runtimes.answers . --device {quote(device)}'
+    answers = python.command("-m", "edgekit_runtimes.answers", ".", "--device", device)
+    command = f"cd {in_shell(folder)} && {answers}"
     before = -1
     while True:
         output = board.run(command)

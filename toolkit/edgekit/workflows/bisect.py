@@ -49,6 +49,7 @@ def bisect(
     data: Any = None,
     *,
     device: str = "cpu",
+    python: str | None = None,
     reference: str = "cpu",
     samples: int = SAMPLES,
     progress: Progress = silent,
@@ -70,6 +71,7 @@ def bisect(
             ``edgekit.inference.parts.Runner`` describes it.
         data: samples, of any kind that ``validate`` takes; by default the golden samples of the folder.
         device: on a board, the device there.
+        python: on a board, the Python there; by default, one that has edgekit.
         reference: the device of this machine that is right.
         samples: how many to run at most.
         progress: is told each step.
@@ -93,7 +95,7 @@ def bisect(
         )
     local = isinstance(target, str) and "://" not in target
     found, skipped = [], []
-    with _runner(target, device) as run:
+    with _runner(target, device, python) as run:
         for file in files:
             try:
                 if local:
@@ -111,11 +113,13 @@ def bisect(
     return Bisection(printable(path), str(shown), reference, tuple(found), tuple(skipped))
 
 
-def _runner(target: str | Runner, device: str) -> AbstractContextManager[Runner]:
+def _runner(
+    target: str | Runner, device: str, python: str | None
+) -> AbstractContextManager[Runner]:
     if not isinstance(target, str):
         return nullcontext(target)
     if "://" in target:
-        return board_runner(target, device)
+        return board_runner(target, device, python)
     return nullcontext(run_here(target))
 
 

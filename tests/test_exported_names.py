@@ -11,9 +11,9 @@ import edgekit_runtimes
 EXPORTED: list[tuple[ModuleType, str]] = [
     (
         edgekit,
-        "BoardError ConversionError DataError DeviceUnavailable Diff EdgekitError Export FileResult InputError Limit "
-        "LimitResult Limits MetricValue ModelError NotDelegated OptionError OutputResult Pushed Report "
-        "RuntimeMissing Timing bench convert diff export open_model push sign tune validate validate_saved",
+        "Bisection BoardError ConversionError DataError DeviceUnavailable Diff EdgekitError Export FileResult InputError "
+        "Limit LimitResult Limits MetricValue ModelError NotDelegated OptionError OutputResult Pushed Report "
+        "RuntimeMissing Timing bench bisect convert diff export open_model push sign tune validate validate_saved",
     ),
     (
         edgekit_converters,

@@ -16,7 +16,8 @@ from edgekit.accuracy.intervals import Verdict
 from edgekit.accuracy.results import OutputResult
 from edgekit.bundle.manifest import Manifest
 from edgekit.bundle.recipes import RecipesDocument
-from edgekit.bundle.schema import DIFF, MANIFEST, PREDICTIONS, RECIPE, REPORT
+from edgekit.bundle.schema import BISECTION, DIFF, MANIFEST, PREDICTIONS, RECIPE, REPORT
+from edgekit.report.bisection import Bisection
 from edgekit.report.diff_result import Diff
 from edgekit.report.file_result import FileResult
 from edgekit.report.result import Report
@@ -33,6 +34,7 @@ ADDED: Mapping[type, Mapping[str, Any]] = {
     Manifest: {"schema": Literal[MANIFEST]},  # type: ignore[valid-type]
     PredictionsDocument: {"schema": Literal[PREDICTIONS]},  # type: ignore[valid-type]
     RecipesDocument: {"schema": Literal[RECIPE]},  # type: ignore[valid-type]
+    Bisection: {"schema": Literal[BISECTION], "same": bool},  # type: ignore[valid-type]
     Diff: {"schema": Literal[DIFF], "same": bool},  # type: ignore[valid-type]
     OutputResult: {"verdict": Verdict, "reason": str},
 }
@@ -100,6 +102,7 @@ def _value(kind: Any, definitions: dict[str, Schema]) -> Schema:
 _PLAIN = {str: "string", int: "integer", bool: "boolean", type(None): "null"}
 
 SCHEMAS: Mapping[str, Callable[[], Schema]] = {
+    "bisection.schema.json": lambda: schema_of(Bisection, "edgekit bisection"),
     "diff.schema.json": lambda: schema_of(Diff, "edgekit diff"),
     "edgekit.schema.json": edgekit.project.schema,
     "manifest.schema.json": lambda: schema_of(Manifest, "edgekit manifest"),

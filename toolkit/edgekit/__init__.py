@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from edgekit.errors import OptionError as OptionError
     from edgekit.inference.benchmark import Timing as Timing
     from edgekit.inference.benchmark import bench as bench
+    from edgekit.report.bisection import Bisection as Bisection
     from edgekit.report.diff_result import Diff as Diff
     from edgekit.report.file_result import FileResult as FileResult
     from edgekit.report.result import Report as Report
+    from edgekit.workflows.bisect import bisect as bisect
     from edgekit.workflows.convert import convert as convert
     from edgekit.workflows.diff import diff as diff
     from edgekit.workflows.export import Export as Export
@@ -39,6 +41,7 @@ __version__ = "0.1.0"
 
 # Loaded when they are first asked for: NumPy alone would double the time of `edgekit --help`.
 _HOMES = {
+    "Bisection": "edgekit.report.bisection",
     "BoardError": "edgekit.device.board",
     "ConversionError": "edgekit_converters",
     "DataError": "edgekit.data.samples",
@@ -61,6 +64,7 @@ _HOMES = {
     "RuntimeMissing": "edgekit_runtimes",
     "Timing": "edgekit.inference.benchmark",
     "bench": "edgekit.inference.benchmark",
+    "bisect": "edgekit.workflows.bisect",
     "convert": "edgekit.workflows.convert",
     "diff": "edgekit.workflows.diff",
     "export": "edgekit.workflows.export",
@@ -73,6 +77,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Bisection",
     "BoardError",
     "ConversionError",
     "DataError",
@@ -95,6 +100,7 @@ __all__ = [
     "RuntimeMissing",
     "Timing",
     "bench",
+    "bisect",
     "convert",
     "diff",
     "export",

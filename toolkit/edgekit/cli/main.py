@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from edgekit.cli.bench import bench
+from edgekit.cli.bisect import bisect
 from edgekit.cli.console import end
 from edgekit.cli.convert import convert
 from edgekit.cli.demo import demo
@@ -37,6 +38,7 @@ COMMANDS: dict[str, click.Command] = {
     "push": push,
     "inspect": inspect,
     "diff": diff,
+    "bisect": bisect,
     "export": export,
     "devices": devices,
 }

@@ -8,9 +8,7 @@ import numpy as np
 
 from edgekit.accuracy.comparison import sqnr_db
 from edgekit.accuracy.tasks import find_tasks
-from edgekit.bundle.manifest import read_manifest
-from edgekit.data.images import Images
-from edgekit.data.open import check_data, open_samples
+from edgekit.data.open import check_data
 from edgekit.data.samples import DataError
 from edgekit.data.split import EVALUATION_SAMPLES, SampleSplit, set_aside
 from edgekit.data.store import StoredArrays
@@ -32,9 +30,9 @@ from edgekit.report.diff_result import (
     OutputDiff,
 )
 from edgekit.scratch import scratch_folder
+from edgekit.workflows.given_samples import given_or_golden, open_for
 from edgekit_runtimes import FILES, Session, open_model, precision_of
 from edgekit_runtimes.arrays import random_inputs
-from edgekit_runtimes.golden import GOLDEN, read_golden
 from edgekit_runtimes.known_files import sha256
 from edgekit_runtimes.manifest_file import read_listed
 
@@ -81,7 +79,7 @@ def diff(
     if data is not None:
         check_data(data)
     pairs = _pairs(first, second)
-    given, source = _samples(data, first, second)
+    given, source = given_or_golden(data, [first, second])
     files = []
     with scratch_folder() as scratch:
         for number, (name, ours, theirs) in enumerate(pairs):
@@ -131,18 +129,6 @@ def _pairs(a: Path, b: Path) -> list[tuple[str, Path | None, Path | None]]:
                 "is compared with them by `edgekit validate`."
             )
     return [(first.name, first, second)]
-
-
-def _samples(data: Any, a: Path, b: Path) -> tuple[Any, str]:
-    """The samples to run, and what to call them; nothing where there are none."""
-    if data is not None:
-        return data, printable(data) if isinstance(data, (str, Path)) else type(data).__name__
-    for path in (a, b):
-        folder = path if path.is_dir() else path.parent
-        if (folder / GOLDEN).is_file():
-            inputs = read_golden(folder / GOLDEN).inputs
-            return dict(inputs), f"the golden samples in {printable(folder)}"
-    return None, ""
 
 
 def _diff_files(
@@ -209,10 +195,7 @@ def _facts_of(path: Path) -> FileFacts:
 
 def _stored(data: Any, session: Session, path: Path, folder: Path, count: int) -> SampleSplit:
     """The samples on disk, as the first file takes them."""
-    manifest = read_manifest(path.parent)
-    images = Images(manifest.scale or "0..1", manifest.labels) if manifest else Images()
-    source = open_samples(data, session.inputs, images)
-    return set_aside(source, folder, calibration=0, held_out=count)
+    return set_aside(open_for(session, path, data), folder, calibration=0, held_out=count)
 
 
 def _outputs(

@@ -31,6 +31,10 @@ OLDEST: dict[str, dict[str, tuple[str, ...]]] = {
 """The oldest that has wheels, by Python version; none where those are newer than edgekit's floor."""
 
 
+SERVERS = {"mlserver": ("mlserver==1.7.1",)}
+"""Other servers of the Open Inference Protocol."""
+
+
 def wanted_by(extra: str) -> tuple[str, ...]:
     """The runtime that an extra of edgekit's asks for, as a requirement."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -41,7 +45,7 @@ def requirements() -> dict[str, tuple[str, ...]]:
     """What each environment that this Python can have holds."""
     oldest = {name: by[_PYTHON] for name, by in OLDEST.items() if _PYTHON in by}
     floors = {"litert-floor": wanted_by("litert"), "onnxruntime-floor": wanted_by("onnx")}
-    return {**oldest, **floors, "vela": ("ethos-u-vela==5.2.0",)}
+    return {**oldest, **floors, "vela": ("ethos-u-vela==5.2.0",), **SERVERS}
 
 
 def python(name: str) -> Path:

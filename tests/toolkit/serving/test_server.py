@@ -1,5 +1,6 @@
 """``edgekit serve`` as its callers know it: answers, refusals, crashes and new versions."""
 
+import io
 import json
 import shutil
 import socket
@@ -69,6 +70,41 @@ def test_the_best_known_client_gets_what_the_file_answers(
     assert classes.shape == (5, 2)
     value, index = classes[0][0].decode().split(":")[:2]
     assert (float(value), int(index)) == (pytest.approx(got[0].max(), abs=1e-5), got[0].argmax())
+
+
+def test_an_image_is_answered_by_names(bundle: Path, digits: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    folder = Path(shutil.copytree(bundle, tmp_path / "digits"))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    one = {
+        "mean": [0.0],
+        "std": [255.0],
+        "scale": "0..1",
+        "color_order": "L",
+        "height": 8,
+        "width": 8,
+    }
+    image = {"input": "image", "resize": "stretch", "crop": "none", "exif_orientation": True,
+             "interpolation": "bilinear-antialiased", **one}  # fmt: skip
+    manifest |= {"labels": [f"a {i}" for i in range(10)], "preprocessing": [image]}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with np.load(digits / "eval.npz") as data:
+        pixels, label = (255 * data["image"][0, ..., 0]).astype(np.uint8), int(data["y"][0])
+    picture = io.BytesIO()
+    Image.fromarray(pixels).save(picture, "PNG")
+    with serving(folder, "--device", "cpu") as server:
+        path, png = "/v2/models/digits/infer", {"Content-Type": "image/png"}
+        answer = ask(server.url, path, picture.getvalue(), headers=png)
+        broken = ask(server.url, path, b"\x89PNG nothing", headers=png)
+    with open_model(folder) as session:
+        expected = session.predict(pixels)
+
+    assert answer.status == 200
+    (best, *_), *_ = answer.content["answers"].values()
+    assert (best["label"], best["number"]) == (f"a {label}", label)
+    assert expected.best is not None and best["score"] == pytest.approx(expected.best.score)
+    assert broken.status == 400 and broken.content["error"]
 
 
 def test_a_body_may_be_neither_large_nor_slow(server: Server, model: dict[str, Any]) -> None:

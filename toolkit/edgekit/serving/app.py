@@ -2,28 +2,33 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version as version_of
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from edgekit.data.samples import Array
 from edgekit.serving.metrics import Metrics
 from edgekit.serving.models import Models, NotServed, Served
 from edgekit.serving.protocol import (
     HEADER_LENGTH,
     BadRequest,
     InferRequest,
+    WantedOutput,
     read_request,
     tensor_metadata,
     write_response,
 )
 from edgekit.serving.runner import Answer, Busy, Crashed, Replaced, Runner
 from edgekit_runtimes import RuntimesError
+from edgekit_runtimes.prediction import predicted
+from edgekit_runtimes.sample import sample_of
 
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository"]
 _MOST_JSON = 8 << 20
@@ -150,7 +155,8 @@ async def _infer(
     def stage(name: str, since: float) -> None:
         metrics.stage(served.name, served.version, name, perf_counter() - since)
 
-    asked = _asked(served, request, body)
+    is_image = request.headers.get("content-type", "").startswith("image/")
+    asked = await _of_image(served, body) if is_image else _asked(served, request, body)
     stage("read", begun)
     answer = await _answered(request, served.runner, asked)
     metrics.stage(served.name, served.version, "queue", answer.queued)
@@ -158,7 +164,13 @@ async def _infer(
     metrics.rows.labels(served.name, served.version).observe(answer.rows)
     written = perf_counter()
     content, head = write_response(
-        served.name, served.version, asked.id, answer.outputs, asked.outputs, served.labels
+        served.name,
+        served.version,
+        asked.id,
+        answer.outputs,
+        asked.outputs,
+        served.runner.opened.facts.labels,
+        _answers(served, answer.outputs) if is_image else None,
     )
     kind = "application/json" if head is None else "application/octet-stream"
     response = Response(content, media_type=kind)
@@ -184,6 +196,32 @@ def _asked(served: Served, request: Request, body: bytes) -> InferRequest:
         return read_request(body, length, opened.inputs, opened.outputs)
     except BadRequest as error:
         raise Refused(400, str(error)) from error
+
+
+async def _of_image(served: Served, body: bytes) -> InferRequest:
+    """A request whose body is an image, for a model with one input."""
+    opened = served.runner.opened
+    try:
+        sample = await asyncio.to_thread(
+            sample_of, body, opened.inputs, opened.facts, None, served.name
+        )
+    except RuntimesError as error:
+        raise Refused(400, str(error)) from error
+    inputs = {name: array[np.newaxis] for name, array in sample.items()}
+    wanted = tuple(WantedOutput(spec.name) for spec in opened.outputs)
+    return InferRequest(None, inputs, 1, wanted)
+
+
+def _answers(served: Served, outputs: Mapping[str, Array]) -> dict[str, Any]:
+    """What the outputs of one image mean, by the classes' names."""
+    prediction = predicted(
+        {name: array[0] for name, array in outputs.items()}, served.runner.opened.facts
+    )
+    return {
+        "answers": {
+            name: [asdict(answer) for answer in found] for name, found in prediction.answers.items()
+        }
+    }
 
 
 async def _body(request: Request, limits: BodyLimits) -> bytes:

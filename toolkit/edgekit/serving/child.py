@@ -10,6 +10,7 @@ from typing import Any
 from edgekit.data.samples import Array
 from edgekit_runtimes import ModelError, TensorSpec, open_model, verify_folder
 from edgekit_runtimes.arrays import random_inputs
+from edgekit_runtimes.facts import Facts
 
 _TRIED = (1, 4, 8, 16)
 """Batch sizes that are timed; more samples make others wait for longer than they gain."""
@@ -31,6 +32,8 @@ class Opened:
     """How many waiting samples are run at once: 1 where more are no faster."""
     seconds: float
     """Of one call with one sample, the median."""
+    facts: Facts
+    """What images become, what outputs mean, and the classes' names."""
 
 
 def open_and_time(state: dict[str, Any], path: Path, device: str, threads: int | None) -> Opened:
@@ -64,6 +67,7 @@ def open_and_time(state: dict[str, Any], path: Path, device: str, threads: int |
         session.outputs,
         best if times[best] < _PAYS * times[1] else 1,
         times[1],
+        session.facts,
     )
 
 

@@ -35,7 +35,6 @@ class Served:
     version: str
     path: Path
     runner: Runner
-    labels: tuple[str, ...]
     sha256: str
     """Of the file that runs, as the folder's manifest has it; empty for a file alone."""
     identity: tuple[int, ...]
@@ -129,8 +128,7 @@ class Models:
             runner.close()
             raise ServeError(f"{path}: was changed while it was opened.")
         entry = _entry(manifest, runner.opened.file)
-        labels = tuple(map(str, (manifest or {}).get("labels", ())))
-        return Served(name, version, path, runner, labels, entry.get("sha256", ""), before)
+        return Served(name, version, path, runner, entry.get("sha256", ""), before)
 
 
 def versions_in(path: Path) -> dict[str, Path]:

@@ -126,6 +126,7 @@ def write_response(
     outputs: Mapping[str, Array],
     wanted: Sequence[WantedOutput],
     labels: Sequence[str] = (),
+    more: Mapping[str, Any] | None = None,
 ) -> tuple[bytes, int | None]:
     """Write a response's body; with it the length of its JSON, where binary tensors follow.
 
@@ -138,6 +139,7 @@ def write_response(
         outputs: the arrays, by name.
         wanted: which of them, and how.
         labels: the classes' names, for outputs that are wanted as classes.
+        more: further keys of the response.
     """
     described: list[dict[str, Any]] = []
     binary: list[bytes] = []
@@ -160,6 +162,7 @@ def write_response(
     head = {"model_name": name, "model_version": version, "outputs": described}
     if request_id is not None:
         head["id"] = request_id
+    head |= more or {}
     text = json.dumps(head, allow_nan=False, separators=(",", ":")).encode()
     return b"".join((text, *binary)), len(text) if binary else None
 

@@ -26,6 +26,7 @@ from edgekit_converters.recipe import (
 from edgekit_converters.tflite.calibration import Ranges
 from edgekit_converters.tflite.float_graph import is_too_large, weight_bytes
 from edgekit_converters.tflite.leftovers import float_operators
+from edgekit_converters.tflite.logarithms import before_logarithms
 from edgekit_converters.tflite.preprocessing import preprocessing
 from edgekit_converters.variants import Progress, Variants, Written
 
@@ -139,7 +140,10 @@ def notes_on(variants: Variants, made: Sequence[tuple[Recipe, Written]]) -> tupl
     if not made:
         return ()
     source, interface = variants.job.integer_graph, variants.job.interface
-    meant = preprocessing(source) if interface == "float" else ()
+    meant = before_logarithms(source)
+    before = len(meant)
+    if interface == "float":
+        meant += preprocessing(source)
     in_float: dict[Precision, list[str]] = {}
     kept: dict[int, dict[Precision, None]] = {}
     for recipe, written in made:
@@ -153,6 +157,7 @@ def notes_on(variants: Variants, made: Sequence[tuple[Recipe, Written]]) -> tupl
         *_recurrent_notes(precisions, variants.writers),
         *_preprocessing_notes(source, precisions, interface),
         *_float_notes(in_float),
+        *_logarithm_notes(before, precisions),
         *_kept_notes(kept, len(variants.operators)),
         *(note for _, written in made for note in written.notes),
     ]
@@ -250,6 +255,15 @@ def _preprocessing_notes(
             if interface == "float"
             else "integer inputs have one scale for all features, before the model rescales or "
             "normalizes them: where their widths differ, do that outside, or take float inputs"
+        )
+
+
+def _logarithm_notes(count: int, calibrated: list[Precision]) -> Iterator[str]:
+    """Say how many operators compute in float because a logarithm is taken of them."""
+    if count:
+        yield (
+            f"{count} operator{'' if count == 1 else 's'} before LOG stay{'s' if count == 1 else ''} in float32 "
+            f"in {' and '.join(calibrated)}: small values would become 0, which has no logarithm"
         )
 
 

@@ -114,11 +114,13 @@ def convert(
     made: list[tuple[Recipe, Written]] = []
     written_by: dict[Target, RecipeDocument] = {}
     for recipe, same in chosen:
-        written = variants.write(recipe, {name: targets[name, p] for name, p in same})
+        files = {name: targets[name, p] for name, p in same}
+        written = variants.write(recipe, files, go_on=True)
         if written.quantized is not None:
             made.append((recipe, written))
             document = document_of(recipe, variants.operators)
-            written_by.update({to: document for to in same if to[0] not in variants.failed})
+            written_by.update(dict.fromkeys(same, document))
+    written_by = {to: recipe for to, recipe in written_by.items() if to[0] not in variants.failed}
     failed = {name: str(error) for name, error in variants.failed.items()}
     if not calibrated:
         return Conversion(failed=failed)

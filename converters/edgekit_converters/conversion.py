@@ -26,6 +26,7 @@ from edgekit_converters.recipe import (
 from edgekit_converters.tflite.calibration import Ranges
 from edgekit_converters.tflite.float_graph import is_too_large, weight_bytes
 from edgekit_converters.tflite.leftovers import float_operators
+from edgekit_converters.tflite.logarithms import before_logarithms
 from edgekit_converters.tflite.preprocessing import preprocessing
 from edgekit_converters.variants import Progress, Variants, Written
 
@@ -113,11 +114,13 @@ def convert(
     made: list[tuple[Recipe, Written]] = []
     written_by: dict[Target, RecipeDocument] = {}
     for recipe, same in chosen:
-        written = variants.write(recipe, {name: targets[name, p] for name, p in same})
+        files = {name: targets[name, p] for name, p in same}
+        written = variants.write(recipe, files, go_on=True)
         if written.quantized is not None:
             made.append((recipe, written))
             document = document_of(recipe, variants.operators)
-            written_by.update({to: document for to in same if to[0] not in variants.failed})
+            written_by.update(dict.fromkeys(same, document))
+    written_by = {to: recipe for to, recipe in written_by.items() if to[0] not in variants.failed}
     failed = {name: str(error) for name, error in variants.failed.items()}
     if not calibrated:
         return Conversion(failed=failed)
@@ -139,7 +142,10 @@ def notes_on(variants: Variants, made: Sequence[tuple[Recipe, Written]]) -> tupl
     if not made:
         return ()
     source, interface = variants.job.integer_graph, variants.job.interface
-    meant = preprocessing(source) if interface == "float" else ()
+    meant = before_logarithms(source)
+    before = len(meant)
+    if interface == "float":
+        meant += preprocessing(source)
     in_float: dict[Precision, list[str]] = {}
     kept: dict[int, dict[Precision, None]] = {}
     for recipe, written in made:
@@ -153,6 +159,7 @@ def notes_on(variants: Variants, made: Sequence[tuple[Recipe, Written]]) -> tupl
         *_recurrent_notes(precisions, variants.writers),
         *_preprocessing_notes(source, precisions, interface),
         *_float_notes(in_float),
+        *_logarithm_notes(before, precisions),
         *_kept_notes(kept, len(variants.operators)),
         *(note for _, written in made for note in written.notes),
     ]
@@ -250,6 +257,15 @@ def _preprocessing_notes(
             if interface == "float"
             else "integer inputs have one scale for all features, before the model rescales or "
             "normalizes them: where their widths differ, do that outside, or take float inputs"
+        )
+
+
+def _logarithm_notes(count: int, calibrated: list[Precision]) -> Iterator[str]:
+    """Say how many operators compute in float because a logarithm is taken of them."""
+    if count:
+        yield (
+            f"{count} operator{'' if count == 1 else 's'} before LOG stay{'s' if count == 1 else ''} in float32 "
+            f"in {' and '.join(calibrated)}: small values would become 0, which has no logarithm"
         )
 
 

@@ -86,7 +86,7 @@ class Variants:
         self._extremes: dict[Path, Ranges] = {}
         self._histograms: dict[Path, Histograms] = {}
         self.failed: dict[str, ConversionError] = {}
-        """Why formats cannot express the model, by name; where none can, it is raised."""
+        """Why formats cannot express the model or be written, by name; where none can, it is raised."""
         for name in formats:
             progress(f"preparing {FORMATS[name].title}")
             try:
@@ -144,18 +144,29 @@ class Variants:
             self._histograms[graph] = histograms_over(graph, self.samples, extremes)
         return chosen_ranges(extremes, self._histograms[graph], method, bits)
 
-    def write(self, recipe: Recipe, targets: Mapping[str, Path]) -> Written:
-        """Write a file for each target, a path by the name of a format.
+    def write(self, recipe: Recipe, targets: Mapping[str, Path], *, go_on: bool = False) -> Written:
+        """Write a file for each target, a path by the name of a format; not for those that failed before.
+
+        Args:
+            recipe: of the files.
+            targets: where to.
+            go_on: a format that cannot be written is noted in ``failed``, and the others are written.
 
         Raises:
-            ConversionError: the recipe does not fit the model.
+            ConversionError: the recipe does not fit the model, or a format cannot be written and ``go_on``
+                is not set, or is the last one.
         """
         written = self._quantize(recipe) if recipe.precision in CALIBRATED else Written()
         self.progress(f"writing {recipe.precision}")
         for name, target in targets.items():
             if name in self.failed:
                 continue
-            self.writers[name].write(target, recipe.precision, written.quantized)
+            try:
+                self.writers[name].write(target, recipe.precision, written.quantized)
+            except ConversionError as error:
+                self.failed[name] = error
+                if not go_on or self.writers.keys() <= self.failed.keys():
+                    raise
         return written
 
     @cached_property

@@ -32,6 +32,18 @@ def operation(name: str, **options: Any) -> Callable[[Any], Any]:
     return call
 
 
+def encoding(mode: str) -> Callable[[Any], Any]:
+    """Classes 0 to 4, some of them twice, as a CategoryEncoding writes them."""
+
+    def call(x: Any) -> Any:
+        from keras import ops
+
+        classes = ops.cast(ops.minimum(ops.abs(x) * 3, 4), "int32")
+        return layer("CategoryEncoding", 5, output_mode=mode)(classes)
+
+    return call
+
+
 VOLUME, IMAGE = (7, 6, 5, 3), (9, 12, 3)
 CASES: dict[str, tuple[tuple[int, ...], Callable[[Any], Any]]] = {
     "MaxPooling3D": (VOLUME, layer("MaxPooling3D", 2)),
@@ -44,6 +56,8 @@ CASES: dict[str, tuple[tuple[int, ...], Callable[[Any], Any]]] = {
     ),
     "Conv1D, squared": ((12, 3), lambda x: operation("square")(layer("Conv1D", 4, 3)(x))),
     "Discretization": ((5,), layer("Discretization", [-1.0, 0.0, 0.5])),
+    "CategoryEncoding, multi-hot": ((3,), encoding("multi_hot")),
+    "CategoryEncoding, counts": ((3,), encoding("count")),
     "argmax": ((6, 5), operation("argmax", axis=1)),
     "argmin": ((6, 5), operation("argmin", axis=-1)),
     "Resizing, bicubic": (IMAGE, layer("Resizing", 12, 7, interpolation="bicubic")),
@@ -99,10 +113,26 @@ def test_they_are_written_so_in_large_models_too(
     assert sqnr(np.asarray(model(rows)), got) > 115
 
 
+def whole(kind: str, *arguments: Any, **options: Any) -> Callable[[Any], Any]:
+    """A layer that takes whole numbers."""
+
+    def call(x: Any) -> Any:
+        import keras
+
+        numbers = keras.ops.cast(x, "int64")
+        return keras.ops.cast(layer(kind, *arguments, **options)(numbers), "float32")
+
+    return call
+
+
 REFUSED = {
-    "CategoryEncoding": (
-        ((1,), layer("CategoryEncoding", 5, name="codes")),
-        "the layer 'codes' computes DenseBincount, .*keras.ops.one_hot",
+    "IntegerLookup": (
+        ((1,), whole("IntegerLookup", vocabulary=[5, 7, 9], name="look")),
+        "the layer 'look' computes LookupTableFindV2, .*Look numbers up outside",
+    ),
+    "Hashing": (
+        ((1,), whole("Hashing", 8, name="hash")),
+        "the layer 'hash' computes AsString and StringToHashBucketFast, .*Hash or look words up outside",
     ),
     "Erf": (((4,), operation("erf")), r"keras\.ops\) computes Erf, .*gelu"),
     "FFT": (

@@ -29,6 +29,7 @@ from edgekit_converters.tflite.flatbuffer import (
     SQUARE,
     TILE,
 )
+from edgekit_converters.tflite.logarithms import before_logarithms
 from edgekit_converters.tflite.preprocessing import preprocessing
 from edgekit_converters.tflite.variance import rewrite_variances
 
@@ -54,6 +55,7 @@ def integer_graph(graph: Path) -> tuple[Path, tuple[Form, ...]]:
     # A product with a constant would be more preprocessing, which stays in float.
     given = {flatbuffer.name(main.tensors[index]) for index in main.inputs}
     given.update(preprocessing(graph))
+    given.update(before_logarithms(graph))
     operators: list[Any] = []
     cut = cut_apart(model)
     rewritten = rewrite_variances(model)

@@ -194,6 +194,32 @@ def _matrix(node: Any, size: int, axis: int, constants: Sequence[Array]) -> Arra
         return np.asarray(session.run(made)).reshape(size, -1).T
 
 
+def _counts(node: Any, operands: Sequence[Any]) -> Any:
+    """Return how often each class occurs in a row, or whether it does, from one row of classes a value."""
+    import tensorflow as tf
+
+    values, size, weights = operands
+    count = _classes(size)
+    if count is None or weights.shape.num_elements() != 0:
+        return None
+    rows = tf.one_hot(values, count, dtype=weights.dtype)
+    over = tf.reduce_max if node.attr["binary_output"].b else tf.reduce_sum
+    return over(rows, axis=-2)
+
+
+def _classes(size: Any) -> int | None:
+    """Return how many classes are counted: min(most, max(least, largest value + 1)), where both are one number."""
+    import tensorflow as tf
+
+    if size.op.type != "Minimum":
+        return tf.get_static_value(size)  # type: ignore[no-any-return]
+    most, inner = size.op.inputs
+    bounds = [tf.get_static_value(part) for part in (most, *inner.op.inputs)]
+    if bounds[0] is None or not any(b is not None and b >= bounds[0] for b in bounds[1:]):
+        return None
+    return int(bounds[0])
+
+
 _OPERANDS = {
     "ResizeBicubic": ("size",),
     "ResizeArea": ("size",),
@@ -203,6 +229,7 @@ _FORMS: dict[str, Callable[[Any, Sequence[Any]], Any]] = {
     "MaxPool3D": _pooling,
     "AvgPool3D": _pooling,
     "BitwiseAnd": _sign_bits,
+    "DenseBincount": _counts,
     **dict.fromkeys(_OPERANDS, _resizing),
 }
 """By operator: a function of its node and operands; None: this one stays as it is."""

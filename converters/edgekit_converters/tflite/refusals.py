@@ -4,11 +4,13 @@ import re
 from collections.abc import Mapping
 
 _REMEDIES = {
-    "DenseBincount": "Use keras.ops.one_hot, and keras.ops.max over it for several values",
+    "DenseBincount": "Use keras.ops.one_hot, and keras.ops.sum over it, times the weights",
     "Bincount": "Use keras.ops.one_hot, and keras.ops.sum over it",
     "Erf": "keras.ops.gelu has an operator of its own",
     "AsString": "Hash or look words up outside the model",
     "StringToHashBucketFast": "Hash or look words up outside the model",
+    "LookupTableFindV2": "Look numbers up outside the model, and let it take their places in the vocabulary",
+    "SparseCross": "Cross features outside the model, and let it take the numbers of the buckets",
 }
 _OTHERWISE = "Compute it outside the model, or by another layer"
 
@@ -22,6 +24,7 @@ def refusal(error: Exception, kinds: Mapping[str, str], layers: Mapping[str, str
         layers: the name of the layer of each name scope.
     """
     missing = dict.fromkeys(re.findall(r"'tf\.(\w+)' op is neither a custom op", str(error)))
+    missing.pop("Placeholder", None)  # the table of a look-up
     if not missing:
         return f"TensorFlow cannot convert this model: {_first_cause(error)}"
     kind, *_ = missing

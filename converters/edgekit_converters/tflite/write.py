@@ -24,6 +24,7 @@ from edgekit_converters.base import (
 )
 from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.calibration import Ranges
+from edgekit_converters.tflite.logarithms import before_logarithms
 from edgekit_converters.tflite.loops import count_loops, find_loops, weight_products
 from edgekit_converters.tflite.preprocessing import preprocessing
 from edgekit_converters.tflite.small import make_small
@@ -156,6 +157,8 @@ def _instructions(
             keep_float(".*", operation.OUTPUT)
             for name in preprocessing(graph):
                 keep_float(_scope([name]))
+        for name in before_logarithms(graph):
+            keep_float(_scope([name]))
         model = flatbuffer.read(graph)
         for inside in model.subgraphs[1:]:
             keep_float(f"^{re.escape(flatbuffer.name(inside))}/")

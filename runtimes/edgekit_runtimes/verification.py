@@ -224,10 +224,10 @@ def _compare(
         largest = float(error.max(initial=0.0))
         part = largest / most if most else (np.inf if largest else 0.0)
         worst = max(worst, part)
-        if part > 1:
+        if not 0 <= part <= 1:  # a tolerance that is no number allows nothing
             each = error.reshape(len(error), -1).max(axis=1, initial=0.0)
             reasons.append(
-                f"{name!r} differs from the golden output in {int((each > most).sum())} of {len(each)} "
+                f"{name!r} differs from the golden output in {int((~(each <= most)).sum())} of {len(each)} "
                 f"samples, by up to {largest:.3g} in sample {int(each.argmax())}; {most:.3g} is allowed"
             )
     return worst, "; ".join(reasons)

@@ -155,6 +155,20 @@ def test_golden_outputs_of_another_shape_or_name_are_told(folder: Path) -> None:
     assert "its output 'letter' is not there" in said
 
 
+@pytest.mark.parametrize("tolerance", [-1.0, float("nan")])
+def test_a_tolerance_that_is_none_allows_nothing(tolerance: float, folder: Path) -> None:
+    def spoil(golden: Golden) -> Golden:
+        wrong = golden.outputs["model_int8.onnx"]["digit"] + 0.01
+        return replace(golden, outputs={**golden.outputs, "model_int8.onnx": {"digit": wrong}})
+
+    with_golden(folder, spoil)
+    rewrite(
+        folder,
+        lambda m: m["golden"]["tolerances"].update({"model_int8.onnx": {"digit": tolerance}}),
+    )
+    assert verdicts(folder, device="cpu")["model_int8.onnx", "mlas"] == "fail"
+
+
 def test_without_golden_samples_the_hashes_are_checked(folder: Path) -> None:
     rewrite(folder, lambda manifest: manifest.update(golden=None))
     verified = verify_folder(folder)

@@ -12,6 +12,7 @@ from edgekit.bundle.schema import EXPORTED
 from edgekit.data.samples import DataError
 from edgekit.errors import OptionError, nearest
 from edgekit.names import printable
+from edgekit.targets.android import write_android
 from edgekit.targets.cpp import write_cpp
 from edgekit.targets.job import ExportJob
 from edgekit.targets.web import write_web
@@ -52,6 +53,13 @@ TARGETS: dict[str, Target] = {
         formats=("onnx", "tflite"),
         next="cat README.md",
         note="tested on x86-64",
+    ),
+    "android": Target(
+        write_android,
+        "a Gradle module in Kotlin",
+        formats=("tflite",),
+        next="cat README.md",
+        note="not tested on hardware",
     ),
 }
 """Every target of ``edgekit export``, by the name that ``--target`` takes."""

@@ -1,0 +1,5 @@
+package org.junit;
+
+public class Assert {
+  public static void assertTrue(String message, boolean condition) {}
+}

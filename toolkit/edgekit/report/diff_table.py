@@ -162,10 +162,10 @@ def _row(layer: LayerDiff) -> tuple[str, ...]:
         return (
             only.name,
             only.operator,
-            only.precision,
+            f"{only.precision}, only in {'B' if a is None else 'A'}",
             "",
             "",
-            f"only in {'B' if a is None else 'A'}",
+            "",
         )
     scale = "" if a.scale == b.scale or None in (a.scale, b.scale) else _scales(a, b)
     return (

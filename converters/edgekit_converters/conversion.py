@@ -290,8 +290,9 @@ def _float_notes(in_float: Mapping[Precision, list[str]]) -> Iterator[str]:
         same = [p for p, kinds in in_float.items() if tuple(sorted(kinds)) == operators]
         *others, last = dict.fromkeys(operators)
         one = len(operators) == 1
+        wrong = ", and LiteRT's of DIV is wrong" if "DIV" in operators else ""
         yield (
             f"{', '.join(others)}{' and ' if others else ''}{last} ({len(operators)} "
             f"operator{'' if one else 's'}) stay{'s' if one else ''} in float32 in "
-            f"{' and '.join(same)}: the quantizer has no integer form"
+            f"{' and '.join(same)}: the quantizer has no integer form{wrong}"
         )

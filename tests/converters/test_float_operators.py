@@ -105,6 +105,17 @@ def test_what_has_no_integer_form_is_named(tmp_path: Path) -> None:
     )
 
 
+def test_a_division_stays_in_float_since_litert_s_integers_are_wrong(tmp_path: Path) -> None:
+    """16 dB in TFLite and 35 in ONNX, when both divided integers (LiteRT 1.4 to 2.3)."""
+    model = between_convolutions(lambda y: y / (_ops().relu(y[..., ::-1]) + 1.0))
+    report = edgekit.convert(model, samples(), tmp_path, precision=["int8"])
+    assert report.notes == (
+        "DIV (1 operator) stays in float32 in int8: the quantizer has no integer form, and LiteRT's of DIV "
+        "is wrong",
+    )
+    assert all(file.worst_result.sqnr_db > 28 for file in report.files)
+
+
 def test_only_calibrated_files_have_other_operators(tmp_path: Path) -> None:
     model = between_convolutions(prelu())
     edgekit.convert(model, samples(), tmp_path, precision=["float32", "int8"])

@@ -17,6 +17,7 @@ from typing import Any
 
 from support.process_memory import descendants, text
 from support.zoo import LARGE, OWN_CLASSES, RECURRENT, REFUSED, SMALL, TRAINED, digit_rows, samples
+from support.zoo_images import IMAGES
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
 FORMATS = ("tflite", "onnx")
@@ -31,7 +32,7 @@ def row(name: str) -> dict[str, Any]:
     import edgekit
 
     keras.utils.set_random_seed(0)
-    model = {**SMALL, **REFUSED, **LARGE, **RECURRENT, **TRAINED}[name]()
+    model = {**SMALL, **IMAGES, **REFUSED, **LARGE, **RECURRENT, **TRAINED}[name]()
     if name in TRAINED:
         data = digit_rows()
     else:
@@ -168,7 +169,7 @@ def _decibel(value: float) -> str:
 
 
 TABLES: list[tuple[str, list[str], list[str], Callable[[str, dict[str, Any]], list[str]]]] = [
-    ("<!-- made by make matrix -->", [*SMALL, *REFUSED, *LARGE], MAIN_HEADS, main_row),
+    ("<!-- made by make matrix -->", [*SMALL, *IMAGES, *REFUSED, *LARGE], MAIN_HEADS, main_row),
     ("<!-- made by make matrix: recurrent -->", [*RECURRENT], RECURRENT_HEADS, recurrent_row),
     ("<!-- made by make matrix: trained -->", [*TRAINED], TRAINED_HEADS, trained_row),
 ]

@@ -1,5 +1,6 @@
 """Image models of the zoo in which something once went wrong; with random weights."""
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -77,3 +78,70 @@ def padded_max_pool() -> Any:
             layers.Dense(4),
         ]
     )
+
+
+def attention_unet() -> Any:
+    """A U-Net that weighs what it takes over from the way down (Oktay et al., 2018)."""
+    import keras
+    from keras import layers
+
+    def gated(skip: Any, x: Any) -> Any:
+        both = layers.ReLU()(layers.Conv2D(8, 1)(skip) + layers.Conv2D(8, 1)(x))
+        return layers.Concatenate()([x, skip * layers.Conv2D(1, 1, activation="sigmoid")(both)])
+
+    x = layers.Input((32, 32, 3), name="x")
+    high = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
+    middle = layers.Conv2D(16, 3, 2, padding="same", activation="relu")(high)
+    low = layers.Conv2D(24, 3, 2, padding="same", activation="relu")(middle)
+    y = layers.Conv2DTranspose(16, 3, 2, padding="same", activation="relu")(low)
+    y = layers.Conv2DTranspose(8, 2, 2, activation="relu")(gated(middle, y))
+    return keras.Model(x, layers.Conv2D(2, 1, activation="softmax")(gated(high, y)))
+
+
+def keypoints() -> Any:
+    """Maps of where each of five points is, by transposed convolutions (Xiao et al., 2018)."""
+    import keras
+    from keras import layers
+
+    x = y = layers.Input((32, 32, 3), name="x")
+    for channels in (16, 24, 32):
+        y = layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(y)
+        y = layers.ReLU()(layers.BatchNormalization()(y))
+    for _ in range(2):
+        y = layers.Conv2DTranspose(24, 4, 2, padding="same", use_bias=False)(y)
+        y = layers.ReLU()(layers.BatchNormalization()(y))
+    return keras.Model(x, layers.Conv2D(5, 1, name="maps")(y))
+
+
+def vae_decoder() -> Any:
+    """Draws a picture from eight numbers (Kingma and Welling, 2014)."""
+    import keras
+    from keras import layers
+
+    x = layers.Input((8,), name="x")
+    y = layers.Reshape((4, 4, 32))(layers.Dense(512, activation="relu")(x))
+    for channels in (24, 16):
+        y = layers.Conv2DTranspose(channels, 3, 2, padding="same", activation="relu")(y)
+    return keras.Model(x, layers.Conv2DTranspose(1, 3, padding="same", activation="sigmoid")(y))
+
+
+def yolo_like() -> Any:
+    from support.detectors import yolo
+
+    return yolo()[1]
+
+
+def ssd_like() -> Any:
+    from support.detectors import ssd
+
+    return ssd()[1]
+
+
+IMAGES: dict[str, Callable[[], Any]] = {
+    "attention U-Net": attention_unet,
+    "keypoints": keypoints,
+    "VAE decoder": vae_decoder,
+    "YOLO-like detector": yolo_like,
+    "SSD-like detector": ssd_like,
+}
+"""Rows of the matrix that other tests convert too."""

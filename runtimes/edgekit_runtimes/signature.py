@@ -67,6 +67,8 @@ def read_signature(
         SignatureError, RuntimeMissing: as ``verify_signature``.
     """
     folder, key = Path(folder), Path(key)
+    if folder.is_symlink():  # to the folder in use, and to another one at any moment
+        folder = folder.resolve()
     path = signature or folder / SIGNATURE
     if not folder.is_dir():
         raise SignatureError(f"{folder}: there is no such folder.")

@@ -38,6 +38,8 @@ class Piece:
     """Of its operators in the graph."""
     dynamic: bool = False
     """Whether its runtime quantizes what it reads at each call, in its own way."""
+    loop: bool = False
+    """Whether it holds operators of its own, which may run many times: what they round adds up in it."""
 
 
 @dataclass(frozen=True, slots=True)

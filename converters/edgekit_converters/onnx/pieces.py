@@ -15,6 +15,7 @@ from edgekit_converters.pieces import Part, Piece, Pieces, Port
 
 _PAIRS = ("QuantizeLinear", "DequantizeLinear")
 _ACTIVATIONS = ("Relu", "Clip")
+_WITH_GRAPHS = ("Loop", "Scan", "If")
 _WITH_ACTIVATION = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Mul", "Sub")
 
 
@@ -139,7 +140,8 @@ class _Graph:
             named = [p for p in named if self._nodes[p].op_type not in _PAIRS] or named[-1:]
             first = self._nodes[named[0]]
             kind = "+".join(self._nodes[p].op_type for p in named)
-            yield Piece(first.output[0], kind, tuple(places))
+            loop = any(self._nodes[p].op_type in _WITH_GRAPHS for p in named)
+            yield Piece(first.output[0], kind, tuple(places), loop=loop)
 
     def ends(self, places: Sequence[int]) -> tuple[list[str], list[str]]:
         """What some nodes read that they do not make, and what they make for others."""

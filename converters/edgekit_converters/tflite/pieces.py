@@ -55,6 +55,7 @@ def _pieces(model: Any) -> Iterator[Piece]:
             flatbuffer.kind_name(model, operator),
             (*sorted(_needed(graph, unpacking, reads)), place),
             _is_dynamic(model, operator),
+            flatbuffer.opcode(model, operator) in (flatbuffer.WHILE, flatbuffer.IF),
         )
 
 

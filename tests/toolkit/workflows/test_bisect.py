@@ -177,3 +177,15 @@ def test_a_target_that_cannot_run_a_layer(folder: Path) -> None:
     assert file.first is not None
     assert (file.first.name, file.first.status) == (POOL, "fails")
     assert "LiteRT cannot open it" in file.first.note
+
+
+def test_a_loop_in_integers_is_no_fault_where_its_rounding_adds_up(
+    digits: Path, tmp_path: Path
+) -> None:
+    """LiteRT's own kernels round the steps of an LSTM otherwise than XNNPACK."""
+    edgekit.convert(
+        digits / "lstm.keras", digits / "rows.npz", tmp_path, to="tflite", precision="int8"
+    )
+    (file,) = edgekit.bisect(tmp_path, "reference").files
+    assert "WHILE" in [layer.operator for layer in file.layers]
+    assert file.first is None

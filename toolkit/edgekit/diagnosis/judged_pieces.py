@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edgekit.accuracy.comparison import sqnr_db
 from edgekit.data.samples import Array
 from edgekit.diagnosis.value_differences import Values, describe
 from edgekit_converters.pieces import Port
@@ -17,6 +18,7 @@ OF_RANGE = 1 / 128
 """The same of float32, and of 16-bit integers, as a part of the largest value: room for kernels that compute in
 16 bits, of which bfloat16 has eight."""
 
+_LEAST_OF_LOOPS = 15.0  # dB of signal to noise; a wrong operator in a loop leaves a few
 _MOST_STEPS = 10  # of 8-bit integers; of more the mean says nothing
 _MEAN_STEPS = 0.75  # that all values are off in one direction: rounding goes both ways
 
@@ -44,6 +46,7 @@ def find_difference(
     channels_first: bool,
     allowed: float = 1.0,
     tolerance: float | None = None,
+    loop: bool = False,
 ) -> Difference | None:
     """Compare what was made with what should be; None where it is the same but for rounding.
 
@@ -54,6 +57,7 @@ def find_difference(
         channels_first: whether images have their channels before height and width.
         allowed: times what one operator's rounding may come to.
         tolerance: how far values may be apart, where it is known otherwise.
+        loop: whether operators ran many times for it: then the noise of all values counts.
     """
     if actual.shape != expected.shape:
         shapes = " and not ".join("x".join(map(str, a.shape[1:])) for a in (actual, expected))
@@ -64,7 +68,7 @@ def find_difference(
         values = _real(expected, actual, port, channels_first, allowed)
         if tolerance is not None:
             values = replace(values, limit=tolerance, step=None)
-    if not values.expected.size or not _differs(values):
+    if not values.expected.size or not _differs(values) or (loop and _is_rounding(values)):
         return None
     errors = np.abs(values.actual - values.expected)
     largest = float(errors.max()) if np.isfinite(errors).all() else np.inf
@@ -113,6 +117,13 @@ def _differs(values: Values) -> bool:
     return apart.size > 32 and abs(float(apart.mean())) > _MEAN_STEPS * values.step
 
 
+def _is_rounding(values: Values) -> bool:
+    """Whether the noise is what rounding may add up to, however far single values are apart."""
+    signal = float((values.expected**2).sum())
+    noise = float(((values.actual - values.expected) ** 2).sum())
+    return sqnr_db(signal, noise) >= _LEAST_OF_LOOPS
+
+
 def _images_last(values: Array, channels_first: bool) -> Array:
     """Samples and batch in one axis, channels in the last."""
     rows = values.reshape(-1, *values.shape[2:]) if values.ndim > 2 else values
@@ -126,10 +137,11 @@ def differences(
     *,
     channels_first: bool,
     allowed: float = 1.0,
+    loop: bool = False,
 ) -> list[Difference]:
     """The same of everything that a part makes."""
     found = (
-        find_difference(e, a, port, channels_first=channels_first, allowed=allowed)
+        find_difference(e, a, port, channels_first=channels_first, allowed=allowed, loop=loop)
         for e, a, port in zip(expected, actual, ports, strict=True)
     )
     return [difference for difference in found if difference is not None]

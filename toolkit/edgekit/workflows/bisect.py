@@ -300,6 +300,7 @@ def _verdict(
         [pieces.ports[name] for name in part.makes],
         channels_first=pieces.channels_first,
         allowed=_DYNAMIC if piece.dynamic else 1.0,
+        loop=piece.loop,
     )
     if found:
         return LayerVerdict(piece.name, piece.kind, "differs", found[0])

@@ -66,5 +66,5 @@ def test_the_way_to_a_raspberry_pi(
         assert word in done.stdout, done.stdout
     print(done.stdout)
     shown = here(later.replace("edgekit push", "python -m edgekit push --seconds 0.1"), tmp_path)
-    assert "aarch64" in shown and "in use there now: edgekit/out" in shown
+    assert "aarch64" in shown and "in use there now: ~/edgekit/out" in shown
     print(shown)

@@ -99,7 +99,7 @@ def test_int8_gives_the_same_bits_on_arm64(name: str, tmp_path: Path) -> None:
     shutil.copytree(Path(edgekit.__file__).parents[2] / "runtimes", tmp_path / "runtimes")
 
     here = run_files(tmp_path)
-    line = "PYTHONPATH=/root/runtimes:/opt/packages python3 run_files.py . out.npz"
+    line = "PYTHONPATH=runtimes:/opt/packages python3 run_files.py . out.npz"
     done = emulated.run(tmp_path, line)
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "out.npz") as archive:

@@ -45,7 +45,7 @@ def test_both_tables_and_the_folder_in_use(board: Server, shipped: Path) -> None
         "model_int8.tflite",
         "model_int8.onnx",
         "here",
-        "p50 ms",
+        "p50",
         "pass",
         "in use there now: ~/models/digits",
     ):

@@ -279,6 +279,9 @@ def _none_ready(
     if lacking and (len(lacking) == 1 or lacking[0][0].kind == "cpu"):
         message = f"{path}: {lines[0]}"
         if isinstance(lacking[0][1], RuntimeMissing):
-            return RuntimeMissing(message)
+            from edgekit_runtimes.wheels import no_wheels_here  # not in the start of every script
+
+            no_wheels = no_wheels_here()  # then the pip line would lead nowhere
+            return RuntimeMissing(f"{message}. {no_wheels}" if no_wheels else message)
         return DeviceUnavailable(message)
     return DeviceUnavailable(f"{path}: no {device} is ready here. {'. '.join(lines)}")

@@ -16,20 +16,26 @@ PROCESSOR = "cortex-a72"
 _QEMU = "qemu-aarch64-static"
 
 
-def command(folder: Path, line: str, *, home: str = "/root") -> list[str]:
-    """The command that runs a line of sh there, with ``folder`` as its ``/root``."""
+def command(folder: Path, line: str) -> list[str]:
+    """The command that runs a line of sh there, with ``folder`` as home; it has to be started in that folder.
+
+    The folder has the same path there as here: proot does not know the newest system calls (statx, faccessat2), and
+    paths in them mean this machine's.
+    """
     return [
-        *("env", "-i", "PATH=/usr/bin:/bin", f"HOME={home}", "LANG=C.UTF-8"),
-        *("proot", "-q", f"{_QEMU} -cpu {PROCESSOR}", "-r", str(ROOT), "-w", home),
+        *("env", "-i", "PATH=/usr/bin:/bin", f"HOME={folder}", "LANG=C.UTF-8"),
+        *("proot", "-q", f"{_QEMU} -cpu {PROCESSOR}", "-r", str(ROOT), "-w", str(folder)),
+        # Without /sys, XNNPACK does not find out what processor it has, and stays out.
         *("-b", "/dev", "-b", "/sys", "-b", "/proc", "-b", f"{ROOT}/etc/cpuinfo:/proc/cpuinfo"),
         *("-b", "/etc/resolv.conf", "-b", "/etc/hosts", "-b", "/etc/ssl/certs"),
-        *("-b", f"{folder}:/root", "/bin/sh", "-c", line),
+        *("-b", str(folder), "/bin/sh", "-c", line),
     ]
 
 
 def run(folder: Path, line: str) -> "subprocess.CompletedProcess[str]":
     """Runs a line of sh there to its end."""
-    return subprocess.run(command(folder, line), capture_output=True, text=True, check=False)
+    there = command(folder, line)
+    return subprocess.run(there, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def skip_unless_there() -> None:

@@ -30,8 +30,10 @@ COLUMNS = [
 COUNT = 40
 """Samples of each model."""
 
-FLOAT_INSIDE: dict[str, str] = {}
-"""Models whose int8 files compute in float in between, where the last bit is each processor's own."""
+OWN_KERNELS = {"U-Net": 1, "P-Net, of PReLU": 1, "vision transformer": 2}
+"""The steps that TFLite files may differ by where XNNPACK leaves SOFTMAX, BATCH_MATMUL, ADD, GELU ... to LiteRT's own kernels,
+which compute in between in float32 on some processors. All others must be equal.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Difference:
     def __str__(self) -> str:
         if self.different == 0:
             return "equal"
-        return f"{self.steps:.2g} in {self.different:.1%}"
+        return f"{self.steps:.2g} in {self.different:.2%}"
 
 
 def convert(name: str, folder: Path) -> None:
@@ -97,22 +99,23 @@ def test_int8_gives_the_same_bits_on_arm64(name: str, tmp_path: Path) -> None:
     shutil.copytree(Path(edgekit.__file__).parents[2] / "runtimes", tmp_path / "runtimes")
 
     here = run_files(tmp_path)
-    line = "PYTHONPATH=/root/runtimes:/opt/packages python3 run_files.py . out.npz"
+    line = "PYTHONPATH=runtimes:/opt/packages python3 run_files.py . out.npz"
     done = emulated.run(tmp_path, line)
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "out.npz") as archive:
         found = compared(here, dict(archive))
 
     write_row(name, found)
-    inside = name in FLOAT_INSIDE
-    for _, kind, file in COLUMNS:
+    for title, kind, file in COLUMNS:
         difference = found[f"{kind}/{file}"]
         if "float32" in file:
-            assert difference.steps < 1e-4, (file, difference)
-        elif (kind == "int8" or file.endswith(".onnx")) and not inside:
-            assert difference.different == 0, (kind, file, difference)
+            assert difference.steps < 1e-4, (title, difference)
+        elif file.endswith(".tflite") and name in OWN_KERNELS:
+            assert difference.steps <= OWN_KERNELS[name] + 0.01, (title, difference)
+        elif kind == "float":
+            assert difference.steps <= 1.01, (title, difference)
         else:
-            assert difference.steps <= 1.01, (kind, file, difference)
+            assert difference.different == 0, (title, difference)
 
 
 def write_row(name: str, found: Mapping[str, Difference]) -> None:

@@ -41,8 +41,16 @@ def test_both_tables_and_the_folder_in_use(board: Server, shipped: Path) -> None
     assert shown.exit_code == 0, shown.output
     link = board.home / "models" / "digits"
     assert link.is_symlink() and contents(link) == contents(shipped)
-    for word in ("model_int8.tflite", "model_int8.onnx", "p50 ms", "pass", "in use there now"):
+    for word in (
+        "model_int8.tflite",
+        "model_int8.onnx",
+        "here",
+        "p50",
+        "pass",
+        "in use there now: ~/models/digits",
+    ):
         assert word in shown.output
+    assert "…" not in shown.output  # no column is cut off
     again = CliRunner().invoke(main, [*command, "--json"])
     found = json.loads(again.output)
     assert (found["in_use"], found["sent"], found["folder"]) == (True, 0, "models/digits")

@@ -1,7 +1,9 @@
 """Boards over a real SSH server: commands, copies that go on where they stopped, errors in words."""
 
+import os
 import random
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -150,3 +152,27 @@ def test_the_parts_of_an_address() -> None:
     assert (read.name, read.port, read.path) == ("pi@fe80::1", 2222, "/opt/a model")
     assert read_address("ssh://Pi/~/m").path == "m"
     assert read_address("adb://R58M123ABC").name == "R58M123ABC"
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="mounts a small disk")
+def test_a_disk_that_fills_up_while_it_is_copied_to_is_told(sshd: Server, tmp_path: Path) -> None:
+    disk = sshd.home / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no disk can be mounted here")
+    try:
+        files = written(tmp_path, {"large": 700_000})
+
+        def fill(step: str) -> None:
+            (disk / "other").write_bytes(bytes(600_000))
+
+        with open_board(sshd.address) as board:
+            with pytest.raises(BoardError, match=r"its disk is full.*goes on where it stopped"):
+                copy(board, files, "disk", fill)
+            (disk / "other").unlink()
+            sent = copy(board, files, "disk")
+        assert (disk / "large").read_bytes() == files["large"].read_bytes()
+        assert sent < 700_000
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

@@ -14,13 +14,13 @@ from edgekit.report.columns import size
 
 def pushed_table(pushed: Pushed) -> RenderableType:
     """Timings here and there, row by row, and what is in use there now."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for title in ("file", "device"):
         table.add_column(title, no_wrap=True)
-    for title in ("here\np50 ms", "there\np50 ms", "there\np99 ms", "there/\nhere"):
-        table.add_column(title, justify="right")
-    for title in ("there\nload ms", "there\nfirst ms", "there\nMiB"):
-        table.add_column(title, justify="right")
+    for title in ("here\np50\nms", "there\np50\nms", "\nof\nhere", "there\np99\nms"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for title in ("there\nload\nms", "there\nfirst\nms", "there\npeak\nMiB"):
+        table.add_column(title, justify="right", no_wrap=True)
     for here, there in zip(pushed.here, pushed.there, strict=True):
         table.add_row(*_row(here, there))
     return Group(
@@ -41,8 +41,8 @@ def _row(here: Timing, there: Timing) -> Iterator[str]:
         yield "-"
         return
     yield f"{there.p50_ms:.3g}"
+    yield "-" if here.error else f"{there.p50_ms / here.p50_ms:.2f}x"
     yield f"{there.p99_ms:.3g}"
-    yield "-" if here.error else f"{there.p50_ms / here.p50_ms:.2g}x"
     yield from (f"{there.load_ms:.0f}", f"{there.first_call_ms:.3g}")
     yield f"{there.peak_memory_mib:.0f}"
 
@@ -54,7 +54,10 @@ def _head(pushed: Pushed) -> Iterator[str]:
     yield f"       {versions}"
     if pushed.note:
         yield f"note: pushing over {pushed.address.partition(':')[0]} is {pushed.note}"
-    yield f"copied: {size(pushed.sent)} of {size(pushed.bytes)}"
+    sent = (
+        f"{size(pushed.sent)} of {size(pushed.bytes)}" if pushed.sent else "nothing: all was there"
+    )
+    yield f"copied: {sent}"
 
 
 def _end(pushed: Pushed) -> Iterator[str]:
@@ -64,6 +67,10 @@ def _end(pushed: Pushed) -> Iterator[str]:
                 yield f"{timing.file.rpartition('/')[2]} {place}: {timing.error}"
     yield ""
     if pushed:
-        yield f"in use there now: {pushed.folder}"
+        yield f"in use there now: {_path(pushed)}"
     else:
-        yield f"not put in use: a check failed there. {pushed.folder} is as it was"
+        yield f"not put in use: a check failed there. {_path(pushed)} is as it was"
+
+
+def _path(pushed: Pushed) -> str:
+    return pushed.folder if pushed.folder.startswith("/") else f"~/{pushed.folder}"

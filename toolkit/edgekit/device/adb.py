@@ -32,8 +32,9 @@ def open_adb(address: Address) -> Iterator[Board]:
 def _run(address: Address, adb: list[str], command: str, feed: Iterable[bytes] = ()) -> Output:
     output = run_process([*adb, f"cd {_HOME} && {{ {command}\n}}"], feed)
     # adb's own errors have the status 1, as those of many commands have.
-    said = output.stderr.strip() if output.status else ""
-    if not said.startswith(("adb:", "error:")):
+    lines = output.stderr.splitlines() if output.status else []
+    said = " ".join(line for line in lines if line.startswith(("adb:", "error:")))
+    if not said:
         return output
     for word, what in (
         ("not found", "no such device: `adb devices` lists those that are there"),

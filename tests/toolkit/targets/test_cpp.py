@@ -43,7 +43,15 @@ def library(package: str, pattern: str) -> Path:
 
 def compiled(folder: Path, sources: list[str], *more: str) -> Path:
     program = folder / "program"
-    command = ["g++", "-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{folder}"]
+    command = [
+        "g++",
+        "-std=c++17",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-ffp-contract=off",
+        f"-I{folder}",
+    ]
     paths = [str(folder / name) for name in sources]
     subprocess.run([*command, *paths, *more, "-o", str(program)], check=True)
     return program

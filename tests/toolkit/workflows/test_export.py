@@ -79,6 +79,19 @@ def test_a_folder_of_something_else_is_left_alone(converted: Path, tmp_path: Pat
     assert listed(tmp_path) == {"thesis.txt"}
 
 
+def test_a_list_that_leads_out_of_the_folder_is_not_followed(
+    converted: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").write_text("years of work")
+    edgekit.export(converted, "web", tmp_path / "page")
+    mark = tmp_path / "page" / workflow.MARK
+    told = json.loads(mark.read_text())
+    mark.write_text(json.dumps(told | {"files": [*told["files"], "../mine"]}))
+    with pytest.raises(edgekit.DataError, match="did not write"):
+        edgekit.export(converted, "web", tmp_path / "page")
+    assert (tmp_path / "mine").exists()
+
+
 def test_what_cannot_go_out_is_told_in_words(converted: Path, tmp_path: Path) -> None:
     out = tmp_path / "page"
     cases = [

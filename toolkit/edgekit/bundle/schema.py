@@ -12,7 +12,8 @@ PREDICTIONS = "edgekit.predictions/1"
 RECIPE = "edgekit.recipe/1"
 DIFF = "edgekit.diff/1"
 BISECTION = "edgekit.bisection/1"
-EXPORTED = "edgekit.exported/1"
+BUNDLE = "edgekit.bundle/1"
+EXPORT = "edgekit.export/1"
 
 
 def check_schema(path: Path, schema: object, expected: str, remedy: str) -> None:

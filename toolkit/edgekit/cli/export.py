@@ -1,6 +1,7 @@
 """``edgekit export``: what a web page, a board or a phone takes, of a converted folder."""
 
 import json
+import shlex
 from pathlib import Path
 
 import click
@@ -58,4 +59,4 @@ def export(
         say(json.dumps(told, indent=2))
     else:
         say(f"{', '.join(written.files)} for {written.target}, in {written.folder}")
-        say(f"next: cd {written.folder} && {written.next}")
+        say(f"next: cd {shlex.quote(str(written.folder))} && {written.next}")

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgekit.bundle.folder import write_json
 from edgekit.bundle.plain import to_plain
-from edgekit.bundle.schema import EXPORTED
+from edgekit.bundle.schema import BUNDLE
 from edgekit.data.samples import Array
 from edgekit.targets.job import ExportJob
 
@@ -43,7 +43,7 @@ def bundle_info(job: ExportJob) -> dict[str, Any]:
     manifest = job.manifest
     wanted = ("file", "format", "precision", "bytes", "sha256", "inputs", "outputs", "data")
     return {
-        "schema": EXPORTED,
+        "schema": BUNDLE,
         "name": job.title,
         "labels": list(manifest.labels),
         "license": manifest.license,

@@ -8,7 +8,7 @@ from pathlib import Path
 from edgekit.bundle.atomic import replacing
 from edgekit.bundle.folder import workplace, write_json
 from edgekit.bundle.manifest import FileEntry, Manifest, read_manifest
-from edgekit.bundle.schema import EXPORTED
+from edgekit.bundle.schema import EXPORT
 from edgekit.data.samples import DataError
 from edgekit.errors import OptionError, nearest
 from edgekit.names import printable
@@ -190,8 +190,10 @@ def _listed(output: Path) -> list[str] | None:
     """What an earlier export wrote; None where there was none."""
     try:
         mark = json.loads((output / MARK).read_text(encoding="utf-8"))
-        if mark["schema"] == EXPORTED:
-            return [str(name) for name in mark["files"]]
+        names = [str(name) for name in mark["files"]]
+        inside = all((output / name).resolve().is_relative_to(output.resolve()) for name in names)
+        if mark["schema"] == EXPORT and inside:
+            return names
     except (OSError, ValueError, KeyError, TypeError):
         pass
     return None
@@ -216,4 +218,4 @@ def _put(written: Path, output: Path, target: str) -> None:
 
 def _mark(output: Path, target: str, names: Sequence[str]) -> None:
     with replacing(output / MARK) as unfinished:
-        write_json(unfinished, {"schema": EXPORTED, "target": target, "files": list(names)})
+        write_json(unfinished, {"schema": EXPORT, "target": target, "files": list(names)})

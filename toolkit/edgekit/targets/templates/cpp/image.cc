@@ -1,6 +1,7 @@
 #include "image.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <fstream>
 

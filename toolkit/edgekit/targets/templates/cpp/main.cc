@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 #include <numeric>
+#include <type_traits>
 
 #include "bundle.h"
 #include "image.h"

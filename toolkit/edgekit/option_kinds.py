@@ -143,12 +143,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A name that another part of the program knows."""
+    """A name that another part of the program knows; None is none."""
 
     metavar: str = "NAME"
 
-    def read(self, value: Any) -> str:
+    def read(self, value: Any) -> str | None:
         """The text itself."""
+        if value is None:
+            return None
         if not isinstance(value, str) or not value:
             raise ValueError("a name is wanted")
         return value

@@ -16,8 +16,8 @@ from PIL import Image, ImageDraw
 
 import edgekit
 from edgekit_runtimes import open_model
-from edgekit_runtimes.boxes import detections
-from edgekit_runtimes.captured_output import quiet
+from edgekit_runtimes.engines.captured_output import quiet
+from edgekit_runtimes.processing.boxes import detections
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # else TensorFlow prints more than the sample does
 with quiet():

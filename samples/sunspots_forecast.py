@@ -15,7 +15,7 @@ import numpy as np
 
 import edgekit
 from edgekit_runtimes import open_model
-from edgekit_runtimes.captured_output import quiet
+from edgekit_runtimes.engines.captured_output import quiet
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # else TensorFlow prints more than the sample does
 with quiet():

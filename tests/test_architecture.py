@@ -38,6 +38,13 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "bundle": {"data"},
         "data": set(),
     },
+    # Beside these lie what all of them use (base, host, ...) and what uses all of them (open_model, ...).
+    "edgekit_runtimes": {
+        "bundle": {"engines", "processing"},
+        "processing": {"engines"},
+        "engines": {"formats"},
+        "formats": set(),
+    },
     "edgekit_converters": {"targets": {"onnx", "tflite"}, "onnx": {"tflite"}, "tflite": set()},
 }
 LONGEST = {"toolkit": 350, "converters": 350, "runtimes": 350, "samples": 350, "tests": 400}

@@ -18,30 +18,30 @@ from edgekit_runtimes.base import (
     SignatureError,
     TensorSpec,
 )
-from edgekit_runtimes.devices import DEVICES, Device
+from edgekit_runtimes.engines.devices import DEVICES, Device
 from edgekit_runtimes.files import FILES, FileReader, open_layers
+from edgekit_runtimes.formats.precision import StoredPrecision, precision_of
 from edgekit_runtimes.host import cpu_limit
 from edgekit_runtimes.open_model import keras_session, open_model
 from edgekit_runtimes.placement import Operator, Placement
-from edgekit_runtimes.precision import StoredPrecision, precision_of
 from edgekit_runtimes.session import Session
 
 if TYPE_CHECKING:
-    from edgekit_runtimes.facts import Facts as Facts
-    from edgekit_runtimes.prediction import Answer as Answer
-    from edgekit_runtimes.prediction import Prediction as Prediction
-    from edgekit_runtimes.verification import Check as Check
-    from edgekit_runtimes.verification import Verified as Verified
-    from edgekit_runtimes.verification import verify_folder as verify_folder
+    from edgekit_runtimes.bundle.verification import Check as Check
+    from edgekit_runtimes.bundle.verification import Verified as Verified
+    from edgekit_runtimes.bundle.verification import verify_folder as verify_folder
+    from edgekit_runtimes.processing.facts import Facts as Facts
+    from edgekit_runtimes.processing.prediction import Answer as Answer
+    from edgekit_runtimes.processing.prediction import Prediction as Prediction
 
 # Loaded when they are first asked for: a script that runs arrays starts without them.
 _LATER = {
-    "Answer": "edgekit_runtimes.prediction",
-    "Check": "edgekit_runtimes.verification",
-    "Facts": "edgekit_runtimes.facts",
-    "Prediction": "edgekit_runtimes.prediction",
-    "Verified": "edgekit_runtimes.verification",
-    "verify_folder": "edgekit_runtimes.verification",
+    "Answer": "edgekit_runtimes.processing.prediction",
+    "Check": "edgekit_runtimes.bundle.verification",
+    "Facts": "edgekit_runtimes.processing.facts",
+    "Prediction": "edgekit_runtimes.processing.prediction",
+    "Verified": "edgekit_runtimes.bundle.verification",
+    "verify_folder": "edgekit_runtimes.bundle.verification",
 }
 
 __all__ = [

@@ -15,11 +15,11 @@ from edgekit_runtimes.base import (
     NotDelegated,
     RuntimeMissing,
 )
-from edgekit_runtimes.call_times import call_times
+from edgekit_runtimes.bundle.manifest_file import MANIFEST, read_listed, vouched
 from edgekit_runtimes.choice_cache import choice_key, read_choices, write_choice
-from edgekit_runtimes.devices import Device
+from edgekit_runtimes.engines.call_times import call_times
+from edgekit_runtimes.engines.devices import Device
 from edgekit_runtimes.host import cpu_limit
-from edgekit_runtimes.manifest_file import MANIFEST, read_listed, vouched
 from edgekit_runtimes.session import Session
 
 _FAR = 4.0  # times the fastest: whose other thread counts are not tried

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit_runtimes.base import ModelError
+from edgekit_runtimes.bundle.manifest_file import vouched
 from edgekit_runtimes.expendable import may_crash
 from edgekit_runtimes.files import FILES
-from edgekit_runtimes.manifest_file import vouched
 from edgekit_runtimes.rehearsal import rehearse, rehearsed
 
 if TYPE_CHECKING:
-    from edgekit_runtimes.devices import Device
+    from edgekit_runtimes.engines.devices import Device
 
 
 def check_file(path: Path, device: "Device", threads: int, *, trust: bool = False) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit_runtimes import onnx_file, tflite_file
 from edgekit_runtimes.base import ModelError
+from edgekit_runtimes.formats import onnx_file, tflite_file
 
 if TYPE_CHECKING:  # a script that only runs models starts without the modules of layers
     from edgekit_runtimes.layers import Layers
@@ -69,7 +69,7 @@ def _tflite_layers(path: Path, fused: bool) -> "Layers":
 
 
 def _verify_tflite(path: Path) -> None:
-    from edgekit_runtimes.verify_tflite import verify_tflite
+    from edgekit_runtimes.formats.verify_tflite import verify_tflite
 
     verify_tflite(path)
 

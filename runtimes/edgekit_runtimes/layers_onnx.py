@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from edgekit_runtimes import onnx_file, ort
 from edgekit_runtimes.base import Array
+from edgekit_runtimes.engines import ort
+from edgekit_runtimes.formats import onnx_file
 from edgekit_runtimes.layers import Layer, Layers, as_float
 
 _ONLY_CHANGE_TYPE = ("QuantizeLinear", "DequantizeLinear")

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from edgekit_runtimes import litert
 from edgekit_runtimes.arrays import quantize
 from edgekit_runtimes.base import Array
+from edgekit_runtimes.engines import litert
 from edgekit_runtimes.layers import Layer, Layers, as_float
 
 _CHANGES_OF_TYPE = ("QUANTIZE", "DEQUANTIZE")

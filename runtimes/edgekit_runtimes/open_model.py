@@ -14,15 +14,15 @@ from edgekit_runtimes.base import (
     RuntimeMissing,
 )
 from edgekit_runtimes.checked_files import check_file
-from edgekit_runtimes.devices import DEVICES, Device, delegate_device
-from edgekit_runtimes.keras import keras_engine
-from edgekit_runtimes.known_faults import warn_of_faults
+from edgekit_runtimes.engines.devices import DEVICES, Device, delegate_device
+from edgekit_runtimes.engines.keras import keras_engine
+from edgekit_runtimes.formats.known_faults import warn_of_faults
+from edgekit_runtimes.formats.model_ends import check_ends
 from edgekit_runtimes.known_files import identity
-from edgekit_runtimes.model_ends import check_ends
 from edgekit_runtimes.session import Session
 
 if TYPE_CHECKING:
-    from edgekit_runtimes.facts import Facts
+    from edgekit_runtimes.processing.facts import Facts
 
 _KINDS = ("cpu", "gpu", "npu")
 
@@ -99,7 +99,7 @@ def open_model(
             f"{name}: its name is not UTF-8, and the runtimes open no such file. Rename it or its folder."
         )
     if key is not None:
-        from edgekit_runtimes.signed_copy import open_signed
+        from edgekit_runtimes.bundle.signed_copy import open_signed
 
         open_it = partial(
             open_model,
@@ -196,7 +196,7 @@ def _open(
 
 
 def _facts(path: Path) -> "Facts":
-    from edgekit_runtimes.facts_file import read_facts
+    from edgekit_runtimes.processing.facts_file import read_facts
 
     return read_facts(path)
 
@@ -279,7 +279,9 @@ def _none_ready(
     if lacking and (len(lacking) == 1 or lacking[0][0].kind == "cpu"):
         message = f"{path}: {lines[0]}"
         if isinstance(lacking[0][1], RuntimeMissing):
-            from edgekit_runtimes.wheels import no_wheels_here  # not in the start of every script
+            from edgekit_runtimes.engines.wheels import (
+                no_wheels_here,  # not in the start of every script
+            )
 
             no_wheels = no_wheels_here()  # then the pip line would lead nowhere
             return RuntimeMissing(f"{message}. {no_wheels}" if no_wheels else message)

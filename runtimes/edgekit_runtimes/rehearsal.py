@@ -17,7 +17,7 @@ from edgekit_runtimes.base import Engine, ModelError, RuntimesError
 from edgekit_runtimes.known_files import identity, keep, recall, sha256
 
 if TYPE_CHECKING:  # starting processes takes imports that a script for a known file does without
-    from edgekit_runtimes.devices import Device
+    from edgekit_runtimes.engines.devices import Device
     from edgekit_runtimes.subprocess_engine import Child
 
 TIME_LIMIT = 120.0

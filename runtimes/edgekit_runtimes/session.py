@@ -15,8 +15,8 @@ from edgekit_runtimes.placement import Placement
 from edgekit_runtimes.stream import in_order
 
 if TYPE_CHECKING:  # a script that only runs arrays starts without them
-    from edgekit_runtimes.facts import Facts
-    from edgekit_runtimes.prediction import Prediction
+    from edgekit_runtimes.processing.facts import Facts
+    from edgekit_runtimes.processing.prediction import Prediction
 
 _NOTHING: tuple[int, ...] = (-1,)  # no array has this shape
 
@@ -176,8 +176,8 @@ class Session:
             RuntimeMissing: Pillow is not installed, and the image is not uint8 pixels in the input's size.
             ModelError: the session is closed, or the runtime failed; or what the file says is damaged.
         """
-        from edgekit_runtimes.prediction import predicted
-        from edgekit_runtimes.sample import sample_of
+        from edgekit_runtimes.processing.prediction import predicted
+        from edgekit_runtimes.processing.sample import sample_of
 
         if self.raw:
             raise InputError(f"{self.path}: open it without raw=True for predictions.")
@@ -194,7 +194,7 @@ class Session:
         Raises:
             ModelError: it is damaged, or is of another model.
         """
-        from edgekit_runtimes.facts import Facts, check_facts
+        from edgekit_runtimes.processing.facts import Facts, check_facts
 
         if self._facts is None:
             facts = self._read_facts() if self._read_facts else Facts()

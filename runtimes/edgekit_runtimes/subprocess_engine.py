@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 from edgekit_runtimes.base import Array, Engine, ModelError
 from edgekit_runtimes.expendable import crashes_are_caught
-from edgekit_runtimes.model_ends import check_ends
+from edgekit_runtimes.formats.model_ends import check_ends
 
 State = dict[str, Any]
 """What the functions that a child runs keep for each other."""

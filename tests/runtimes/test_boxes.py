@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edgekit_runtimes.boxes import detections, non_max_suppression
+from edgekit_runtimes.processing.boxes import detections, non_max_suppression
 
 
 @pytest.mark.parametrize("seed", range(4))

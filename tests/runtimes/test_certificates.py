@@ -10,7 +10,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from support.signing import certificate, make_pair, private_pem
 
 from edgekit_runtimes import SignatureError
-from edgekit_runtimes.signature import verify_signature
+from edgekit_runtimes.bundle.signature import verify_signature
 
 
 @dataclass(frozen=True)

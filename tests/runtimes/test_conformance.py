@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from edgekit_runtimes import SignatureError
-from edgekit_runtimes.signature import check_files, read_signature
+from edgekit_runtimes.bundle.signature import check_files, read_signature
 
 CASES = Path(os.environ.get("OMS_CASES", "/nowhere"))
 NOT_TAKEN = {

@@ -13,15 +13,15 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgekit.cli.main import main
 from edgekit_runtimes import open_model
-from edgekit_runtimes.fault_conditions import (
+from edgekit_runtimes.formats.fault_conditions import (
     divides_integers,
     lengths,
     narrow_products,
     pads_before_max_pools,
     products,
 )
-from edgekit_runtimes.known_faults import FAULTS, KnownFault
-from edgekit_runtimes.release import release
+from edgekit_runtimes.formats.known_faults import FAULTS, KnownFault
+from edgekit_runtimes.formats.release import release
 
 
 def division(path: Path) -> Path:

@@ -11,9 +11,9 @@ import pytest
 
 from edgekit_converters import PRECISIONS
 from edgekit_runtimes import ModelError
-from edgekit_runtimes.least_versions import least_versions, needs_of
-from edgekit_runtimes.release import release
-from edgekit_runtimes.tflite_versions import OPERATORS
+from edgekit_runtimes.formats.least_versions import least_versions, needs_of
+from edgekit_runtimes.formats.release import release
+from edgekit_runtimes.formats.tflite_versions import OPERATORS
 
 NOT_IN_ANY_RUNTIME = {208}
 """TensorFlow's table has it; no release of LiteRT does."""

@@ -15,7 +15,7 @@ from support.once import once
 
 from edgekit_converters import PRECISIONS
 from edgekit_runtimes import open_model
-from edgekit_runtimes.compatibility import SUFFIXES, obstacles
+from edgekit_runtimes.formats.compatibility import SUFFIXES, obstacles
 
 pytestmark = [
     pytest.mark.slow,

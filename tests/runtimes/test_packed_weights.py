@@ -7,7 +7,7 @@ import pytest
 
 from edgekit_converters.source import SourceError, check_source
 from edgekit_runtimes import ModelError
-from edgekit_runtimes.keras import open_keras
+from edgekit_runtimes.engines.keras import open_keras
 
 
 def archive(path: Path, megabytes: int, compression: int) -> Path:

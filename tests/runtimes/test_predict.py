@@ -16,8 +16,8 @@ from support.once import once
 import edgekit
 from edgekit.report.saved_outputs import load_recording
 from edgekit_runtimes import Engine, Facts, InputError, ModelError, Session, TensorSpec, open_model
-from edgekit_runtimes.facts import FACTS_KEY
-from edgekit_runtimes.postprocessing import Postprocessing
+from edgekit_runtimes.processing.facts import FACTS_KEY
+from edgekit_runtimes.processing.postprocessing import Postprocessing
 
 NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 FILES = ("model_float32.tflite", "model_int8.tflite", "model_float32.onnx", "model_int8.onnx")

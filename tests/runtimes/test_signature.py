@@ -21,7 +21,7 @@ from support.signing import (
 )
 
 from edgekit_runtimes import SignatureError
-from edgekit_runtimes.signature import verify_signature
+from edgekit_runtimes.bundle.signature import verify_signature
 
 FILES = {
     "weights.bin": bytes(range(256)) * 5000,

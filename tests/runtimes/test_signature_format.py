@@ -10,7 +10,7 @@ import pytest
 from support.signing import Pair, bundle_of, make_pair, statement_of, stating, write_bundle
 
 from edgekit_runtimes import SignatureError
-from edgekit_runtimes.signature import verify_signature
+from edgekit_runtimes.bundle.signature import verify_signature
 
 Change = Callable[[dict[str, Any]], object]
 

@@ -13,9 +13,9 @@ from support.once import once
 from support.signed import Array, initializers, outputs, signed
 
 from edgekit_runtimes import open_model
+from edgekit_runtimes.engines.signed_weights import with_signed_weights
 from edgekit_runtimes.files import open_layers
 from edgekit_runtimes.host import has_vnni
-from edgekit_runtimes.signed_weights import with_signed_weights
 
 vnni = pytest.mark.skipif(not has_vnni(), reason="this processor has no VNNI")
 

@@ -11,8 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 from support.signed import initializers, outputs, signed
 
 from edgekit_runtimes import open_model
+from edgekit_runtimes.engines.signed_weights import with_signed_weights
 from edgekit_runtimes.host import has_vnni
-from edgekit_runtimes.signed_weights import with_signed_weights
 
 Change = Callable[[onnx.ModelProto], None]
 

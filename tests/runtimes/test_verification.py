@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edgekit_runtimes import DEVICES, ModelError, verify_folder
-from edgekit_runtimes.golden import Golden, read_golden, write_golden
+from edgekit_runtimes.bundle.golden import Golden, read_golden, write_golden
 from edgekit_runtimes.known_files import sha256
 
 

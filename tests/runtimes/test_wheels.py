@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import edgekit_runtimes
-from edgekit_runtimes.wheels import lacks_wheels
+from edgekit_runtimes.engines.wheels import lacks_wheels
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ def use_plain_kernels() -> None:
     opening = importlib.import_module(
         "edgekit_runtimes.open_model"
     )  # not the function of that name
-    litert = importlib.import_module("edgekit_runtimes.litert")
-    ort = importlib.import_module("edgekit_runtimes.ort")
+    litert = importlib.import_module("edgekit_runtimes.engines.litert")
+    ort = importlib.import_module("edgekit_runtimes.engines.ort")
     open_device, session_options = opening._open, ort.session_options
 
     def open_plain(path: Path, device: Any, threads: int, *, by_name: bool, **more: Any) -> Any:

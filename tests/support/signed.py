@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 from onnx import numpy_helper
 
-from edgekit_runtimes.signed_weights import with_signed_weights
+from edgekit_runtimes.engines.signed_weights import with_signed_weights
 
 Array = npt.NDArray[Any]
 

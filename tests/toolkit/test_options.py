@@ -13,9 +13,7 @@ import edgekit
 from edgekit.cli.main import COMMANDS
 from edgekit.cli.options import options_of, typed
 from edgekit.errors import OptionError
-from edgekit.option_kinds import Switch, Whole
-from edgekit.option_values import options_in, resolve, with_options
-from edgekit.options import (
+from edgekit.options.declared import (
     ConvertCommand,
     ConvertOptions,
     Option,
@@ -23,9 +21,11 @@ from edgekit.options import (
     ValidateCommand,
     ValidateOptions,
 )
+from edgekit.options.kinds import Switch, Whole
+from edgekit.options.tune import TuneCommand, TuneOptions
+from edgekit.options.values import options_in, resolve, with_options
 from edgekit.project import key_of, schema
 from edgekit.pytest_gate import ARGUMENTS, Gate
-from edgekit.tune_options import TuneCommand, TuneOptions
 
 FUNCTIONS: list[tuple[Callable[..., Any], type]] = [
     (edgekit.convert, ConvertOptions),

@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 
 from edgekit.accuracy.limits import read_limits
 from edgekit.cli.main import main
-from edgekit.option_values import options_in, resolve
-from edgekit.options import ConvertOptions, ValidateOptions
+from edgekit.options.declared import ConvertOptions, ValidateOptions
+from edgekit.options.values import options_in, resolve
 from edgekit.project import Project, ProjectError, read_project, schema
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from edgekit.bundle.folder import OutputInUse, publish, workplace
 from edgekit.scratch import scratch_folder
-from edgekit_runtimes.private_folder import remove_stale
+from edgekit_runtimes.bundle.private_folder import remove_stale
 
 USER = """
 import sys, time

@@ -14,7 +14,7 @@ import edgekit
 from edgekit.bundle.plain import to_plain
 from edgekit.data.images import Images, load_image
 from edgekit_runtimes import TensorSpec
-from edgekit_runtimes.image_input import SCALES, image_input
+from edgekit_runtimes.processing.image_input import SCALES, image_input
 
 pytestmark = pytest.mark.web
 

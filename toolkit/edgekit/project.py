@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import EdgekitError, nearest
-from edgekit.option_kinds import Anything, ClassNames, File, Kind, Paths
-from edgekit.option_values import described, options_in
-from edgekit.options import ConvertCommand, Option, ValidateCommand
-from edgekit.tune_options import TuneCommand
+from edgekit.options.declared import ConvertCommand, Option, ValidateCommand
+from edgekit.options.kinds import Anything, ClassNames, File, Kind, Paths
+from edgekit.options.tune import TuneCommand
+from edgekit.options.values import described, options_in
 
 FILE = "edgekit.toml"
 

@@ -1,9 +1,9 @@
-"""The options of push, declared once, as ``edgekit.options`` has those of convert and validate."""
+"""The options of push, declared once, as ``edgekit.options.declared`` has those of convert and validate."""
 
 from typing import Annotated, TypedDict
 
-from edgekit.option_kinds import File, Names, Seconds, Text
-from edgekit.options import Option, PathName, Several
+from edgekit.options.declared import Option, PathName, Several
+from edgekit.options.kinds import File, Names, Seconds, Text
 
 
 class PushOptions(TypedDict, total=False):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 import pytest
 
 from edgekit.errors import errors, nearest
-from edgekit.option_values import options_in, with_options
-from edgekit.options import ValidateOptions
+from edgekit.options.declared import ValidateOptions
+from edgekit.options.values import options_in, with_options
 
 if TYPE_CHECKING:
     from edgekit.report.baseline import Entries

@@ -19,7 +19,7 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
         parent: the folder to make it in; by default that of temporary files.
     """
     # Its package imports NumPy, which `edgekit --help` does without.
-    from edgekit_runtimes.private_folder import make_private, remove_private, remove_stale
+    from edgekit_runtimes.bundle.private_folder import make_private, remove_private, remove_stale
 
     temporary = Path(tempfile.gettempdir())
     parent = parent or temporary

@@ -9,8 +9,8 @@ import pytest
 
 import edgekit
 from edgekit_runtimes import ModelError, open_model
-from edgekit_runtimes.golden import open_golden, read_golden
-from edgekit_runtimes.manifest_file import listed_files, read_listed
+from edgekit_runtimes.bundle.golden import open_golden, read_golden
+from edgekit_runtimes.bundle.manifest_file import listed_files, read_listed
 
 
 def test_each_file_has_its_own_answers_to_samples_that_did_not_calibrate(converted: Path) -> None:

@@ -18,7 +18,7 @@ from edgekit.bundle.folder import OutputInUse, workplace
 from edgekit.bundle.sign import SigningError
 from edgekit.cli.main import main
 from edgekit_runtimes import ModelError, SignatureError, open_model
-from edgekit_runtimes.signature import verify_signature
+from edgekit_runtimes.bundle.signature import verify_signature
 
 
 @pytest.fixture(scope="session")

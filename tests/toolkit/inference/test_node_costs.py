@@ -6,7 +6,7 @@ import pytest
 
 from edgekit.inference.node_costs import ort_costs
 from edgekit_runtimes import ModelError
-from edgekit_runtimes.ort_times import node_seconds
+from edgekit_runtimes.engines.ort_times import node_seconds
 
 
 def test_what_nodes_take_adds_up_to_the_file(converted: Path) -> None:

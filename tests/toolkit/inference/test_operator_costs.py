@@ -14,7 +14,7 @@ from edgekit.inference.paired_operators import pair_files
 from edgekit_converters import convert
 from edgekit_converters.tflite import flatbuffer
 from edgekit_converters.tflite.cut import crossing
-from edgekit_runtimes.litert_times import SmallFile, call_seconds
+from edgekit_runtimes.engines.litert_times import SmallFile, call_seconds
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import edgekit
 from edgekit.bundle.environment import Environment, Processor
 from edgekit.data.samples import DataError
 from edgekit.data.store import ArrayWriter
-from edgekit.options import LimitOptions
+from edgekit.options.declared import LimitOptions
 from edgekit.report.result import Report
 from edgekit.report.saved_outputs import Recording, load_recording, save_recording
 from edgekit.workflows.validate import validate_saved

@@ -16,7 +16,7 @@ import pytest
 import edgekit
 from edgekit.data.images import Images, load_image
 from edgekit_runtimes import TensorSpec
-from edgekit_runtimes.image_input import SCALES, image_input
+from edgekit_runtimes.processing.image_input import SCALES, image_input
 
 KOTLINC = os.environ.get("KOTLINC") or shutil.which("kotlinc")
 STUBS = Path(__file__).parents[2] / "support" / "android_stubs"

@@ -16,7 +16,7 @@ import pytest
 import edgekit
 from edgekit.data.images import Images, load_image
 from edgekit_runtimes import TensorSpec
-from edgekit_runtimes.image_input import SCALES, image_input
+from edgekit_runtimes.processing.image_input import SCALES, image_input
 
 pytestmark = pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler")
 

@@ -12,9 +12,9 @@ import edgekit
 from edgekit.cli.main import main
 from edgekit.workflows.compatibility import read_runtimes
 from edgekit.workflows.convert import PartlyConverted
-from edgekit_runtimes.compatibility import newest_opset, obstacles
-from edgekit_runtimes.least_versions import least_versions
-from edgekit_runtimes.release import release
+from edgekit_runtimes.formats.compatibility import newest_opset, obstacles
+from edgekit_runtimes.formats.least_versions import least_versions
+from edgekit_runtimes.formats.release import release
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import edgekit
 from edgekit.cli.main import main
 from edgekit.targets.job import ExportJob
 from edgekit.workflows import export as workflow
-from edgekit_runtimes.golden import read_golden
+from edgekit_runtimes.bundle.golden import read_golden
 
 
 def typed(*arguments: str | Path) -> Result:

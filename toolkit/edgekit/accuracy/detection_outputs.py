@@ -1,7 +1,7 @@
 """A detector's outputs, which belong together, joined to one: (boxes, 6) a sample.
 
 Where one output has a score for each class behind the corners of each box, the detections are chosen of it as
-on a device (``edgekit_runtimes.boxes``).
+on a device (``edgekit_runtimes.processing.boxes``).
 """
 
 import shutil
@@ -15,7 +15,7 @@ from edgekit.accuracy.tasks import Labels
 from edgekit.data.samples import Array, DataError
 from edgekit.data.store import ArrayWriter, StoredArrays
 from edgekit.names import names
-from edgekit_runtimes.boxes import detections
+from edgekit_runtimes.processing.boxes import detections
 
 DETECTIONS = "detections"
 """What the joined output is called."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from edgekit_runtimes.devices import runtime_packages
+from edgekit_runtimes.engines.devices import runtime_packages
 from edgekit_runtimes.host import cpu_limit, instruction_sets, processor_name
 
 _PACKAGES = (

@@ -13,8 +13,8 @@ from edgekit.data.samples import DataError
 from edgekit.errors import EdgekitError
 from edgekit.scratch import scratch_folder
 from edgekit.stopping import postponed
-from edgekit_runtimes.manifest_file import MANIFEST, UNFINISHED, is_manifest
-from edgekit_runtimes.private_folder import is_still, try_lock
+from edgekit_runtimes.bundle.manifest_file import MANIFEST, UNFINISHED, is_manifest
+from edgekit_runtimes.bundle.private_folder import is_still, try_lock
 
 LOG = "edgekit.log"
 FAILED_LOG = "edgekit-failed.log"

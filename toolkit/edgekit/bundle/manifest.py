@@ -9,15 +9,15 @@ from edgekit.bundle.folder import write_json
 from edgekit.bundle.plain import from_plain, to_plain
 from edgekit.data.samples import DataError
 from edgekit_runtimes import TensorSpec
-from edgekit_runtimes.image_input import ImageInput
-from edgekit_runtimes.known_files import sha256
-from edgekit_runtimes.manifest_file import (
+from edgekit_runtimes.bundle.manifest_file import (
     MANIFEST,
     UNFINISHED,
     UNFINISHED_FOLDER,
     read_document,
 )
-from edgekit_runtimes.postprocessing import Postprocessing
+from edgekit_runtimes.known_files import sha256
+from edgekit_runtimes.processing.image_input import ImageInput
+from edgekit_runtimes.processing.postprocessing import Postprocessing
 
 
 @dataclass(frozen=True, slots=True)

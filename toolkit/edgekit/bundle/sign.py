@@ -12,9 +12,9 @@ from edgekit.bundle.manifest import read_manifest
 from edgekit.bundle.packages import require
 from edgekit.errors import EdgekitError
 from edgekit_runtimes.base import SignatureError
-from edgekit_runtimes.manifest_file import MANIFEST, changed, listed_files, read_listed
-from edgekit_runtimes.signature import SIGNATURE, SignedFolder, check_files, read_signature
-from edgekit_runtimes.trusted_key import elliptic
+from edgekit_runtimes.bundle.manifest_file import MANIFEST, changed, listed_files, read_listed
+from edgekit_runtimes.bundle.signature import SIGNATURE, SignedFolder, check_files, read_signature
+from edgekit_runtimes.bundle.trusted_key import elliptic
 
 PASSWORD = "EDGEKIT_KEY_PASSWORD"
 """The environment variable with the password of an encrypted private key."""

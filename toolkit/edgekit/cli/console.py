@@ -176,9 +176,9 @@ def in_shell_words(message: str) -> str:
     >>> in_shell_words('pass data=..., or precision="float32"')
     'pass --data ..., or --precision "float32"'
     """
-    from edgekit.option_kinds import Switch
-    from edgekit.option_values import options_in
-    from edgekit.options import ConvertCommand, ValidateCommand
+    from edgekit.options.declared import ConvertCommand, ValidateCommand
+    from edgekit.options.kinds import Switch
+    from edgekit.options.values import options_in
     from edgekit.project import key_of
     from edgekit.push_options import PushOptions
 

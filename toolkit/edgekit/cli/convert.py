@@ -11,10 +11,10 @@ from edgekit.cli.console import errors, say_written, show, status
 from edgekit.cli.github import annotate
 from edgekit.cli.options import options_of, printing_options, typed
 from edgekit.cli.tune import search
-from edgekit.option_values import options_in
-from edgekit.options import ConvertCommand
+from edgekit.options.declared import ConvertCommand
+from edgekit.options.tune import TuneCommand
+from edgekit.options.values import options_in
 from edgekit.project import FILE, Project, key_of, read_project
-from edgekit.tune_options import TuneCommand
 
 
 @click.command()

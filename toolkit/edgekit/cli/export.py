@@ -8,7 +8,7 @@ import click
 
 from edgekit.cli.console import errors, say, tell
 from edgekit.cli.options import Value, json_option
-from edgekit.option_kinds import Names
+from edgekit.options.kinds import Names
 
 
 @click.command(short_help="Write what a web page, a board or a phone takes.")

@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 import click
 
-from edgekit.option_kinds import Bounds, File, Kind, Names, Paths, Switch, Whole
-from edgekit.option_values import described, options_in
-from edgekit.options import Option, RunOptions
+from edgekit.options.declared import Option, RunOptions
+from edgekit.options.kinds import Bounds, File, Kind, Names, Paths, Switch, Whole
+from edgekit.options.values import described, options_in
 from edgekit.project import key_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -60,7 +60,7 @@ class Fraction(click.ParamType[Any]):
 
 
 def options_of(declared: type) -> Callable[[F], F]:
-    """Give a command a flag, or an argument, for each option of a type of ``edgekit.options``.
+    """Give a command a flag, or an argument, for each option of a type of ``edgekit.options.declared``.
 
     What is not typed is None, or empty where a flag may be repeated: see ``typed``.
     """

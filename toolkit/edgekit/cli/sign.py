@@ -25,7 +25,7 @@ def sign(folder: Path, key: Path) -> None:
     """
     with errors():
         from edgekit.bundle.sign import sign as sign_folder
-        from edgekit_runtimes.signature import SIGNATURE
+        from edgekit_runtimes.bundle.signature import SIGNATURE
 
         signed = sign_folder(folder, key)
         say(f"{folder / SIGNATURE}: signs {len(signed.files)} files of {folder}")

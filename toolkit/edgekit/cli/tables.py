@@ -14,9 +14,9 @@ from edgekit.inference.benchmark import Timing
 from edgekit.report.columns import size
 from edgekit.workflows.export import TARGETS
 from edgekit_runtimes import DEVICES, FILES, Placement, TensorSpec, cpu_limit
-from edgekit_runtimes.compatibility import TITLES
-from edgekit_runtimes.known_faults import InstalledFault, faults_of, installed_faults
-from edgekit_runtimes.least_versions import least_versions
+from edgekit_runtimes.formats.compatibility import TITLES
+from edgekit_runtimes.formats.known_faults import InstalledFault, faults_of, installed_faults
+from edgekit_runtimes.formats.least_versions import least_versions
 
 
 def devices_json() -> dict[str, Any]:

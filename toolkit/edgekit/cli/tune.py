@@ -10,8 +10,8 @@ from edgekit.cli.bars import steps
 from edgekit.cli.console import errors, say_written, show, status
 from edgekit.cli.github import annotate
 from edgekit.cli.options import options_of, printing_options, typed
+from edgekit.options.tune import TuneCommand
 from edgekit.project import FILE, read_project
-from edgekit.tune_options import TuneCommand
 
 
 @click.command()

@@ -10,9 +10,9 @@ from edgekit.cli.bars import steps
 from edgekit.cli.console import errors, show, status
 from edgekit.cli.github import annotate
 from edgekit.cli.options import Value, options_of, printing_options, typed
-from edgekit.option_kinds import File
-from edgekit.option_values import options_in
-from edgekit.options import SavedOptions, ValidateCommand
+from edgekit.options.declared import SavedOptions, ValidateCommand
+from edgekit.options.kinds import File
+from edgekit.options.values import options_in
 from edgekit.project import FILE, read_project
 
 

@@ -8,7 +8,7 @@ import click
 
 from edgekit.cli.console import LIMIT_BROKEN, MISSING, OK, draw, errors, hushed, say
 from edgekit.cli.options import Value, json_option
-from edgekit.option_kinds import Names
+from edgekit.options.kinds import Names
 
 
 @click.command(short_help="Check a folder's hashes, and its golden samples on devices.")
@@ -43,7 +43,7 @@ def verify(folder: Path, device: tuple[str, ...], key: Path | None, as_json: boo
     """
     with errors():
         from edgekit_runtimes import verify_folder
-        from edgekit_runtimes.manifest_file import MANIFEST
+        from edgekit_runtimes.bundle.manifest_file import MANIFEST
 
         if not (folder / MANIFEST).exists():
             raise click.UsageError(

@@ -6,8 +6,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from edgekit_runtimes.signature import SIGNATURE
-from edgekit_runtimes.verification import Check, Verified
+from edgekit_runtimes.bundle.signature import SIGNATURE
+from edgekit_runtimes.bundle.verification import Check, Verified
 
 _STYLES = {"pass": "green", "fail": "bold red", "not run": "yellow"}
 

@@ -10,8 +10,8 @@ from edgekit.data.samples import Array, DataError, Sample, SampleSource, Selecto
 from edgekit.errors import nearest
 from edgekit.names import printable
 from edgekit_runtimes import InputError, TensorSpec
-from edgekit_runtimes.image_input import SCALES
-from edgekit_runtimes.images import pillow_module, read_pixels, scaled
+from edgekit_runtimes.processing.image_input import SCALES
+from edgekit_runtimes.processing.images import pillow_module, read_pixels, scaled
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm"}
 

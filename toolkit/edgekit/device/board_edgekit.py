@@ -10,8 +10,8 @@ from edgekit.device.board import Board, BoardError
 from edgekit.device.board_python import BoardPython
 from edgekit.device.copying import in_shell
 from edgekit.inference.benchmark import Timing
-from edgekit_runtimes.least_versions import LITERT, ONNX_RUNTIME, least_versions
-from edgekit_runtimes.verification import Check, Verified
+from edgekit_runtimes.bundle.verification import Check, Verified
+from edgekit_runtimes.formats.least_versions import LITERT, ONNX_RUNTIME, least_versions
 
 _PACKAGES = {LITERT: "ai-edge-litert", ONNX_RUNTIME: "onnxruntime"}
 

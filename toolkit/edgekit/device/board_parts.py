@@ -20,7 +20,7 @@ from edgekit.scratch import scratch_folder
 from edgekit_converters.pieces import Part
 
 _ANSWER = re.compile(r"\d+\.(npz|txt)")
-_REFUSED = 3  # the status of ``edgekit_runtimes.answers`` where there is no such device
+_REFUSED = 3  # the status of ``edgekit_runtimes.processing.answers`` where there is no such device
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def board_runner(address: str, device: str = "cpu", python: str | None = None) -
 
 def _run(board: Board, python: BoardPython, folder: str, device: str) -> None:
     """Run all parts; again after one that ended its process."""
-    answers = python.command("-m", "edgekit_runtimes.answers", ".", "--device", device)
+    answers = python.command("-m", "edgekit_runtimes.processing.answers", ".", "--device", device)
     command = f"cd {in_shell(folder)} && {answers}"
     before = -1
     while True:

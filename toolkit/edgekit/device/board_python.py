@@ -10,8 +10,8 @@ from typing import Any
 from edgekit.device.board import Board, BoardError, Output
 from edgekit.device.copying import copy, refused
 from edgekit.progress import Progress, silent
-from edgekit_runtimes.devices import runtime_packages
-from edgekit_runtimes.wheels import lacks_wheels
+from edgekit_runtimes.engines.devices import runtime_packages
+from edgekit_runtimes.engines.wheels import lacks_wheels
 
 ENVIRONMENT = ".edgekit"
 """The virtual environment that ``install_wheel`` makes, in the board's home folder, and that is looked for first."""

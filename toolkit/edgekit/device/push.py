@@ -16,9 +16,9 @@ from edgekit.device.folder_in_use import folder_in_use, refuse_foreign, switch
 from edgekit.inference.benchmark import Timing, bench
 from edgekit.names import names
 from edgekit.progress import Progress, silent
+from edgekit_runtimes.bundle.manifest_file import vouched
+from edgekit_runtimes.bundle.verification import Verified
 from edgekit_runtimes.known_files import sha256
-from edgekit_runtimes.manifest_file import vouched
-from edgekit_runtimes.verification import Verified
 
 _EXTRAS = {".tflite": "litert", ".onnx": "onnx"}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from edgekit_converters.tflite import flatbuffer
-from edgekit_runtimes import onnx_file
 from edgekit_runtimes.files import reader_of
+from edgekit_runtimes.formats import onnx_file
 
 _CHANGES_OF_TYPE = {"QUANTIZE", "DEQUANTIZE", "QuantizeLinear", "DequantizeLinear", "Cast"}
 _REAL_OR_8_BIT = {"float32", "float16", "int8", "uint8", "int4"}

@@ -17,8 +17,8 @@ from edgekit.progress import Progress, advances, expect, silent
 from edgekit_runtimes import DEVICES, DeviceUnavailable, ModelError, Session, open_model
 from edgekit_runtimes.arrays import random_inputs
 from edgekit_runtimes.base import Array
+from edgekit_runtimes.bundle.manifest_file import vouched
 from edgekit_runtimes.files import FILES
-from edgekit_runtimes.manifest_file import vouched
 from edgekit_runtimes.subprocess_engine import Child, State
 
 _TURN_SECONDS = 0.05  # that one file runs before the next has its turn

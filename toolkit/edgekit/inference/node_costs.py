@@ -14,9 +14,9 @@ from typing import Any
 from edgekit.inference.assignment import GraphCosts, OperatorCost
 from edgekit.inference.kept_costs import crossing_sizes, kept, tensor_costs
 from edgekit.inference.paired_operators import PairedFiles, output_names, pair_files
+from edgekit_runtimes.engines.ort_times import FileTimes, node_seconds
+from edgekit_runtimes.formats.onnx_file import Graph, Node, read_graph
 from edgekit_runtimes.known_files import sha256 as sha256_of
-from edgekit_runtimes.onnx_file import Graph, Node, read_graph
-from edgekit_runtimes.ort_times import FileTimes, node_seconds
 
 # By ONNX Runtime, to names of tensors and nodes.
 _ADDED = re.compile(r"(_nchwc|_nhwc|_token_\d+)+$")

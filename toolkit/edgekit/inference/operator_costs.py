@@ -22,8 +22,8 @@ from edgekit_converters.tflite.cut import crossing, cut
 from edgekit_converters.tflite.integer_forms import Form
 from edgekit_converters.tflite.interpreter import open_interpreter
 from edgekit_runtimes.arrays import random_inputs
-from edgekit_runtimes.litert import spec
-from edgekit_runtimes.litert_times import SmallFile, call_seconds
+from edgekit_runtimes.engines.litert import spec
+from edgekit_runtimes.engines.litert_times import SmallFile, call_seconds
 
 _LEAST_US = 0.05  # what is measured below it is noise
 _WHOLE = "the float32 file", "the int8 file"

@@ -21,7 +21,7 @@ from typing import IO, Any
 import numpy as np
 
 from edgekit.data.store import StoredArrays
-from edgekit_runtimes.private_folder import try_lock
+from edgekit_runtimes.bundle.private_folder import try_lock
 
 _SWITCH, _LIMIT = "EDGEKIT_CACHE", "EDGEKIT_CACHE_GIB"
 _GIB = 2.0

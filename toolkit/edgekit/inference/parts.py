@@ -13,12 +13,12 @@ from edgekit.data.samples import Array
 from edgekit.scratch import scratch_folder
 from edgekit_converters.pieces import Part
 from edgekit_runtimes import DeviceUnavailable
-from edgekit_runtimes.answers import GIVEN, JOBS, answer
+from edgekit_runtimes.processing.answers import GIVEN, JOBS, answer
 
 Answer = tuple[Array, ...] | str
 """What a part makes, one row a sample; or why it cannot be run there."""
 
-_REFUSED = 3  # the status of ``edgekit_runtimes.answers`` where there is no such device
+_REFUSED = 3  # the status of ``edgekit_runtimes.processing.answers`` where there is no such device
 
 
 class Runner(Protocol):
@@ -67,7 +67,7 @@ def write_jobs(
     *,
     chained: bool,
 ) -> list[str]:
-    """Write what ``edgekit_runtimes.answers`` takes, and return the names of the files.
+    """Write what ``edgekit_runtimes.processing.answers`` takes, and return the names of the files.
 
     Args:
         folder: an empty one.
@@ -92,7 +92,7 @@ def write_jobs(
 
 
 def read_answers(folder: Path, count: int) -> list[Answer]:
-    """Read what ``edgekit_runtimes.answers`` wrote."""
+    """Read what ``edgekit_runtimes.processing.answers`` wrote."""
     answers: list[Answer] = []
     for at in range(count):
         found, reason = folder / f"{at}.npz", folder / f"{at}.txt"
@@ -108,7 +108,14 @@ def read_answers(folder: Path, count: int) -> list[Answer]:
 
 def _run_apart(folder: Path, device: str) -> None:
     """Run in other processes, each after the part that ended the one before."""
-    command = [sys.executable, "-m", "edgekit_runtimes.answers", str(folder), "--device", device]
+    command = [
+        sys.executable,
+        "-m",
+        "edgekit_runtimes.processing.answers",
+        str(folder),
+        "--device",
+        device,
+    ]
     before = -1
     while True:
         done = subprocess.run(command, capture_output=True, check=False)

@@ -27,8 +27,8 @@ from edgekit.serving.protocol import (
 )
 from edgekit.serving.runner import Answer, Busy, Crashed, Replaced, Runner
 from edgekit_runtimes import RuntimesError
-from edgekit_runtimes.prediction import predicted
-from edgekit_runtimes.sample import sample_of
+from edgekit_runtimes.processing.prediction import predicted
+from edgekit_runtimes.processing.sample import sample_of
 
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository"]
 _MOST_JSON = 8 << 20

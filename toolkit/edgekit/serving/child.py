@@ -10,7 +10,7 @@ from typing import Any
 from edgekit.data.samples import Array
 from edgekit_runtimes import ModelError, TensorSpec, open_model, verify_folder
 from edgekit_runtimes.arrays import random_inputs
-from edgekit_runtimes.facts import Facts
+from edgekit_runtimes.processing.facts import Facts
 
 _TRIED = (1, 4, 8, 16)
 """Batch sizes that are timed; more samples make others wait for longer than they gain."""

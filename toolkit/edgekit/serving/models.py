@@ -9,8 +9,8 @@ from typing import Any
 from edgekit.errors import EdgekitError
 from edgekit.serving.runner import Runner
 from edgekit_runtimes import RuntimesError
+from edgekit_runtimes.bundle.manifest_file import MANIFEST, read_listed
 from edgekit_runtimes.known_files import identity
-from edgekit_runtimes.manifest_file import MANIFEST, read_listed
 
 ONLY_VERSION = "1"
 """Of a folder that convert made; of a folder of such folders, each one's name is its version."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.bundle.manifest import FileEntry, Manifest
-from edgekit_runtimes.golden import Golden
+from edgekit_runtimes.bundle.golden import Golden
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,9 @@ from edgekit_converters import ConversionError
 from edgekit_converters.pieces import Part, Pieces
 from edgekit_converters.pieces_of import pieces_of
 from edgekit_runtimes import FILES, DeviceUnavailable, ModelError, open_model
-from edgekit_runtimes.answers import find_device
 from edgekit_runtimes.arrays import as_input
-from edgekit_runtimes.golden import open_golden
+from edgekit_runtimes.bundle.golden import open_golden
+from edgekit_runtimes.processing.answers import find_device
 
 SAMPLES = 8
 """As many as there are golden samples."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from edgekit.errors import OptionError, nearest
 from edgekit_converters import FORMATS, ConversionError, Target
-from edgekit_runtimes.compatibility import SUFFIXES, TITLES, newest_opset, obstacles
-from edgekit_runtimes.least_versions import ONNX_RUNTIME
+from edgekit_runtimes.formats.compatibility import SUFFIXES, TITLES, newest_opset, obstacles
+from edgekit_runtimes.formats.least_versions import ONNX_RUNTIME
 
 _WRITTEN = re.compile(r"([\w-]+)\s*==\s*v?(\d+(?:\.\d+)*)")
 _ALIASES = {

@@ -19,8 +19,8 @@ from edgekit.data.samples import DataError
 from edgekit.data.split import SampleSplit, set_aside
 from edgekit.diagnosis import input_checks
 from edgekit.names import printable
-from edgekit.option_values import resolve, with_options
-from edgekit.options import ConvertOptions
+from edgekit.options.declared import ConvertOptions
+from edgekit.options.values import resolve, with_options
 from edgekit.progress import Progress, expect, silent
 from edgekit.report.file_result import FileResult
 from edgekit.report.result import Report
@@ -52,7 +52,7 @@ from edgekit_converters import (
 )
 from edgekit_converters import convert as convert_model
 from edgekit_runtimes import TensorSpec, keras_session
-from edgekit_runtimes.facts import FACTS_KEY, facts_to_text
+from edgekit_runtimes.processing.facts import FACTS_KEY, facts_to_text
 
 _RANGE_SAMPLES = 100  # held-out samples whose ranges are compared with the calibrated ones
 _FORMAT_GAP = 1.5  # dB

@@ -10,9 +10,9 @@ from edgekit.report.result import Report
 from edgekit.workflows.candidates import sidecar
 from edgekit.workflows.evaluate import Evaluation
 from edgekit_converters import Conversion, RecipeDocument
-from edgekit_runtimes.facts import Facts
 from edgekit_runtimes.files import FILES
-from edgekit_runtimes.least_versions import least_versions
+from edgekit_runtimes.formats.least_versions import least_versions
+from edgekit_runtimes.processing.facts import Facts
 
 
 def describe(

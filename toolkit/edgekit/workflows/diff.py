@@ -33,8 +33,8 @@ from edgekit.scratch import scratch_folder
 from edgekit.workflows.given_samples import given_or_golden, open_for
 from edgekit_runtimes import FILES, Session, open_model, precision_of
 from edgekit_runtimes.arrays import random_inputs
+from edgekit_runtimes.bundle.manifest_file import read_listed
 from edgekit_runtimes.known_files import sha256
-from edgekit_runtimes.manifest_file import read_listed
 
 FACTS = ("batch", "labels", "scale", "preprocessing", "postprocessing", "license", "shippable")
 """What two manifests are compared in, beside their files; what a run measures is none of it."""

@@ -16,8 +16,8 @@ from edgekit.targets.android import write_android
 from edgekit.targets.cpp import write_cpp
 from edgekit.targets.job import ExportJob
 from edgekit.targets.web import write_web
-from edgekit_runtimes.golden import read_golden
-from edgekit_runtimes.manifest_file import changed
+from edgekit_runtimes.bundle.golden import read_golden
+from edgekit_runtimes.bundle.manifest_file import changed
 
 MARK = "export.json"
 """Lists what an export wrote, so that the next one into the folder replaces that and nothing else."""

@@ -11,9 +11,9 @@ from edgekit.data.samples import Array
 from edgekit.data.split import SampleSplit
 from edgekit.workflows.evaluate import Original
 from edgekit_runtimes import TensorSpec
-from edgekit_runtimes.facts import Facts
-from edgekit_runtimes.image_input import image_input
-from edgekit_runtimes.postprocessing import Kind, Postprocessing
+from edgekit_runtimes.processing.facts import Facts
+from edgekit_runtimes.processing.image_input import image_input
+from edgekit_runtimes.processing.postprocessing import Kind, Postprocessing
 
 _SHOWN = 5  # classes, those with the highest scores
 

@@ -13,7 +13,7 @@ from edgekit.data.open import open_samples
 from edgekit.data.samples import Array, DataError, SampleSource
 from edgekit.names import printable
 from edgekit_runtimes import Session
-from edgekit_runtimes.golden import GOLDEN, read_golden
+from edgekit_runtimes.bundle.golden import GOLDEN, read_golden
 
 
 def given_or_golden(data: Any, paths: Sequence[Path]) -> tuple[Any, str]:

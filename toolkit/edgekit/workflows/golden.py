@@ -13,8 +13,8 @@ from edgekit.inference.tensor_names import with_original_names
 from edgekit.workflows.candidates import Candidate
 from edgekit.workflows.evaluate import Evaluation, Original
 from edgekit_runtimes import open_model
+from edgekit_runtimes.bundle.golden import GOLDEN, Golden, write_golden
 from edgekit_runtimes.files import FILES
-from edgekit_runtimes.golden import GOLDEN, Golden, write_golden
 
 _BYTES = 4 << 20  # of inputs and outputs together, unless a single sample has more
 _LARGEST = 32 << 20  # bytes of a single sample that is still written

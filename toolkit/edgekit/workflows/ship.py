@@ -20,9 +20,9 @@ from edgekit.workflows.recipes import written_recipes
 from edgekit.workflows.worker import WorkerError
 from edgekit_converters import Conversion, ConversionError
 from edgekit_runtimes import ModelError
-from edgekit_runtimes.facts import Facts
-from edgekit_runtimes.golden import GOLDEN
-from edgekit_runtimes.manifest_file import MANIFEST, is_manifest
+from edgekit_runtimes.bundle.golden import GOLDEN
+from edgekit_runtimes.bundle.manifest_file import MANIFEST, is_manifest
+from edgekit_runtimes.processing.facts import Facts
 
 NOT_FOR_SHIPPING = (
     "NOT FOR SHIPPING: calibrated and evaluated on random numbers, which say nothing of accuracy on "

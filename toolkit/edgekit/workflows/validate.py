@@ -20,8 +20,8 @@ from edgekit.errors import OptionError
 from edgekit.inference.executors import LOCAL, check_engine, open_executor
 from edgekit.inference.place import Executor
 from edgekit.names import printable
-from edgekit.option_values import resolve, with_options
-from edgekit.options import SavedOptions, ValidateOptions
+from edgekit.options.declared import SavedOptions, ValidateOptions
+from edgekit.options.values import resolve, with_options
 from edgekit.progress import Progress, expect, silent
 from edgekit.report.result import Report
 from edgekit.report.saved_outputs import check_saved, load_recording, save_recording
@@ -42,8 +42,8 @@ from edgekit.workflows.worker import WorkerError, run_in_worker
 from edgekit_converters import FORMATS, ConversionError, check_source, format_of
 from edgekit_converters import convert as convert_model
 from edgekit_runtimes import ModelError, TensorSpec, precision_of
+from edgekit_runtimes.bundle.manifest_file import MANIFEST, vouched
 from edgekit_runtimes.files import FILES
-from edgekit_runtimes.manifest_file import MANIFEST, vouched
 
 
 @dataclass(frozen=True, slots=True)

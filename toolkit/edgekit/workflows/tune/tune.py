@@ -14,11 +14,11 @@ from edgekit.data.images import Images
 from edgekit.data.open import open_samples
 from edgekit.data.split import SampleSplit, set_aside
 from edgekit.inference.executors import check_engine
-from edgekit.option_values import resolve, with_options
+from edgekit.options.tune import TuneOptions
+from edgekit.options.values import resolve, with_options
 from edgekit.progress import Progress, silent
 from edgekit.report.result import Report
 from edgekit.stopping import first_asks
-from edgekit.tune_options import TuneOptions
 from edgekit.workflows.convert import check_conversion
 from edgekit.workflows.original import name_of, source_of
 from edgekit.workflows.ship import Made, log_left, ship

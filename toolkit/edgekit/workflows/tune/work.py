@@ -28,7 +28,7 @@ from edgekit.workflows.tune.halt import Watch, guarded
 from edgekit.workflows.tune.kept import Kept
 from edgekit_converters import FORMATS, Variants, load_model
 from edgekit_runtimes import TensorSpec, keras_session
-from edgekit_runtimes.facts import FACTS_KEY, facts_to_text
+from edgekit_runtimes.processing.facts import FACTS_KEY, facts_to_text
 
 STOP, RUNNING = "stop", "running"
 """Files of the run: the first ends the search, the second says which candidate a crash is due to."""

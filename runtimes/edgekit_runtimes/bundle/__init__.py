@@ -1,0 +1,1 @@
+"""The folder that ships, as a device reads it: its manifest, golden samples and signature."""

@@ -1,0 +1,1 @@
+"""The runtimes: each opens a file on its devices, and returns an ``Engine``."""

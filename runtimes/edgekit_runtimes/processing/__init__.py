@@ -1,0 +1,1 @@
+"""From an image to inputs, and from outputs to answers."""

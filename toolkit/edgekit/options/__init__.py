@@ -1,0 +1,1 @@
+"""Every option, declared once: for the shell, for edgekit.toml, for pytest and for Python."""

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,8 @@ def test_the_way_to_a_raspberry_pi(
     for word in ("out: pass", "model_int8.tflite", "model_int8.onnx", "p50", "label"):
         assert word in done.stdout, done.stdout
     print(done.stdout)
-    shown = here(later.replace("edgekit push", "python -m edgekit push --seconds 0.1"), tmp_path)
+    shown = here(
+        later.replace("edgekit push", f"{sys.executable} -m edgekit push --seconds 0.1"), tmp_path
+    )
     assert "aarch64" in shown and "in use there now: ~/edgekit/out" in shown
     print(shown)

@@ -3,12 +3,12 @@
 import json
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edgekit.device.board import Board, BoardError
 from edgekit.device.board_python import BoardPython
-from edgekit.device.copying import in_shell
 from edgekit.inference.benchmark import Timing
 from edgekit_runtimes.bundle.verification import Check, Verified
 from edgekit_runtimes.formats.least_versions import LITERT, ONNX_RUNTIME, least_versions
@@ -43,8 +43,8 @@ def verify_there(
     Raises:
         BoardError: it does not run there, or is too old for it.
     """
-    asked = ("verify", "--json", "--device", ",".join(devices), "--", ".")
-    found = _document(board, python, folder, asked, "verify the files")
+    asked = ("verify", "--json", "--device", ",".join(devices), "--", folder)
+    found = _document(board, python, asked, "verify the files")
     return Verified(folder, found["samples"], tuple(Check(**check) for check in found["checks"]))
 
 
@@ -62,16 +62,15 @@ def bench_there(
         BoardError: it does not run there, or is too old for it.
     """
     asked = ("bench", "--json", "--seconds", str(seconds), "--devices", ",".join(devices))
-    rows = _document(board, python, folder, (*asked, "--", *models), "time the files")
-    return tuple(Timing(**row) for row in rows)
+    files = [f"{folder}/{name}" for name in models]
+    rows = _document(board, python, (*asked, "--", *files), "time the files")
+    return tuple(replace(Timing(**row), file=PurePosixPath(row["file"]).name) for row in rows)
 
 
-def _document(
-    board: Board, python: BoardPython, folder: str, arguments: Sequence[str], purpose: str
-) -> Any:
-    """The JSON that a command of edgekit's prints there, in the folder."""
+def _document(board: Board, python: BoardPython, arguments: Sequence[str], purpose: str) -> Any:
+    """The JSON that a command of edgekit's prints there."""
     command = python.command("-m", "edgekit", *arguments)
-    output = board.run(f"cd {in_shell(folder)} && {command}")
+    output = board.run(command)
     lines = output.stdout.splitlines()  # a login script may have printed lines before it
     begin = next((i for i, line in enumerate(lines) if line in ("{", "[")), len(lines))
     try:

@@ -196,7 +196,7 @@ def _open(
 
 
 def _facts(path: Path) -> "Facts":
-    from edgekit_runtimes.processing.facts_file import read_facts
+    from edgekit_runtimes.bundle.facts_file import read_facts
 
     return read_facts(path)
 

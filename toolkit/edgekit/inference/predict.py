@@ -15,7 +15,7 @@ from edgekit.data.open import check_data, open_samples
 from edgekit.data.samples import Array, DataError, SampleSource
 from edgekit.names import class_name
 from edgekit_runtimes import DEVICES, Facts, Session, open_model
-from edgekit_runtimes.processing.facts_file import read_facts
+from edgekit_runtimes.bundle.facts_file import read_facts
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from support.signing import make_pair
 
 import edgekit
 import edgekit_converters
@@ -36,10 +37,11 @@ EXAMPLES = examples()
 def workplace(
     digits: Path, converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """A working directory with ``model.keras``, ``samples.npz`` and ``out``."""
+    """A working directory with ``model.keras``, ``samples.npz``, ``out`` and ``release.pem``."""
     shutil.copy(digits / "cnn.keras", tmp_path / "model.keras")
     shutil.copy(digits / "eval.npz", tmp_path / "samples.npz")
     shutil.copytree(converted, tmp_path / "out")
+    make_pair(tmp_path, "release")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

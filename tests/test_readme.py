@@ -25,6 +25,9 @@ PYTHON = [text for kind, text in BLOCKS if kind == "python"]
 # These start TensorFlow, or measure for seconds.
 SLOW = ("edgekit convert", "edgekit validate", "edgekit bench", "import edgekit")
 
+ON_A_BOARD = "raspberrypi"
+"""In the commands that `make test-arm64` and `make test-ssh` run."""
+
 
 def marked(text: str) -> object:
     marks = [pytest.mark.slow] if text.startswith(SLOW) else []
@@ -47,7 +50,8 @@ def workplace(
 
 
 @pytest.mark.parametrize(
-    "command", [marked(line) for line in COMMANDS if line.startswith("edgekit ")]
+    "command",
+    [marked(line) for line in COMMANDS if line.startswith("edgekit ") and ON_A_BOARD not in line],
 )
 def test_a_command_of_the_readme_runs(command: str, workplace: Path) -> None:
     words = shlex.split(command)[1:]

@@ -14,9 +14,13 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from oip.client import Reply, ask, in_binary, tensor
 from support.server import Server, kill, serving, until
+from support.signing import make_pair
 
+import edgekit
+from edgekit.cli.main import main
 from edgekit_runtimes import open_model
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -231,6 +235,21 @@ def test_a_new_folder_is_taken_into_use_without_a_failed_request_and_a_damaged_o
 
     assert failed == []
     assert answer["outputs"][0]["data"][0].split(":")[2].startswith("2-"), "the last that was good"
+
+
+def test_a_folder_that_is_not_signed_is_not_served(bundle: Path, tmp_path: Path) -> None:
+    pair = make_pair(tmp_path)
+    signed = Path(shutil.copytree(bundle, tmp_path / "digits"))
+    edgekit.sign(signed, pair.private)
+    with serving(signed, "--device", "cpu", "--key", pair.public) as server:
+        assert ask(server.url, "/v2/models/digits").status == 200
+    (signed / "report.json").write_text("{}")
+
+    refused = CliRunner().invoke(
+        main, ["serve", str(signed), "--port", "0", "--key", str(pair.public)]
+    )
+    assert refused.exit_code == 3, refused.output
+    assert "not what was signed" in refused.output
 
 
 def test_more_than_may_wait_are_told_when_to_come_again(bundle: Path) -> None:

@@ -27,6 +27,9 @@ class SigningError(EdgekitError):
 def sign(folder: str | Path, key: str | Path) -> SignedFolder:
     """Sign every file of a folder that ``convert`` made; the signature is ``model.sig`` in it.
 
+    >>> "manifest.json" in sign("out", "release.pem").files
+    True
+
     What was written is verified before it takes the place of an older signature. Any file that is
     added, changed or removed later makes the folder refused by whoever asks for the signature.
 

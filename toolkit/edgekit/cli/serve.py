@@ -22,6 +22,12 @@ _MIB = 1 << 20
 )
 @threads_option
 @click.option(
+    "--key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="PUB",
+    help="Serve only folders that are signed by this public key.",
+)
+@click.option(
     "--host",
     metavar="ADDRESS",
     default="127.0.0.1",
@@ -89,6 +95,7 @@ def serve(
     models: tuple[str, ...],
     device: str,
     threads: int | None,
+    key: Path | None,
     host: str,
     port: int,
     workers: int,
@@ -120,6 +127,7 @@ def serve(
             models=tuple(named(argument) for argument in models),
             device=device,
             threads=threads,
+            key=key,
             host=host,
             port=port,
             workers=workers,

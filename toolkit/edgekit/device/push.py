@@ -61,10 +61,9 @@ def push(
 ) -> Pushed:
     """Copy a folder to a board, verify and time its files there, and then put it in use.
 
-    ```
-    pushed = edgekit.push("out", "ssh://pi@raspberrypi.local")
-    assert pushed, pushed.verified
-    ```
+    >>> pushed = push("out", "ssh://pi@raspberrypi.local")  # doctest: +SKIP
+    >>> pushed.verified.passed  # doctest: +SKIP
+    True
 
     The files lie beside the path in use, in a folder for each content; the path is a link, which changes
     at once and last. Wherever it breaks, the old folder stays in use, and the same call goes on where it

@@ -36,7 +36,9 @@ class Opened:
     """What images become, what outputs mean, and the classes' names."""
 
 
-def open_and_time(state: dict[str, Any], path: Path, device: str, threads: int | None) -> Opened:
+def open_and_time(
+    state: dict[str, Any], path: Path, device: str, threads: int | None, key: Path | None
+) -> Opened:
     """Open a model, replay its golden samples, and find out whether batches pay.
 
     Raises:
@@ -45,9 +47,9 @@ def open_and_time(state: dict[str, Any], path: Path, device: str, threads: int |
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # a terminal sends it to every process: what runs is answered
-    session = state["session"] = open_model(path, device=device, threads=threads)
+    session = state["session"] = open_model(path, device=device, threads=threads, key=key)
     if path.is_dir():
-        verified = verify_folder(path, device=session.device)
+        verified = verify_folder(path, device=session.device, key=key)
         if not verified:
             wrong = "; ".join(c.reason for c in verified.checks if c.verdict == "fail")
             raise ModelError(f"{path}: it does not pass its own golden samples: {wrong}")

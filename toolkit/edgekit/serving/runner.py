@@ -85,6 +85,7 @@ class Runner:
         *,
         device: str = "auto",
         threads: int | None = None,
+        key: Path | None = None,
         waiting: int = 64,
         timeout: float = 30.0,
         restarted: Callable[[], None] = lambda: None,
@@ -95,6 +96,7 @@ class Runner:
             path: a model file, or a folder that convert made.
             device: as ``open_model`` takes it.
             threads: as ``open_model`` takes it.
+            key: the public key that the folder must be signed by.
             waiting: how many requests may wait.
             timeout: the most seconds of one call.
             restarted: is called when the model had to be opened again.
@@ -102,7 +104,7 @@ class Runner:
         Raises:
             RuntimesError: the model cannot be opened.
         """
-        self._opening = (path, device, threads)
+        self._opening = (path, device, threads, key)
         self._most = waiting
         self._timeout = timeout
         self._restarted = restarted

@@ -12,6 +12,8 @@ class Settings:
     """Each with its name: a model file, a folder that convert made, or a folder of such folders."""
     device: str = "auto"
     threads: int | None = None
+    key: Path | None = None
+    """The public key that every folder must be signed by; None where none need be."""
     host: str = "127.0.0.1"
     port: int = 8000
     """0 for one that is free."""

@@ -50,6 +50,7 @@ def work(
             path,
             device=settings.device,
             threads=settings.threads,
+            key=settings.key,
             waiting=settings.waiting,
             timeout=settings.timeout,
             restarted=metrics.restarts.labels(name).inc,

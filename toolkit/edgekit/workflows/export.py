@@ -83,6 +83,9 @@ def export(
 ) -> Export:
     """Write what a target needs to run the files of a folder.
 
+    >>> export("out", "web", "page").files
+    ('model_int8.tflite', 'model_int8.onnx')
+
     Args:
         source: a folder that ``convert`` or ``tune`` made.
         target: a name of ``TARGETS``.

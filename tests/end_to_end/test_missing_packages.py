@@ -52,12 +52,12 @@ def link(folder: Path, *packages: str) -> Path:
     [
         ("demo", [], ["scikit-learn", "[demo]"]),
         pytest.param("convert model.keras --data eval.npz", [], ["tensorflow", "[convert]"], marks=pytest.mark.slow),
-        ("convert model.keras --data photos", [], ["Pillow", "[validate]"]),
+        ("convert model.keras --data photos", [], ["Pillow", "[images]"]),
         ("validate float.onnx int8.onnx --data eval.npz", [], ["scipy", "[validate]"]),
         pytest.param("validate float.onnx int8.onnx --data eval.npz", ["scipy"], ["onnxruntime", "[onnx]"], marks=pytest.mark.slow),
         pytest.param("validate model.keras int8.onnx --data eval.npz", ["scipy"], ["tensorflow", "[convert]"], marks=pytest.mark.slow),
         pytest.param("run int8.onnx --data eval.npz", [], ["onnxruntime", "[onnx]"], marks=pytest.mark.slow),
-        ("run int8.onnx --data photos", [], ["Pillow", "[validate]"]),
+        ("run int8.onnx --data photos", [], ["Pillow", "[images]"]),
         ("inspect --costs model_int8.tflite", [], ["scipy", "[convert]"]),
     ],
 )  # fmt: skip

@@ -9,7 +9,8 @@ import pytest
 from onnx import helper
 
 from edgekit_converters import PRECISIONS
-from edgekit_runtimes import ModelError, onnx_file, open_model, tflite_file
+from edgekit_runtimes import ModelError, open_model
+from edgekit_runtimes.formats import onnx_file, tflite_file
 
 TYPES = {"FLOAT32": "float32", "FLOAT16": "float16", "INT32": "int32", "INT8": "int8"}
 TYPES |= {"INT16": "int16", "INT64": "int64", "UINT8": "uint8", "BOOL": "bool"}

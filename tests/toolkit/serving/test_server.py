@@ -269,3 +269,17 @@ def test_more_than_may_wait_are_told_when_to_come_again(bundle: Path) -> None:
 
     assert statuses == {200, 429}
     assert all(int(reply.headers["retry-after"]) >= 1 for reply in busy)
+
+
+def test_two_workers_share_a_socket_and_their_figures(bundle: Path) -> None:
+    with serving(bundle, "--device", "cpu", "--workers", "2") as server:
+        model = ask(server.url, "/v2/models/digits").content
+        first, _ = server.workers()
+        for _ in range(6):
+            assert infer(server, model).status == 200
+        kill([first])
+        until(lambda: first not in server.workers() and len(server.workers()) == 2)
+        assert infer(server, model).status == 200
+        told = ask(server.url, "/metrics").body.decode()
+
+    assert 'edgekit_requests_total{model="digits",status="200",version="1"} 7.0' in told

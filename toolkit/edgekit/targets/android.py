@@ -36,6 +36,7 @@ def write_android(job: ExportJob, folder: Path) -> None:
     golden = write_info(job, assets)
     info = bundle_info(job)
     values = {"title": job.title, **info, "file": info["files"][0], "golden": golden}
+    values["kind_of_module"] = "library"  # of Gradle's: what an app depends on
     render("android", folder, values, filters=_FILTERS)
 
 

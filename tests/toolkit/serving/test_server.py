@@ -2,19 +2,28 @@
 
 import io
 import json
+import os
 import shutil
+import signal
 import socket
+import ssl
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from oip.client import Reply, ask, in_binary, tensor
 from support.server import Server, kill, serving, until
 from support.signing import make_pair
@@ -154,6 +163,14 @@ def test_a_crash_of_a_model_costs_its_own_requests_alone(
     )
 
 
+def test_a_call_that_takes_too_long_is_ended(server: Server, model: dict[str, Any]) -> None:
+    (stalled,) = server.models()
+    os.kill(stalled, signal.SIGSTOP)
+
+    assert infer(server, model).status == 500, "after --timeout 2"
+    until(lambda: infer(server, model).status == 200)
+
+
 def test_a_worker_that_dies_is_started_again_and_no_caller_is_turned_away(
     server: Server, model: dict[str, Any]
 ) -> None:
@@ -192,6 +209,39 @@ def test_a_token_is_asked_for(bundle: Path, tmp_path: Path) -> None:
         assert ask(server.url, "/v2", headers={"Authorization": "Bearer wrong"}).status == 401
         shown = {"Authorization": "Bearer open-sesame"}
         assert ask(server.url, "/v2", headers=shown).status == 200
+
+
+def test_https_by_a_certificate_and_no_other_file(bundle: Path, tmp_path: Path) -> None:
+    pair = make_pair(tmp_path)
+    certificate = tmp_path / "certificate.pem"
+    certificate.write_bytes(self_signed(pair.key))
+    with serving(bundle, "--device", "cpu", "--tls", certificate, pair.private) as server:
+        assert server.url.startswith("https://")
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        trusting.check_hostname = False
+        with urlopen(f"{server.url}/v2/health/ready", context=trusting) as reply:
+            assert reply.status == 200
+
+    wrong = ["serve", str(bundle), "--tls", str(pair.public), str(pair.private)]
+    refused = CliRunner().invoke(main, wrong)
+    assert refused.exit_code == 2 and "certificate" in refused.output
+
+
+def self_signed(key: ec.EllipticCurvePrivateKey) -> bytes:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM)
 
 
 def test_a_new_folder_is_taken_into_use_without_a_failed_request_and_a_damaged_one_is_not(

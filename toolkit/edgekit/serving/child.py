@@ -44,9 +44,8 @@ def open_and_time(
     Raises:
         RuntimesError: it cannot be opened, or answers otherwise than where it was made.
     """
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # a terminal sends it to every process: what runs is answered
+    # A terminal sends it to every process, and what runs is to be answered.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     session = state["session"] = open_model(path, device=device, threads=threads, key=key)
     if path.is_dir():
         verified = verify_folder(path, device=session.device, key=key)

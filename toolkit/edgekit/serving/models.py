@@ -106,7 +106,7 @@ class Models:
                     continue
                 try:
                     fresh = self._open(served.name, served.version, served.path)
-                except (RuntimesError, EdgekitError) as error:
+                except (RuntimesError, EdgekitError, OSError) as error:
                     self._refused[served.path] = now
                     told.append(f"{served.name}: not taken into use: {error}")
                     continue

@@ -113,7 +113,11 @@ class Runner:
         self._closing = False
         self._running: float | None = None
         self._child = Child(str(path))
-        self.opened: child.Opened = self._open()
+        try:
+            self.opened: child.Opened = self._open()
+        except BaseException:
+            self._child.end()
+            raise
         self._seconds = self.opened.seconds
         self._worker = threading.Thread(target=self._work, name=f"run {path}", daemon=True)
         self._worker.start()

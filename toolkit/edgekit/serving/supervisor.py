@@ -5,11 +5,13 @@ import multiprocessing
 import shutil
 import signal
 import socket
+import ssl
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
@@ -39,9 +41,11 @@ def serve(settings: Settings, tell: Tell) -> None:
         tell: is told what is served and where, when it is ready; then what changes.
 
     Raises:
-        ServeError: the address is taken, or there is nothing to serve.
+        ServeError: the address is taken, the certificate cannot be used, or there is nothing to serve.
         RuntimesError: a model cannot be opened.
     """
+    if settings.tls is not None:
+        _check_tls(*settings.tls)
     stop = _Stop()
     with _listening(settings) as listening, _figures(settings) as folder, stop:
         spawn = multiprocessing.get_context("spawn")
@@ -71,6 +75,18 @@ def address(settings: Settings, listening: socket.socket) -> str:
     """Where the server is, as a URL."""
     host, port = listening.getsockname()[:2]
     return f"http{'s' if settings.tls else ''}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _check_tls(certificate: Path, key: Path) -> None:
+    """Refuse what every worker would end on."""
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+            certificate, key, password=lambda: ""
+        )
+    except (OSError, ValueError) as error:  # SSLError is an OSError
+        raise ServeError(
+            f"{certificate}, {key}: no certificate with its private key, in PEM and not encrypted: {error}."
+        ) from error
 
 
 def _watch(

@@ -94,9 +94,9 @@ def work(
 
     signal.signal(signal.SIGTERM, stop)  # until uvicorn has its own, and when it raises that again
     threading.Thread(target=partial(_look, models, stop), daemon=True).start()
+    tell.send(("ready", [_line(served) for served in models]))
     if settings.reload:
         threading.Thread(target=partial(_reload, models, tell), daemon=True).start()
-    tell.send(("ready", [_line(served) for served in models]))
     server.run(sockets=[listening])
     models.close()
 

@@ -28,7 +28,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "workflows": {"report", "diagnosis", "device", "project", "options", "targets", *MEASURED},
         "report": {"diagnosis", "accuracy", "bundle", "data"},
         "device": MEASURED,
-        "serving": {"inference", "bundle", "data"},
+        "serving": MEASURED,
         "targets": {"bundle", "data"},  # a manifest and its files, and no converter
         "diagnosis": MEASURED,
         "project": {"options", "data"},

@@ -89,6 +89,11 @@ class Child:
             raise result
         return result
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
     def status(self) -> int | None:
         """How the process ended: its exit status, or a signal below 0; None while it runs."""
         return self._process.poll()

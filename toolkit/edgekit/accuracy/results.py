@@ -196,7 +196,7 @@ class _Comparison:
         """Add a batch of the original's outputs, the file's outputs, and labels."""
         for name, metric in self.metrics.items():
             before, after = (
-                _arguments(metric, outputs, expected, labels, self.task)
+                arguments(metric, outputs, expected, labels, self.task)
                 for outputs in (expected, actual)
             )
             self.after[name].append(metric.per_sample(*after))
@@ -272,7 +272,7 @@ def _class_values(estimate: Estimate) -> Iterator[ClassValue]:
             yield ClassValue(estimate.name, number, values[1], values[0])
 
 
-def _arguments(
+def arguments(
     metric: Metric, outputs: Array, original: Array, labels: Array | None, task: Task
 ) -> tuple[Array, Array]:
     """Make what a metric's ``per_sample`` is called with; see ``Metric.takes``."""

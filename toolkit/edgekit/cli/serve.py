@@ -89,6 +89,21 @@ _MIB = 1 << 20
 )
 @click.option("--reload", is_flag=True, help="Take a folder into use again when it has changed.")
 @click.option(
+    "--shadow",
+    "shadows",
+    multiple=True,
+    metavar="[NAME=]DIR",
+    help="Run this folder's file too, on a share of the requests, and tell how often it answers the same.",
+)
+@click.option(
+    "--shadow-share",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="SHARE",
+    default=0.1,
+    show_default=True,
+    help="Of the requests that a shadow runs on.",
+)
+@click.option(
     "--log", is_flag=True, help="Write a line of JSON on standard error for each request."
 )
 def serve(
@@ -105,6 +120,8 @@ def serve(
     queue: int,
     timeout: float,
     reload: bool,
+    shadows: tuple[str, ...],
+    shadow_share: float,
     log: bool,
 ) -> None:
     """Serve the models of folders that convert made, each by its fastest file that passes.
@@ -123,8 +140,9 @@ def serve(
         token = None if token_file is None else _token(token_file)
         if token is None and not _is_loopback(host):
             tell(f"everybody who reaches {host} may ask: --token-file and --tls keep others out.")
+        served = tuple(named(argument) for argument in models)
         settings = Settings(
-            models=tuple(named(argument) for argument in models),
+            models=served,
             device=device,
             threads=threads,
             key=key,
@@ -137,10 +155,41 @@ def serve(
             waiting=queue,
             timeout=timeout,
             reload=reload,
+            shadows=_shadows(shadows, served),
+            shadow_share=shadow_share,
             log=log,
         )
         serve_them(settings, say)
         tell("stopped")
+
+
+def _shadows(
+    given: tuple[str, ...], served: tuple[tuple[str, Path], ...]
+) -> tuple[tuple[str, Path], ...]:
+    """The folder that shadows each model, by the model's name."""
+    from edgekit.serving.models import ServeError
+
+    names = [name for name, _ in served]
+    found: dict[str, Path] = {}
+    for argument in given:
+        name, equals, path = argument.partition("=")
+        if not equals:
+            name, path = names[0], argument
+        if not equals and len(names) > 1:
+            raise ServeError(
+                f"--shadow {argument}: of which model? --shadow NAME={argument}, with NAME one of "
+                f"{', '.join(names)}."
+            )
+        if name not in names:
+            raise ServeError(
+                f"--shadow {argument}: no model {name!r} is served; there are {', '.join(names)}."
+            )
+        if name in found:
+            raise ServeError(f"--shadow {argument}: {name} has the shadow {found[name]} already.")
+        if not Path(path).exists():
+            raise ServeError(f"{path}: there is no such file or folder.")
+        found[name] = Path(path)
+    return tuple(found.items())
 
 
 def _token(path: Path) -> str:

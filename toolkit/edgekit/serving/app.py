@@ -16,6 +16,7 @@ from starlette.routing import Route
 from edgekit.data.samples import Array
 from edgekit.serving.metrics import Metrics
 from edgekit.serving.models import Models, NotServed, Served
+from edgekit.serving.monitor_document import monitor_document
 from edgekit.serving.protocol import (
     HEADER_LENGTH,
     BadRequest,
@@ -26,11 +27,13 @@ from edgekit.serving.protocol import (
     write_response,
 )
 from edgekit.serving.runner import Answer, Busy, Crashed, Replaced, Runner
+from edgekit.serving.watching import Watching
 from edgekit_runtimes import RuntimesError
 from edgekit_runtimes.processing.prediction import predicted
 from edgekit_runtimes.processing.sample import sample_of
 
-EXTENSIONS = ["binary_tensor_data", "classification", "model_repository"]
+EXTENSIONS = ["binary_tensor_data", "classification"]
+"""Not model_repository, of which there is the index alone: what is served is not for its callers to choose."""
 _MOST_JSON = 8 << 20
 """Bytes of a request's JSON: reading more would hold up the others. Binary tensors have no such limit."""
 
@@ -53,13 +56,16 @@ class Refused(Exception):
         self.headers = dict(headers or {})
 
 
-def application(models: Models, metrics: Metrics, limits: BodyLimits) -> Starlette:
+def application(
+    models: Models, metrics: Metrics, limits: BodyLimits, watching: Watching
+) -> Starlette:
     """The application of one worker process.
 
     Args:
         models: what is served.
         metrics: where it is counted.
         limits: on bodies.
+        watching: what is watched of the models, in all workers.
     """
 
     async def live(_: Request) -> Response:
@@ -86,7 +92,8 @@ def application(models: Models, metrics: Metrics, limits: BodyLimits) -> Starlet
                 "parameters": {
                     "file": opened.file,
                     "device": opened.device,
-                    "sha256": served.sha256,
+                    "sha256": opened.sha256,
+                    "recipe": opened.recipe,
                 },
             }
         )
@@ -118,7 +125,14 @@ def application(models: Models, metrics: Metrics, limits: BodyLimits) -> Starlet
             metrics.requests.labels(served.name, served.version, str(status)).inc()
 
     async def told(_: Request) -> Response:
-        return Response(metrics.text(models), media_type="text/plain; version=0.0.4; charset=utf-8")
+        watched = await asyncio.to_thread(watching.reports)
+        return Response(
+            metrics.text(models, watched), media_type="text/plain; version=0.0.4; charset=utf-8"
+        )
+
+    async def monitor(_: Request) -> Response:
+        watched = await asyncio.to_thread(watching.reports)
+        return Response(monitor_document(watched, models), media_type="application/json")
 
     of_model = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
     return Starlette(
@@ -128,6 +142,7 @@ def application(models: Models, metrics: Metrics, limits: BodyLimits) -> Starlet
             Route("/v2/health/ready", ready),
             Route("/v2/repository/index", index, methods=["POST"]),
             Route("/metrics", told),
+            Route("/monitor", monitor),
             *(Route(path, metadata) for path in of_model),
             *(Route(f"{path}/ready", model_ready) for path in of_model),
             *(Route(f"{path}/infer", infer, methods=["POST"]) for path in of_model),
@@ -176,8 +191,6 @@ async def _infer(
     response = Response(content, media_type=kind)
     if head is not None:
         response.headers[HEADER_LENGTH] = str(head)
-    if trace := request.headers.get("traceparent"):
-        response.headers["traceparent"] = trace
     stage("write", written)
     stage("all", begun)
     return response

@@ -10,6 +10,8 @@ from typing import Any
 from edgekit.data.samples import Array
 from edgekit_runtimes import ModelError, TensorSpec, open_model, verify_folder
 from edgekit_runtimes.arrays import random_inputs
+from edgekit_runtimes.bundle.manifest_file import MANIFEST, read_listed
+from edgekit_runtimes.known_files import identity
 from edgekit_runtimes.processing.facts import Facts
 
 _TRIED = (1, 4, 8, 16)
@@ -34,6 +36,12 @@ class Opened:
     """Of one call with one sample, the median."""
     facts: Facts
     """What images become, what outputs mean, and the classes' names."""
+    sha256: str
+    """Of the file, as the folder's manifest has it; empty for a file alone."""
+    recipe: str
+    """Of the recipe that the file was made by, likewise; empty where it has none."""
+    identity: tuple[int, ...]
+    """Of what was opened: the folder's manifest, or the file; of another content it is another."""
 
 
 def open_and_time(
@@ -46,7 +54,12 @@ def open_and_time(
     """
     # A terminal sends it to every process, and what runs is to be answered.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = identity_of(path)
     session = state["session"] = open_model(path, device=device, threads=threads, key=key)
+    # Of the file that is open: with a key, that is a copy in a folder of this process.
+    entry = _entry(Path(session.path))
+    if before is None or identity_of(path) != before:
+        raise ModelError(f"{path}: was changed while it was opened.")
     if path.is_dir():
         verified = verify_folder(path, device=session.device, key=key)
         if not verified:
@@ -69,6 +82,9 @@ def open_and_time(
         best if times[best] < _PAYS * times[1] else 1,
         times[1],
         session.facts,
+        str(entry.get("sha256") or ""),
+        str((entry.get("recipe") or {}).get("sha256") or ""),
+        before,
     )
 
 
@@ -77,6 +93,20 @@ def run(state: dict[str, Any], arrays: Mapping[str, Array]) -> tuple[dict[str, A
     start = perf_counter()
     outputs = state["session"].run(arrays)
     return outputs, perf_counter() - start
+
+
+def identity_of(path: Path) -> tuple[int, ...] | None:
+    """What a folder or a file is told by, without reading it; None where it is being replaced just now."""
+    try:
+        return identity(path / MANIFEST if path.is_dir() else path)
+    except OSError:
+        return None
+
+
+def _entry(file: Path) -> Mapping[str, Any]:
+    """What the manifest beside a file says of it; nothing where there is none."""
+    entries = (read_listed(file.parent) or {}).get("files", ())
+    return next((e for e in entries if isinstance(e, dict) and e.get("file") == file.name), {})
 
 
 def _median_time(session: Any, given: Mapping[str, Array]) -> float:

@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import re
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_FOR_EVERYBODY = ("/v2/health/live", "/v2/health/ready")
+FOR_EVERYBODY = ("/v2/health/live", "/v2/health/ready")
 """What a cluster's probes ask for, which have no token."""
 
 
@@ -22,7 +23,7 @@ def with_token(application: Application, token: str) -> Application:
     wanted = f"Bearer {token}".encode()
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in _FOR_EVERYBODY:
+        if scope["type"] == "http" and scope["path"] not in FOR_EVERYBODY:
             shown = dict(scope["headers"]).get(b"authorization", b"")
             if not hmac.compare_digest(shown, wanted):
                 await _refuse(send)
@@ -65,6 +66,32 @@ def with_log(application: Application, stream: TextIO | None = None) -> Applicat
             out.flush()
 
     return logged
+
+
+_TRACE = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+"""``traceparent``, as https://www.w3.org/TR/trace-context has it."""
+
+
+def with_trace(application: Application) -> Application:
+    """Give every answer, an error too, the trace context that its request came with."""
+
+    async def traced(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await application(scope, receive, send)
+            return
+        found = [h for h in scope["headers"] if h[0] in (b"traceparent", b"tracestate")]
+        if not _TRACE.fullmatch(dict(found).get(b"traceparent", b"")):
+            await application(scope, receive, send)
+            return
+
+        async def noted(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *found]
+            await send(message)
+
+        await application(scope, receive, noted)
+
+    return traced
 
 
 async def _refuse(send: Send) -> None:

@@ -10,6 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from edgekit.serving.models import Models
+from edgekit.serving.watched_metrics import add_watched
+from edgekit.serving.watching import Report
 
 _SECONDS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 STAGES = ("read", "queue", "infer", "write", "all")
@@ -29,6 +31,7 @@ class Metrics:
     queue: Gauge = field(init=False)
     restarts: Counter = field(init=False)
     memory: Gauge = field(init=False)
+    model_memory: Gauge = field(init=False)
     model: Gauge = field(init=False)
     _child_of: dict[tuple[str, ...], Any] = field(default_factory=dict)
     _shown: set[tuple[str, ...]] = field(default_factory=set)
@@ -70,11 +73,18 @@ class Metrics:
             (),
             multiprocess_mode="livesum",
         )
+        self.model_memory = make(
+            Gauge,
+            "model_memory_bytes",
+            "Resident memory of the process of a model.",
+            named,
+            multiprocess_mode="livesum",
+        )
         self.model = make(
             Gauge,
             "model_info",
             "What is served.",
-            (*named, "file", "device", "sha256"),
+            (*named, "file", "device", "sha256", "recipe"),
             multiprocess_mode="max",
         )
 
@@ -86,28 +96,46 @@ class Metrics:
             child = self._child_of[key] = self.stages.labels(*key)
         child.observe(seconds)
 
-    def text(self, models: Models) -> bytes:
-        """All of it, in Prometheus' text format."""
-        self.memory.set(_resident_bytes())
+    def text(self, models: Models, watched: Iterable[Report] = ()) -> bytes:
+        """All of it, in Prometheus' text format.
+
+        Args:
+            models: that are served.
+            watched: what all workers have seen of them.
+        """
+        self.memory.set(resident_bytes(os.getpid()))
         for gone in self._shown:  # what was replaced since
             self.model.labels(*gone).set(0)
         for served in models:
             opened = served.runner.opened
             self.queue.labels(served.name, served.version).set(served.runner.waiting)
-            labels = (served.name, served.version, opened.file, opened.device, served.sha256)
+            labels = (
+                served.name,
+                served.version,
+                opened.file,
+                opened.device,
+                opened.sha256,
+                opened.recipe,
+            )
             self._shown.add(labels)
+            self.model_memory.labels(served.name, served.version).set(
+                resident_bytes(served.runner.pid)
+            )
             self.model.labels(*labels).set(1)
+        now = {(s.name, s.version, s.runner.opened.sha256) for s in models}
+        seen = CollectorRegistry()
+        add_watched(seen, [r for r in watched if (r.model, r.version, r.sha256) in now])
         if self.folder is None:
-            return generate_latest(self.registry)
+            return generate_latest(self.registry) + generate_latest(seen)
         together = CollectorRegistry()
         MultiProcessCollector(together, path=self.folder)  # type: ignore[no-untyped-call]
-        return generate_latest(together)
+        return generate_latest(together) + generate_latest(seen)
 
 
-def _resident_bytes() -> int:
-    """Memory of this process; 0 where the system does not tell."""
+def resident_bytes(pid: int) -> int:
+    """Memory of a process; 0 where the system does not tell."""
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):
         return 0

@@ -4,19 +4,18 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from edgekit.errors import EdgekitError
+from edgekit.serving.child import identity_of
 from edgekit.serving.runner import Runner
 from edgekit_runtimes import RuntimesError
-from edgekit_runtimes.bundle.manifest_file import MANIFEST, read_listed
-from edgekit_runtimes.known_files import identity
+from edgekit_runtimes.bundle.manifest_file import MANIFEST
 
 ONLY_VERSION = "1"
 """Of a folder that convert made; of a folder of such folders, each one's name is its version."""
 
-Opener = Callable[[Path, str], Runner]
-"""Opens a model for its requests: the path, and the name that its metrics have."""
+Opener = Callable[[Path, str, str], Runner]
+"""Opens a model for its requests: the path, and the name and version that its metrics have."""
 
 
 class ServeError(EdgekitError):
@@ -35,10 +34,6 @@ class Served:
     version: str
     path: Path
     runner: Runner
-    sha256: str
-    """Of the file that runs, as the folder's manifest has it; empty for a file alone."""
-    identity: tuple[int, ...]
-    """Of what the folder was opened by: its manifest, or the file."""
 
 
 @dataclass(slots=True)
@@ -101,8 +96,9 @@ class Models:
         told = []
         with self._lock:
             for served in list(self):
-                now = _identity(served.path)
-                if now is None or now in (served.identity, self._refused.get(served.path)):
+                now = identity_of(served.path)
+                known = (served.runner.opened.identity, self._refused.get(served.path))
+                if now is None or now in known:
                     continue
                 try:
                     fresh = self._open(served.name, served.version, served.path)
@@ -121,14 +117,7 @@ class Models:
             served.runner.close()
 
     def _open(self, name: str, version: str, path: Path) -> Served:
-        before = _identity(path)
-        manifest = read_listed(path) if path.is_dir() else read_listed(path.parent)
-        runner = self.opener(path, name)
-        if before is None or _identity(path) != before:
-            runner.close()
-            raise ServeError(f"{path}: was changed while it was opened.")
-        entry = _entry(manifest, runner.opened.file)
-        return Served(name, version, path, runner, entry.get("sha256", ""), before)
+        return Served(name, version, path, self.opener(path, name, version))
 
 
 def versions_in(path: Path) -> dict[str, Path]:
@@ -152,6 +141,11 @@ def versions_in(path: Path) -> dict[str, Path]:
     return found
 
 
+def newest(versions: Mapping[str, Path]) -> Path:
+    """Of the versions of a model, the one that is asked where none is named."""
+    return versions[max(versions, key=_order)]
+
+
 def named(argument: str) -> tuple[str, Path]:
     """A model's name and path of ``NAME=PATH``, or of a path alone, whose last part is the name.
 
@@ -168,18 +162,6 @@ def named(argument: str) -> tuple[str, Path]:
             f"'.', '_' and '-'. Name it: NAME={path}."
         )
     return name, path
-
-
-def _entry(manifest: Mapping[str, Any] | None, file: str) -> Mapping[str, Any]:
-    entries = (manifest or {}).get("files", ())
-    return next((e for e in entries if isinstance(e, dict) and e.get("file") == file), {})
-
-
-def _identity(path: Path) -> tuple[int, ...] | None:
-    try:
-        return identity(path / MANIFEST if path.is_dir() else path)
-    except OSError:  # being replaced just now
-        return None
 
 
 def _order(version: str) -> tuple[bool, int, str]:

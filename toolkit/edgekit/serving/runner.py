@@ -19,6 +19,10 @@ _RESTART_SECONDS = (0.0, 0.5, 2.0, 10.0)
 """Waited before a model that crashed is opened again; the last for each crash after."""
 
 
+Watch = Callable[[child.Opened, Mapping[str, Array], Mapping[str, Array]], None]
+"""Looks at a call: the model, its inputs and its outputs. It runs in the model's thread, and may not raise."""
+
+
 class Busy(Exception):
     """The queue is full."""
 
@@ -108,6 +112,10 @@ class Runner:
         self._most = waiting
         self._timeout = timeout
         self._restarted = restarted
+        self.watch: Watch | None = None
+        """Is shown each call that was answered."""
+        self.closed: Callable[[], None] = lambda: None
+        """Is called when the model's process has ended."""
         self._queue: deque[_Waiting] = deque()
         self._condition = threading.Condition()
         self._closing = False
@@ -126,6 +134,11 @@ class Runner:
     def waiting(self) -> int:
         """How many requests wait."""
         return len(self._queue)
+
+    @property
+    def pid(self) -> int:
+        """The process of the model."""
+        return self._child.pid
 
     def submit(self, inputs: Mapping[str, Array], rows: int) -> "asyncio.Future[Answer]":
         """Run the model on a request's inputs, when its turn comes.
@@ -161,6 +174,7 @@ class Runner:
             self._condition.notify()
         self._worker.join()
         self._child.end()
+        self.closed()
 
     def _open(self) -> child.Opened:
         opened: child.Opened = self._child.ask(child.open_and_time, *self._opening)
@@ -215,6 +229,8 @@ class Runner:
             part = {name: array[at : at + waiting.rows] for name, array in outputs.items()}
             waiting.tell(Answer(part, begun - waiting.since, seconds, rows))
             at += waiting.rows
+        if self.watch is not None:
+            self.watch(self.opened, inputs, outputs)
 
     def _refused(self, together: Sequence[_Waiting], error: Exception) -> None:
         if len(together) == 1:

@@ -33,5 +33,9 @@ class Settings:
     """For a request's headers to arrive."""
     reload: bool = False
     """Whether a folder that is changed is taken into use."""
+    shadows: tuple[tuple[str, Path], ...] = ()
+    """Folders or files that run beside a model, by its name."""
+    shadow_share: float = 0.1
+    """Of the requests, that a shadow runs on."""
     log: bool = False
     """Whether each request gets a line on standard error."""

@@ -17,6 +17,7 @@ from typing import Any
 
 from edgekit.serving.models import ServeError
 from edgekit.serving.settings import Settings
+from edgekit.serving.watching import fold, written
 from edgekit.serving.worker import work
 
 _BACKLOG = 2048
@@ -47,7 +48,7 @@ def serve(settings: Settings, tell: Tell) -> None:
     if settings.tls is not None:
         _check_tls(*settings.tls)
     stop = _Stop()
-    with _listening(settings) as listening, _figures(settings) as folder, stop:
+    with _listening(settings) as listening, _figures() as folder, stop:
         spawn = multiprocessing.get_context("spawn")
 
         def started() -> _Worker:
@@ -63,12 +64,15 @@ def serve(settings: Settings, tell: Tell) -> None:
             for line in lines[0]:
                 tell(line)
             tell(f"listening on {address(settings, listening)}/v2")
-            _watch(workers, started, stop, tell, folder)
+            _watch(workers, started, stop, tell, folder, settings.workers > 1)
         finally:
             for worker in workers:
                 worker.process.terminate()
             for worker in workers:
                 worker.process.join()
+            for report in written(Path(folder)):
+                for line in report.lines():
+                    tell(line)
 
 
 def address(settings: Settings, listening: socket.socket) -> str:
@@ -94,7 +98,8 @@ def _watch(
     started: Callable[[], _Worker],
     stop: "_Stop",
     tell: Tell,
-    folder: str | None,
+    folder: str,
+    several: bool,
 ) -> None:
     """Start a worker again that died, and pass on what workers tell."""
     while not stop.wanted:
@@ -111,7 +116,9 @@ def _watch(
                 elif source == worker.process.sentinel and not stop.wanted:
                     worker.process.join()
                     worker.says.close()
-                    _forget(worker, folder)
+                    fold(Path(folder), worker.process.pid or 0)
+                    if several:
+                        _forget(worker, folder)
                     tell(f"a worker ended ({_how(worker.process.exitcode)}); another is started")
                     sleep(max(0.0, _SOONEST - (monotonic() - worker.started)))
                     workers[number] = started()
@@ -136,12 +143,11 @@ def _how(status: int | None) -> str:
     return f"signal {-status}" if status is not None and status < 0 else f"status {status}"
 
 
-def _forget(worker: _Worker, folder: str | None) -> None:
+def _forget(worker: _Worker, folder: str) -> None:
     """Take the gauges of a dead worker out of the sums."""
-    if folder is not None:
-        from prometheus_client import multiprocess
+    from prometheus_client import multiprocess
 
-        multiprocess.mark_process_dead(worker.process.pid, folder)  # type: ignore[no-untyped-call]
+    multiprocess.mark_process_dead(worker.process.pid, folder)  # type: ignore[no-untyped-call]
 
 
 @contextlib.contextmanager
@@ -161,11 +167,8 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def _figures(settings: Settings) -> Iterator[str | None]:
-    """A folder for the figures of several workers."""
-    if settings.workers == 1:
-        yield None
-        return
+def _figures() -> Iterator[str]:
+    """A folder for the figures of the workers, which nobody else can read."""
     folder = tempfile.mkdtemp(prefix="edgekit-metrics-")
     try:
         yield folder

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 from time import sleep
 from typing import Any
 
@@ -20,33 +21,35 @@ _GRACE = 30
 """Seconds for requests that run when the server is stopped."""
 
 
-def work(
-    settings: Settings, listening: socket.socket, tell: Connection, folder: str | None
-) -> None:
+def work(settings: Settings, listening: socket.socket, tell: Connection, folder: str) -> None:
     """Open the models, say so, and answer until the process is told to stop.
 
     Args:
         settings: of the server.
         listening: the socket, which is bound.
         tell: where to say ``("ready", lines)`` or ``("failed", error)``, and what is reloaded.
-        folder: where workers keep their figures, if there are several.
+        folder: where workers keep their figures.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor tells when to stop
-    if folder is not None:
+    if settings.workers > 1:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read when its package is imported
     import uvicorn
 
     from edgekit.serving.app import BodyLimits, application
     from edgekit.serving.connections import patient_for
-    from edgekit.serving.guard import Application, with_log, with_token
+    from edgekit.serving.guard import Application, with_log, with_token, with_trace
     from edgekit.serving.metrics import Metrics
     from edgekit.serving.models import Models
     from edgekit.serving.runner import Runner
+    from edgekit.serving.shadow import shadow_of
+    from edgekit.serving.watching import Watched, Watching
 
-    metrics = Metrics(folder)
+    metrics = Metrics(folder if settings.workers > 1 else None)
+    watching = Watching(Path(folder))
+    starting = True
 
-    def opened(path: Any, name: str) -> Runner:
-        return Runner(
+    def opened(path: Path, name: str, version: str) -> Runner:
+        runner = Runner(
             path,
             device=settings.device,
             threads=settings.threads,
@@ -55,6 +58,17 @@ def work(
             timeout=settings.timeout,
             restarted=metrics.restarts.labels(name).inc,
         )
+        try:
+            watched = Watched(name, version, runner.opened)
+            watched.shadow = shadow_of(runner.opened, path, name, settings)
+        except errors() as error:
+            if starting:
+                runner.close()
+                raise
+            tell.send(("told", f"{name} {version}: without a shadow from now on: {error}"))
+        runner.watch = watched.see
+        runner.closed = watching.add(watched)
+        return runner
 
     models = Models(opened)
     try:
@@ -64,9 +78,11 @@ def work(
         models.close()
         tell.send(("failed", error))
         return
+    starting = False
     app: Application = application(
-        models, metrics, BodyLimits(settings.most_bytes, settings.timeout)
+        models, metrics, BodyLimits(settings.most_bytes, settings.timeout), watching
     )
+    app = with_trace(app)
     if settings.token is not None:
         app = with_token(app, settings.token)
     if settings.log:
@@ -93,12 +109,14 @@ def work(
         server.should_exit = True
 
     signal.signal(signal.SIGTERM, stop)  # until uvicorn has its own, and when it raises that again
-    threading.Thread(target=partial(_look, models, stop), daemon=True).start()
-    tell.send(("ready", [_line(served) for served in models]))
+    threading.Thread(target=partial(_look, models, watching, stop), daemon=True).start()
+    shadows = [str(w.shadow) for w in watching.watched if w.shadow is not None]
+    tell.send(("ready", [*(_line(served) for served in models), *shadows]))
     if settings.reload:
         threading.Thread(target=partial(_reload, models, tell), daemon=True).start()
     server.run(sockets=[listening])
     models.close()
+    watching.write()
 
 
 def _line(served: Any) -> str:
@@ -110,13 +128,14 @@ def _line(served: Any) -> str:
     )
 
 
-def _look(models: Any, stop: Callable[[], None]) -> None:
+def _look(models: Any, watching: Any, stop: Callable[[], None]) -> None:
     """End calls that take too long; and the process, where the supervisor has been killed."""
     supervisor = multiprocessing.parent_process()
     while True:
         sleep(_LOOKS)
         for served in models:
             served.runner.expire()
+        watching.write()
         if supervisor is not None and not supervisor.is_alive():
             stop()
 

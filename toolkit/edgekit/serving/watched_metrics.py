@@ -1,0 +1,50 @@
+"""What is watched of the models, as Prometheus reads it: a few gauges for each model, however many callers there are."""
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from edgekit.serving.watching import Report
+
+_NAMED = ("model", "version")
+
+
+def add_watched(registry: CollectorRegistry, reports: Iterable[Report]) -> None:
+    """Add what all workers together have seen to what a registry tells."""
+    registry.register(_Collector(list(reports)))
+
+
+class _Collector:
+    def __init__(self, reports: list[Report]) -> None:
+        self._reports = reports
+
+    def collect(self) -> Iterator[Metric]:
+        """What prometheus_client asks for."""
+        yield from _of_shadows(self._reports)
+
+
+def _of_shadows(reports: list[Report]) -> Iterator[Metric]:
+    samples = CounterMetricFamily(
+        "edgekit_shadow_samples",
+        "Samples of requests that were the shadow's turn, by what became of them.",
+        labels=(*_NAMED, "result"),
+    )
+    agreement = GaugeMetricFamily(
+        "edgekit_shadow_agreement",
+        "The shadow's outputs against the model's, and the ends of the 95% interval.",
+        labels=(*_NAMED, "output", "metric", "bound"),
+    )
+    for report in reports:
+        shadow, names = report.shadow, (report.model, report.version)
+        if shadow is None:
+            continue
+        for result in ("compared", "dropped", "failed"):
+            samples.add_metric((*names, result), getattr(shadow, result))
+        for found in shadow.outputs:
+            low, high = found.interval or (None, None)
+            for bound, value in (("value", found.value), ("low", low), ("high", high)):
+                if value is not None:
+                    agreement.add_metric((*names, found.output, found.metric, bound), value)
+    yield samples
+    yield agreement

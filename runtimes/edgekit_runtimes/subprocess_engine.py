@@ -52,7 +52,11 @@ class Child:
         self._expired = False
 
     def ask(
-        self, function: Callable[..., Any], *arguments: Any, timeout: float | None = None
+        self,
+        function: Callable[..., Any],
+        *arguments: Any,
+        timeout: float | None = None,
+        advice: str = "",
     ) -> Any:
         """What ``function(state, *arguments)`` returns in the child; it must be at the top level of a module.
 
@@ -60,6 +64,7 @@ class Child:
             function: of a module that the child can import.
             arguments: of the function, behind the state.
             timeout: seconds, after which the process is ended.
+            advice: what to do then, in words.
 
         Raises:
             ModelError: the process ended without a result.
@@ -80,7 +85,9 @@ class Child:
         except (EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
             crash = self._crash()
             if self._expired:
-                crash = f"it was not done after {timeout:g} seconds."
+                crash = (
+                    f"it was not done after {timeout:g} seconds.{f' {advice}' if advice else ''}"
+                )
             raise ModelError(f"{self.subject}: {crash}") from error
         finally:
             if timer:
@@ -127,24 +134,38 @@ class Child:
 
 
 def open_in_child(
-    opener: Callable[[Path, int], Engine], path: Path, threads: int = 1, *, simulated: bool = False
+    opener: Callable[[Path, int], Engine],
+    path: Path,
+    threads: int = 1,
+    *,
+    simulated: bool = False,
+    timeout: float | None = None,
+    advice: str = "",
 ) -> Engine:
     """Opens a file with ``opener`` in a child process.
 
+    Args:
+        opener: a function that the child can import.
+        path: the file.
+        threads: for ``opener``.
+        simulated: whether the device is a simulator.
+        timeout: seconds that opening, or one call, may take; then the child is ended.
+        advice: what to do then, in words.
+
     Raises:
-        ModelError: the child crashed.
+        ModelError: the child crashed, or was not done in time.
         Exception: whatever ``opener`` raises.
     """
     child = Child(str(path))
     try:
-        inputs, outputs = child.ask(_open, opener, path, threads)
+        inputs, outputs = child.ask(_open, opener, path, threads, timeout=timeout, advice=advice)
     except BaseException:
         child.end()
         raise
     return Engine(
         inputs,
         outputs,
-        lambda arrays: child.ask(_run, list(arrays)),
+        lambda arrays: child.ask(_run, list(arrays), timeout=timeout, advice=advice),
         lambda: child.ask(_place),
         simulated=simulated,
         close=child.end,
@@ -163,11 +184,11 @@ def run_once(
     """
     state.clear()
     _limit_memory()
-    _end_after(seconds)
+    end_after(seconds)
     try:
         _open_and_run(opener, path, threads)
     finally:
-        _end_after(0)
+        end_after(0)
 
 
 def _open_and_run(opener: Callable[[Path, int], Engine], path: Path, threads: int) -> None:
@@ -185,8 +206,8 @@ def _open_and_run(opener: Callable[[Path, int], Engine], path: Path, threads: in
             engine.close()
 
 
-def _end_after(seconds: float) -> None:
-    """Has the system end this process, whatever native code it is in; 0 takes it back."""
+def end_after(seconds: float) -> None:
+    """Have the system end this process, whatever native code it is in; 0 takes it back."""
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -10,27 +10,48 @@ from pathlib import Path
 import numpy as np
 
 from edgekit_runtimes.base import Array, Engine, Missing, ModelError, RuntimeMissing
+from edgekit_runtimes.engines.captured_output import quiet
+from edgekit_runtimes.engines.micro_kernels import NO_KERNEL, missing_kernels
 from edgekit_runtimes.formats.tflite_file import Graph, node_macs, node_precision, read_graph
 from edgekit_runtimes.host import processor_name
 from edgekit_runtimes.placement import Operator, Placement
 
+LARGEST_ARENA = 256 * 1024 * 1024
+"""Bytes of memory to try; no microcontroller has as much."""
+
+ENDLESS = (
+    "TensorFlow Lite Micro never leaves some loops: convert with to='micro', which writes LSTM layers as one "
+    "operator, or build recurrent layers with unroll=True."
+)
+"""What to do about a call that does not return."""
+
 _SOFTMAX = 25  # BuiltinOperator
-_MOST = 256 * 1024 * 1024  # bytes of memory to try; no microcontroller has as much
+_PRODUCTS = {3: "CONV_2D", 4: "DEPTHWISE_CONV_2D", 9: "FULLY_CONNECTED", 67: "TRANSPOSE_CONV"}
+_SECONDS = 20.0  # that opening a file, or a call, may take
+_MACS = 1e7  # that any processor does in a second more
 
 
-def open_micro(path: Path, threads: int = 1) -> Engine:
+def open_micro(path: Path, threads: int = 1, *, seconds: float | None = None) -> Engine:
     """Opens a TFLite file with the kernels of microcontrollers.
+
+    A call that takes much longer than the file's products can is ended, for some loops never are.
+
+    Args:
+        path: the file.
+        threads: there is one.
+        seconds: how long opening it, or a call, may take; by default, by its number of products.
 
     Raises:
         RuntimeMissing: tflite-micro is not installed.
         ModelError: the file has an operator that TensorFlow Lite Micro lacks, or needs too much
-            memory.
+            memory, or time.
     """
     if missing := micro_missing():
         raise missing
     from edgekit_runtimes.subprocess_engine import open_in_child
 
-    return open_in_child(_open, path, threads, simulated=True)
+    limit = seconds or _SECONDS + _macs(read_graph(path)) / _MACS
+    return open_in_child(_open, path, threads, simulated=True, timeout=limit, advice=ENDLESS)
 
 
 def micro_missing() -> Missing:
@@ -46,17 +67,14 @@ def _open(path: Path, threads: int) -> Engine:  # noqa: ARG001
     content = path.read_bytes()
     size = 64 * 1024
     while True:
-        try:
-            interpreter = runtime.Interpreter.from_bytes(content, arena_size=size)
-            break
-        except RuntimeError as error:
-            size *= 4
-            if size > _MOST:
-                kinds = sorted({op.kind for op in _placement(graph).operators})
-                raise ModelError(
-                    f"{path}: TensorFlow Lite Micro cannot open it: it lacks an operator, or the "
-                    f"types that one needs. The file has {', '.join(kinds)}."
-                ) from error
+        with quiet() as printed:
+            try:
+                interpreter = runtime.Interpreter.from_bytes(content, arena_size=size)
+                break
+            except RuntimeError as error:
+                size *= 4
+                if NO_KERNEL in printed() or size > LARGEST_ARENA:
+                    raise refusal(path, printed()) from error
 
     def call(arrays: Sequence[Array]) -> Sequence[Array]:
         for i, array in enumerate(arrays):
@@ -86,6 +104,38 @@ def _placement(graph: Graph) -> Placement:
             )
         )
     return Placement("micro", processor_name(), "Micro", operators, simulated=True)
+
+
+def refusal(path: Path, printed: str) -> ModelError:
+    """The error for a file that TensorFlow Lite Micro does not open in any memory.
+
+    Args:
+        path: the file.
+        printed: what it printed.
+    """
+    missing = missing_kernels(path.read_bytes())
+    if missing:
+        there = sorted({op.kind for op in _placement(read_graph(path)).operators} - set(missing))
+        more = f"; it has those of {', '.join(there)}" if there else ""
+        return ModelError(
+            f"{path}: TensorFlow Lite Micro has no kernel for {', '.join(missing)}{more}. Compute it outside "
+            "the model, or by other layers."
+        )
+    said = "; ".join(line.strip() for line in printed.splitlines()[-2:] if line.strip())
+    return ModelError(f"{path}: TensorFlow Lite Micro cannot open it: {said or 'it says no more'}.")
+
+
+def _macs(graph: Graph) -> int:
+    """Multiply-accumulate operations of a call; those in loops are not counted."""
+    return sum(
+        node_macs(
+            _PRODUCTS[node.code],
+            [_sizes(graph.tensors[i].shape) for i in node.inputs if i >= 0],
+            _sizes(graph.tensors[node.outputs[0]].shape),
+        )
+        for node in graph.nodes
+        if node.code in _PRODUCTS
+    )
 
 
 def _sizes(shape: Sequence[int | None]) -> list[int]:

@@ -1,6 +1,7 @@
 """devices, inspect, bench and run: what a person sees of finished files."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,16 @@ def test_inspect_strict_is_a_limit(converted: Path) -> None:
     assert refused.exit_code == 1
     assert "SOFTMAX" in refused.stderr
     assert edgekit("inspect", file, "--min-delegated", "80%", "--device", "xnnpack").exit_code == 0
+
+
+def test_inspect_tells_the_memory_that_a_microcontroller_sets_aside(converted: Path) -> None:
+    file = converted / "model_int8.tflite"
+    result = edgekit("inspect", file, "--device", "micro")
+    assert result.exit_code == 0
+    assert re.search(r"arena: \d,\d{3} bytes .* upper bound", result.stdout)
+    refused = edgekit("inspect", converted / "model_dynamic.tflite", "--device", "micro")
+    assert refused.exit_code == 3
+    assert "Hybrid models are not supported" in refused.stderr
 
 
 def test_a_device_that_is_not_there_ends_with_4(converted: Path) -> None:

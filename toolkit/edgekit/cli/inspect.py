@@ -1,7 +1,9 @@
 """``edgekit inspect``: operator placement and precision of a file."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +15,9 @@ from edgekit.cli.options import (
     json_option,
     threads_option,
 )
+
+if TYPE_CHECKING:
+    from edgekit_runtimes import Placement
 
 
 @click.command(short_help="Show operator placement and precision of a file.")
@@ -64,6 +69,8 @@ def inspect(
         ) as session:
             placement = session.placement
             session_facts = session.path, session.inputs, session.outputs
+        if placement.device == "micro":
+            placement = _with_arena(model, placement)
     if as_json:
         from edgekit.cli.tables import placement_json
 
@@ -72,6 +79,14 @@ def inspect(
         from edgekit.cli.tables import placement_table
 
         draw(placement_table(*session_facts, placement))
+
+
+def _with_arena(model: Path, placement: "Placement") -> "Placement":
+    """The same, with the memory that a microcontroller sets aside for the file."""
+    from edgekit_runtimes.engines.micro_arena import arena_bytes
+
+    note = f"arena: {arena_bytes(model):,} bytes hold its tensors, an upper bound where pointers have 32 bits"
+    return replace(placement, notes=(*placement.notes, note))
 
 
 def _show_costs(model: Path, device: str, threads: int | None, as_json: bool) -> None:

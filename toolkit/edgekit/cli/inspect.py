@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli.console import draw, errors, hushed, say
+from edgekit.cli.console import LIMIT_BROKEN, draw, errors, hushed, say
 from edgekit.cli.options import (
     Fraction,
     device_option,
@@ -18,6 +18,11 @@ from edgekit.cli.options import (
 @click.command(short_help="Show operator placement and precision of a file.")
 @file_argument
 @device_option
+@click.option(
+    "--target",
+    metavar="TARGET",
+    help="A chip, as `edgekit devices` lists under targets: say what it would run, and what to change.",
+)
 @threads_option
 @click.option("--strict", is_flag=True, help="Fail unless the device runs every operator.")
 @click.option(
@@ -35,6 +40,7 @@ from edgekit.cli.options import (
 def inspect(
     model: Path,
     device: str,
+    target: str | None,
     threads: int | None,
     strict: bool,
     min_delegated: float | None,
@@ -48,7 +54,17 @@ def inspect(
 
     With --costs, times each operator instead: in float32 and in int8, where both files of one conversion
     are in the folder.
+
+    With --target, asks the tools of a chip instead: nothing is written, and nothing runs there. --strict and
+    --min-delegated end with exit status 1 where the chip runs less.
     """
+    if target is not None:
+        if costs or device != "cpu" or threads is not None:
+            raise click.UsageError(
+                "--target asks a chip's tools: not with --costs, --device, --threads."
+            )
+        _show_target(model, target, 1.0 if strict else min_delegated or 0.0, as_json)
+        return
     if costs:
         if strict or min_delegated is not None:
             raise click.UsageError(
@@ -72,6 +88,21 @@ def inspect(
         from edgekit.cli.tables import placement_table
 
         draw(placement_table(*session_facts, placement))
+
+
+def _show_target(model: Path, target: str, least: float, as_json: bool) -> None:
+    with errors(), hushed():
+        from edgekit.workflows.inspection import inspect_for
+
+        inspection = inspect_for(model, target)
+    from edgekit.cli.target_tables import inspection_json, inspection_table
+
+    if as_json:
+        say(json.dumps(inspection_json(model, inspection), indent=2))
+    else:
+        draw(inspection_table(model, inspection))
+    if inspection.placed < least * inspection.total:
+        raise click.exceptions.Exit(LIMIT_BROKEN)
 
 
 def _show_costs(model: Path, device: str, threads: int | None, as_json: bool) -> None:

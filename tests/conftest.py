@@ -57,6 +57,23 @@ def converted(
     return once(tmp_path_factory, "digits/out", convert)
 
 
+@pytest.fixture(scope="session")
+def integers(
+    digits: Path, tmp_path_factory: pytest.TempPathFactory, forked_workers: object
+) -> Path:
+    """The digits CNN as an int8 TFLite file with integer ends, which chips take; read only."""
+    import edgekit
+
+    def convert(folder: Path) -> None:
+        data, names = digits / "calib.npz", [f"digit {n}" for n in range(10)]
+        edgekit.convert(
+            digits / "cnn.keras", data, folder, to=["tflite"], precision="int8", io="int8",
+            labels=names,
+        )  # fmt: skip
+
+    return once(tmp_path_factory, "digits/integers", convert)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def forked_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     """Workers that need not import TensorFlow first, unless ``WORKERS=fresh`` asks for the real ones."""

@@ -23,13 +23,19 @@ MAY_IMPORT = {
 MEASURED = {"inference", "accuracy", "bundle", "data"}
 ROOMS: dict[str, dict[str, set[str]]] = {
     "edgekit": {
-        "cli": {"workflows", "report", "device", "serving", "project", "options", *MEASURED},
+        "cli": {
+            *("workflows", "report", "device", "serving", "project", "options", "targets"),
+            *MEASURED,
+        },
         "pytest_plugin": {"workflows", "report", "diagnosis", "project", "options", *MEASURED},
         "workflows": {"report", "diagnosis", "device", "project", "options", "targets", *MEASURED},
         "report": {"diagnosis", "accuracy", "bundle", "data"},
         "device": MEASURED,
         "serving": MEASURED,
-        "targets": {"bundle", "data"},  # a manifest and its files, and no converter
+        "targets": {
+            "bundle",
+            "data",
+        },  # a manifest and its files; of converters, those of chips alone
         "diagnosis": MEASURED,
         "project": {"options", "data"},
         "options": {"data"},

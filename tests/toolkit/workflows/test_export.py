@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 import edgekit
 from edgekit.cli.main import main
 from edgekit.targets.job import ExportJob
+from edgekit.targets.table import TARGETS
 from edgekit.workflows import export as workflow
 from edgekit_runtimes.bundle.golden import read_golden
 
@@ -148,8 +149,8 @@ def test_one_entry_of_the_table_is_one_more_target(
     def write(job: ExportJob, folder: Path) -> None:
         (folder / "names.txt").write_text("\n".join(entry.file for entry in job.files))
 
-    entry = replace(workflow.TARGETS["web"], write=write, what="a list", formats=("onnx",))
-    monkeypatch.setitem(workflow.TARGETS, "list", entry)
+    entry = replace(TARGETS["web"], write=write, what="a list", formats=("onnx",))
+    monkeypatch.setitem(TARGETS, "list", entry)
     edgekit.export(converted, "list", tmp_path / "list")
     assert (tmp_path / "list" / "names.txt").read_text() == "model_int8.onnx"
     assert "a list" in CliRunner().invoke(main, ["devices"]).output

@@ -1,4 +1,4 @@
-"""``edgekit export``: what a web page, a board or a phone takes, of a converted folder."""
+"""``edgekit export``: what a web page, a board, a phone or a chip takes, of a converted folder."""
 
 import json
 import shlex
@@ -11,7 +11,7 @@ from edgekit.cli.options import Value, json_option
 from edgekit.options.kinds import Names
 
 
-@click.command(short_help="Write what a web page, a board or a phone takes.")
+@click.command(short_help="Write what a web page, a board, a phone or a chip takes.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--target",
@@ -55,8 +55,11 @@ def export(
             "files": list(written.files),
             "next": written.next,
             "notes": list(written.notes),
+            "facts": list(written.facts),
         }
         say(json.dumps(told, indent=2))
     else:
         say(f"{', '.join(written.files)} for {written.target}, in {written.folder}")
+        for fact in written.facts:
+            say(fact)
         say(f"next: cd {shlex.quote(str(written.folder))} && {written.next}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgekit.cli.console import draw, errors, hushed, say
+from edgekit.cli.console import LIMIT_BROKEN, draw, errors, hushed, say
 from edgekit.cli.options import (
     Fraction,
     device_option,
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 @click.command(short_help="Show operator placement and precision of a file.")
 @file_argument
 @device_option
+@click.option(
+    "--target",
+    metavar="TARGET",
+    help="A chip, as `edgekit devices` lists under targets: say what it would run, and what to change.",
+)
 @threads_option
 @click.option("--strict", is_flag=True, help="Fail unless the device runs every operator.")
 @click.option(
@@ -40,6 +45,7 @@ if TYPE_CHECKING:
 def inspect(
     model: Path,
     device: str,
+    target: str | None,
     threads: int | None,
     strict: bool,
     min_delegated: float | None,
@@ -53,7 +59,17 @@ def inspect(
 
     With --costs, times each operator instead: in float32 and in int8, where both files of one conversion
     are in the folder.
+
+    With --target, asks the tools of a chip instead: nothing is written, and nothing runs there. --strict and
+    --min-delegated end with exit status 1 where the chip runs less.
     """
+    if target is not None:
+        if costs or device != "cpu" or threads is not None:
+            raise click.UsageError(
+                "--target asks a chip's tools: not with --costs, --device, --threads."
+            )
+        _show_target(model, target, 1.0 if strict else min_delegated or 0.0, as_json)
+        return
     if costs:
         if strict or min_delegated is not None:
             raise click.UsageError(
@@ -87,6 +103,21 @@ def _with_arena(model: Path, placement: "Placement") -> "Placement":
 
     note = f"arena: {arena_bytes(model):,} bytes hold its tensors, an upper bound where pointers have 32 bits"
     return replace(placement, notes=(*placement.notes, note))
+
+
+def _show_target(model: Path, target: str, least: float, as_json: bool) -> None:
+    with errors(), hushed():
+        from edgekit.workflows.inspection import inspect_for
+
+        inspection = inspect_for(model, target)
+    from edgekit.cli.target_tables import inspection_json, inspection_table
+
+    if as_json:
+        say(json.dumps(inspection_json(model, inspection), indent=2))
+    else:
+        draw(inspection_table(model, inspection))
+    if inspection.placed < least * inspection.total:
+        raise click.exceptions.Exit(LIMIT_BROKEN)
 
 
 def _show_costs(model: Path, device: str, threads: int | None, as_json: bool) -> None:

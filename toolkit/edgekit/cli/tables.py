@@ -10,10 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from edgekit.bundle.environment import processor
+from edgekit.bundle.packages import missing as missing_packages
 from edgekit.inference.benchmark import Timing
 from edgekit.report.columns import size
-from edgekit.workflows.export import TARGETS
+from edgekit.targets.table import TARGETS
 from edgekit_runtimes import DEVICES, FILES, Placement, TensorSpec, cpu_limit
+from edgekit_runtimes.base import EXTRA
 from edgekit_runtimes.formats.compatibility import TITLES
 from edgekit_runtimes.formats.known_faults import InstalledFault, faults_of, installed_faults
 from edgekit_runtimes.formats.least_versions import least_versions
@@ -37,7 +39,15 @@ def devices_json() -> dict[str, Any]:
             for device in DEVICES
         ],
         "targets": [
-            {"name": name, "writes": target.what, "runs": list(target.formats), "note": target.note}
+            {
+                "name": name,
+                "family": target.family,
+                "writes": target.what,
+                "runs": list(target.formats),
+                "note": target.note,
+                "missing": ", ".join(missing_packages(target.modules)) or None,
+                "add": EXTRA.format(target.extra) if target.extra else None,
+            }
             for name, target in TARGETS.items()
         ],
         "known_faults": list(map(str, installed_faults())),
@@ -62,9 +72,11 @@ def devices_table(listed: dict[str, Any]) -> RenderableType:
             note.removeprefix(", "),
         )
     targets = _table("target", "edgekit export writes", "runs", "")
-    for target in listed["targets"]:
+    for names, target in _families(listed["targets"]):
         suffixes = " ".join(f".{form}" for form in target["runs"])
-        targets.add_row(target["name"], target["writes"], suffixes, target["note"])
+        lacks = f"lacks {target['missing']}: {target['add']}" if target["missing"] else ""
+        note = ". ".join(filter(None, [target["note"], lacks]))
+        targets.add_row(", ".join(names), target["writes"], suffixes, note)
     lacking: list[RenderableType] = []
     for device in listed["devices"]:
         if device["missing"] is not None:
@@ -88,6 +100,14 @@ def devices_table(listed: dict[str, Any]) -> RenderableType:
             "that kind that is ready, or auto for the fastest with correct outputs."
         ),
     )
+
+
+def _families(targets: Sequence[dict[str, Any]]) -> list[tuple[list[str], dict[str, Any]]]:
+    """The targets, those of one family under one entry with all their names."""
+    families: dict[str, list[dict[str, Any]]] = {}
+    for target in targets:
+        families.setdefault(target["family"] or target["name"], []).append(target)
+    return [([member["name"] for member in members], members[0]) for members in families.values()]
 
 
 def placement_json(

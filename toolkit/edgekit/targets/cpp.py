@@ -31,10 +31,10 @@ def write_cpp(job: ExportJob, folder: Path) -> None:
     render("cpp", folder, values, filters=_FILTERS, without=left_out)
 
 
-def _string(text: str) -> str:
+def c_string(text: str) -> str:
     r"""Write text as a C++ literal of UTF-8 bytes.
 
-    >>> print(_string('a"b'), _string("é?"))
+    >>> print(c_string('a"b'), c_string("é?"))
     "a\042b" "\303\251\077"
     """
     plain = "".join(
@@ -42,6 +42,11 @@ def _string(text: str) -> str:
         for byte in text.encode("utf-8", "backslashreplace")
     )
     return f'"{plain}"'
+
+
+def c_comment(text: str) -> str:
+    """Write text so that a C++ comment can hold it, whatever it is."""
+    return c_string(text)[1:-1]
 
 
 def _float(value: float) -> str:
@@ -55,8 +60,8 @@ def _joined(write: Callable[[Any], str]) -> Callable[[Sequence[Any]], str]:
 
 _TYPES = {"bool": "boolean"}
 _FILTERS: dict[str, Callable[[Any], str]] = {
-    "cpp_string": _string,
-    "cpp_comment": lambda text: _string(text)[1:-1],
+    "cpp_string": c_string,
+    "cpp_comment": c_comment,
     "cpp_float": _float,
     "cpp_double": lambda value: repr(float(value)),
     "cpp_floats": _joined(_float),

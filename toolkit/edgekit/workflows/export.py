@@ -1,68 +1,26 @@
 """``edgekit export``: from a folder that ``convert`` made to what a web page, a board or a phone takes."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.bundle.atomic import replacing
 from edgekit.bundle.folder import workplace, write_json
 from edgekit.bundle.manifest import FileEntry, Manifest, read_manifest
+from edgekit.bundle.packages import require
 from edgekit.bundle.schema import EXPORT
 from edgekit.data.samples import DataError
-from edgekit.errors import OptionError, nearest
+from edgekit.errors import nearest
 from edgekit.names import printable
-from edgekit.targets.android import write_android
-from edgekit.targets.cpp import write_cpp
+from edgekit.targets.integer_ends import integer_file
 from edgekit.targets.job import ExportJob
-from edgekit.targets.web import write_web
+from edgekit.targets.table import TARGETS, find_target
 from edgekit_runtimes.bundle.golden import read_golden
 from edgekit_runtimes.bundle.manifest_file import changed
 
 MARK = "export.json"
 """Lists what an export wrote, so that the next one into the folder replaces that and nothing else."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One entry of ``TARGETS``."""
-
-    write: Callable[[ExportJob, Path], None]
-    """Writes into an empty folder."""
-    what: str
-    """What it writes."""
-    formats: tuple[str, ...]
-    """Those that it runs, the one that it runs best first."""
-    next: str
-    """What to type there."""
-    note: str = ""
-    """How far it was tested."""
-
-
-TARGETS: dict[str, Target] = {
-    "web": Target(
-        write_web,
-        "a page and an ES module",
-        formats=("tflite", "onnx"),
-        next="npm install && npm start",
-        note="tested in Chromium",
-    ),
-    "cpp": Target(
-        write_cpp,
-        "a C++17 program for a board",
-        formats=("onnx", "tflite"),
-        next="cat README.md",
-        note="tested on x86-64",
-    ),
-    "android": Target(
-        write_android,
-        "a Gradle module in Kotlin",
-        formats=("tflite",),
-        next="cat README.md",
-        note="not tested on hardware",
-    ),
-}
-"""Every target of ``edgekit export``, by the name that ``--target`` takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +34,8 @@ class Export:
     next: str
     """What to type there."""
     notes: tuple[str, ...]
+    facts: tuple[str, ...] = ()
+    """What the target says of it: what it needs on the chip."""
 
 
 def export(
@@ -97,26 +57,24 @@ def export(
         OptionError: there is no such target.
         DataError: ``source`` is no such folder or was changed, has no such file, none that the target can
             run; or ``output`` holds something else.
-        RuntimeMissing: jinja2 is not installed.
+        TargetError: the tools of the target cannot take the file.
+        RuntimeMissing: jinja2, or what the target needs, is not installed.
     """
     source, output = Path(source), Path(output)
-    if target not in TARGETS:
-        raise OptionError(
-            f"target={target!r} is none{nearest(target, TARGETS)}: choose from {', '.join(TARGETS)}."
-        )
-    chosen = TARGETS[target]
+    chosen = find_target(target)
     manifest = _manifest(source)
     entries = _entries(manifest, source, target, files)
     golden = read_golden(source / manifest.golden.file) if manifest.golden else None
     job = ExportJob(source, manifest, entries, golden)
     _refuse_foreign(output)
+    require(chosen.modules, f"target {target}", chosen.extra)
     with workplace(output) as scratch:
         written = scratch / "export"
         written.mkdir()
-        chosen.write(job, written)
+        told = chosen.write(job, written) or ()
         _put(written, output, target)
     names = tuple(entry.file for entry in entries)
-    return Export(output, target, names, chosen.next, tuple(_notes(job)))
+    return Export(output, target, names, chosen.next, tuple(_notes(job)), tuple(told))
 
 
 def _manifest(source: Path) -> Manifest:
@@ -132,7 +90,7 @@ def _manifest(source: Path) -> Manifest:
 def _entries(
     manifest: Manifest, source: Path, target: str, names: Sequence[str]
 ) -> tuple[FileEntry, ...]:
-    formats = TARGETS[target].formats
+    formats, integers = TARGETS[target].formats, TARGETS[target].integer_ends
     there = {entry.file: entry for entry in manifest.files}
     for name in names:
         if name not in there:
@@ -156,6 +114,10 @@ def _entries(
             )
         fitting = [entry for entry in whole if entry.precision == "int8"] or whole
         fitting.sort(key=lambda entry: formats.index(entry.format))
+    if integers:
+        if len(names) > 1:
+            raise DataError(f"target {target} takes one file, and these are {', '.join(names)}.")
+        fitting = [integer_file(fitting, source, target, manifest.model.name)]
     for entry in fitting:
         hashes = {entry.file: entry.sha256}
         hashes |= {entry.data.file: entry.data.sha256} if entry.data else {}

@@ -67,7 +67,7 @@ def split(found: Trained, folder: Path) -> Split:
     with np.load(found.data) as data:
         x, y = data["x"], data["y"]
     order = np.random.default_rng(0).permutation(len(x))
-    judge, calibrate, choose = (np.sort(part) for part in np.split(order, (1000, 1200)))
+    judge, choose, calibrate = (np.sort(part) for part in np.split(order, (1000, 1200)))
     np.savez(folder / "judge.npz", x=x[judge], y=y[judge])
     return Split(x[calibrate], x[choose], y[choose], folder / "judge.npz")
 

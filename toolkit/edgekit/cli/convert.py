@@ -8,6 +8,7 @@ import click
 
 from edgekit.cli.bars import steps
 from edgekit.cli.console import errors, say_written, show, status
+from edgekit.cli.forms import take_forms, write_forms
 from edgekit.cli.github import annotate
 from edgekit.cli.options import options_of, printing_options, typed
 from edgekit.cli.tune import search
@@ -37,14 +38,17 @@ def convert(as_json: bool, quiet: bool, verbose: bool, **given: Any) -> None:
                 f"MODEL is missing: edgekit convert MODEL --data DATA, or a model in {FILE}."
             )
         else:
+            forms = take_forms(wanted)
             from edgekit import convert as run
             from edgekit.workflows.convert import PartlyConverted
 
             try:
                 report = run(**wanted, progress=step)
             except PartlyConverted as error:
+                write_forms(error.report, forms, strict=strict)
                 show(error.report, as_json, quiet)
                 raise
+            write_forms(report, forms, strict=strict)
     with errors():
         show(report, as_json, quiet)
         annotate(report, strict)

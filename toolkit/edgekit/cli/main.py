@@ -15,6 +15,7 @@ from edgekit.cli.convert import convert
 from edgekit.cli.demo import demo
 from edgekit.cli.devices import devices
 from edgekit.cli.diff import diff
+from edgekit.cli.doctor import doctor
 from edgekit.cli.export import export
 from edgekit.cli.inspect import inspect
 from edgekit.cli.push import push
@@ -41,6 +42,7 @@ COMMANDS: dict[str, click.Command] = {
     "bisect": bisect,
     "export": export,
     "devices": devices,
+    "doctor": doctor,
 }
 """Every verb; each is a file of this folder."""
 

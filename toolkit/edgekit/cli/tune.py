@@ -8,6 +8,7 @@ import click
 
 from edgekit.cli.bars import steps
 from edgekit.cli.console import errors, say_written, show, status
+from edgekit.cli.forms import take_forms, write_forms
 from edgekit.cli.github import annotate
 from edgekit.cli.options import options_of, printing_options, typed
 from edgekit.options.tune import TuneCommand
@@ -34,17 +35,14 @@ def tune(as_json: bool, quiet: bool, verbose: bool, **given: Any) -> None:
 
 
 def search(wanted: dict[str, Any], step: Any) -> tuple[Any, bool]:
-    """Run the search, and write the page that was asked for; the report, and whether it is strict."""
+    """Run the search, and write the forms of its report that were asked for; the report, and whether it is strict."""
     if "model" not in wanted or "data" not in wanted:
         raise click.UsageError(
             f"MODEL or --data is missing: a search needs both, typed or in {FILE}."
         )
-    strict, page = wanted.pop("strict", False), wanted.pop("html", None)
+    strict, forms = wanted.pop("strict", False), take_forms(wanted)
     from edgekit import tune as run
 
     report = run(**wanted, progress=step)
-    if page is not None:
-        from edgekit.report.html import write_page
-
-        write_page(report, Path(page))
+    write_forms(report, forms, strict=strict)
     return report, strict

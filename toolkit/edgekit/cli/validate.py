@@ -8,6 +8,7 @@ import click
 
 from edgekit.cli.bars import steps
 from edgekit.cli.console import errors, show, status
+from edgekit.cli.forms import take_forms, write_forms
 from edgekit.cli.github import annotate
 from edgekit.cli.options import Value, options_of, printing_options, typed
 from edgekit.options.declared import SavedOptions, ValidateCommand
@@ -36,8 +37,7 @@ def validate(saved: Path | None, as_json: bool, quiet: bool, verbose: bool, **gi
         given = typed(given)
         wanted = {**read_project(Path(FILE)).validate, **given}
         strict = wanted.pop("strict", False)
-        junit, html = wanted.pop("junit", None), wanted.pop("html", None)
-        markdown = wanted.pop("markdown", None)
+        forms = take_forms(wanted)
         if saved is None:
             from edgekit import validate as run
 
@@ -52,18 +52,7 @@ def validate(saved: Path | None, as_json: bool, quiet: bool, verbose: bool, **gi
             report = validate_saved(
                 saved, **{k: v for k, v in wanted.items() if k in options_in(SavedOptions)}
             )
-        if junit:
-            from edgekit.report.junit import write_junit
-
-            write_junit(report, junit, strict=strict)
-        if html:
-            from edgekit.report.html import write_page
-
-            write_page(report, html)
-        if markdown:
-            from edgekit.report.markdown import write_markdown
-
-            write_markdown(report, markdown)
+        write_forms(report, forms, strict=strict)
     with errors():
         show(report, as_json, quiet, given.get("worst", 0))
         annotate(report, strict)

@@ -313,7 +313,25 @@ class Strictness(TypedDict, total=False):
     ]
 
 
-class ConvertCommand(ConvertInputs, ConvertOptions, Strictness, total=False):
+class ReportForms(TypedDict, total=False):
+    """What the report is written as, beside the console."""
+
+    html: Annotated[PathName | None, Option(File(), "Write the report as an HTML page.")]
+    junit: Annotated[PathName | None, Option(File(), "Write the report as JUnit XML.")]
+    markdown: Annotated[
+        PathName | None, Option(File(), "Write a summary as Markdown, for a pull request.")
+    ]
+
+
+class CardForm(ReportForms, total=False):
+    """The same where a folder is written, which a card can describe."""
+
+    card: Annotated[
+        PathName | None, Option(File(), "Write a model card as Markdown: MODEL_CARD.md.")
+    ]
+
+
+class ConvertCommand(ConvertInputs, ConvertOptions, Strictness, CardForm, total=False):
     """What ``edgekit convert`` takes, and the keys of ``[convert]`` in ``edgekit.toml``."""
 
     tune: Annotated[
@@ -326,11 +344,5 @@ class ConvertCommand(ConvertInputs, ConvertOptions, Strictness, total=False):
     ]
 
 
-class ValidateCommand(_ValidateInputs, ValidateOptions, Strictness, total=False):
+class ValidateCommand(_ValidateInputs, ValidateOptions, Strictness, ReportForms, total=False):
     """What ``edgekit validate`` takes, and the keys of ``[validate]`` in ``edgekit.toml``."""
-
-    html: Annotated[PathName | None, Option(File(), "Write the report as an HTML page.")]
-    junit: Annotated[PathName | None, Option(File(), "Write the report as JUnit XML.")]
-    markdown: Annotated[
-        PathName | None, Option(File(), "Write a summary as Markdown, for a pull request.")
-    ]

@@ -3,17 +3,17 @@
 from typing import TYPE_CHECKING, Annotated
 
 from edgekit.options.declared import (
+    CardForm,
     ConvertInputs,
     EngineOptions,
     FileOptions,
     LimitOptions,
     Option,
-    PathName,
     RunOptions,
     Strictness,
     format_names,
 )
-from edgekit.options.kinds import Choice, Duration, File, Names, Switch, Text, Whole
+from edgekit.options.kinds import Choice, Duration, Names, Switch, Text, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,5 @@ class TuneOptions(RunOptions, LimitOptions, FileOptions, EngineOptions, total=Fa
     ]
 
 
-class TuneCommand(ConvertInputs, TuneOptions, Strictness, total=False):
+class TuneCommand(ConvertInputs, TuneOptions, Strictness, CardForm, total=False):
     """What ``edgekit tune`` takes, and the keys of ``[tune]`` in ``edgekit.toml``."""
-
-    html: Annotated[PathName | None, Option(File(), "Write the report as an HTML page.")]

@@ -26,24 +26,29 @@ def _lines(report: Report) -> Iterator[str]:
     verdict = _MARKS[report.verdict] if report.shippable else "not evaluated: random data"
     yield f"### edgekit: {verdict}"
     yield ""
-    yield _text(report.heading)
+    yield escaped(report.heading)
     yield ""
-    columns = report.columns()
-    yield _row(_text(column.title) for column in columns)
-    yield _row(":--" if column.justify == "left" else "--:" for column in columns)
-    yield _row(_text(column.original) for column in columns)
-    for file in report.files:
-        cells = (column.value(file) for column in columns)
-        yield _row(_MARKS.get(cell, _text(cell)) for cell in cells)
+    yield from summary(report)
     if remarks := report.remarks():
         yield ""
-        yield from (f"- {_text(remark.text)}" for remark in remarks)
-    if measured := _measured(report):
+        yield from (f"- {escaped(remark.text)}" for remark in remarks)
+    if when := measured(report):
         yield ""
-        yield f"<sub>{_text(measured)}</sub>"
+        yield f"<sub>{escaped(when)}</sub>"
 
 
-def _measured(report: Report) -> str:
+def summary(report: Report) -> Iterator[str]:
+    """Write the table of all files below the original."""
+    columns = report.columns()
+    yield row(escaped(column.title) for column in columns)
+    yield row(":--" if column.justify == "left" else "--:" for column in columns)
+    yield row(escaped(column.original) for column in columns)
+    for file in report.files:
+        cells = (column.value(file) for column in columns)
+        yield row(_MARKS.get(cell, escaped(cell)) for cell in cells)
+
+
+def measured(report: Report) -> str:
     """When, where and with what, in one line."""
     machine = report.environment
     parts = [
@@ -55,11 +60,12 @@ def _measured(report: Report) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _row(cells: Iterable[str]) -> str:
+def row(cells: Iterable[str]) -> str:
+    """Write a line of a table."""
     return f"| {' | '.join(cells)} |"
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that stays text: names of files and layers come from outside."""
     plain = _ACTIVE.sub(r"\\\1", " ".join(text.split()))
     return plain.replace("@", "@\u200b")  # a space without width: nobody is called by a file's name

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from edgekit.cli.console import errors, say, tell
-from edgekit.cli.options import Value, json_option
+from edgekit.cli.options import Value, completed_by, json_option, target_names
 from edgekit.options.kinds import Names
 
 
@@ -15,6 +15,7 @@ from edgekit.options.kinds import Names
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--target",
+    shell_complete=completed_by(target_names),
     metavar="TARGET",
     required=True,
     help="A name that `edgekit devices` lists under targets.",

@@ -10,9 +10,11 @@ import click
 from edgekit.cli.console import LIMIT_BROKEN, draw, errors, hushed, say
 from edgekit.cli.options import (
     Fraction,
+    completed_by,
     device_option,
     file_argument,
     json_option,
+    target_names,
     threads_option,
 )
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 @device_option
 @click.option(
     "--target",
+    shell_complete=completed_by(target_names),
     metavar="TARGET",
     help="A chip, as `edgekit devices` lists under targets: say what it would run, and what to change.",
 )

@@ -1,10 +1,11 @@
 """Flags: those of declared options, and those that several commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from edgekit.options.declared import Option, RunOptions
 from edgekit.options.kinds import Bounds, File, Kind, Names, Paths, Switch, Whole
@@ -27,6 +28,20 @@ class Value(click.ParamType[Any]):
             return self.kind.read(value)
         except ValueError as error:
             self.fail(f"{value}: {error}.", param, ctx)
+
+    def shell_complete(self, ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+        """The kind's names, of several joined by commas the last; else files."""
+        choices = getattr(self.kind, "choices", None)
+        if choices is None:
+            return [CompletionItem(incomplete, type="file")]
+        several = isinstance(self.kind, Names)
+        before = incomplete[: incomplete.rfind(",") + 1] if several else ""
+        given = before.split(",")
+        return [
+            CompletionItem(before + name)
+            for name in choices()
+            if name not in given and (before + name).startswith(incomplete)
+        ]
 
 
 class Numbers(click.ParamType[Any]):
@@ -105,6 +120,26 @@ def _parameter(name: str, option: Option) -> Callable[[F], F]:
     )
 
 
+def completed_by(names: Callable[[], Iterable[str]]) -> Callable[[Any, Any, str], list[str]]:
+    """What completes a flag in the shell: the names that begin as what was typed."""
+    return lambda _context, _flag, incomplete: [
+        name for name in names() if name.startswith(incomplete)
+    ]
+
+
+def target_names() -> Iterable[str]:
+    """The targets of ``edgekit export``."""
+    from edgekit.targets.table import TARGETS
+
+    return TARGETS
+
+
+def _device_names() -> Iterable[str]:
+    from edgekit_runtimes import DEVICES
+
+    return dict.fromkeys(["cpu", "gpu", "npu", "auto", *(device.name for device in DEVICES)])
+
+
 def printing_options(command: F) -> F:
     """Flags that say what is printed."""
     for option in (
@@ -122,6 +157,7 @@ device_option = click.option(
     default="cpu",
     show_default=True,
     help="cpu, gpu, npu, auto (the fastest), or a name that `edgekit devices` lists.",
+    shell_complete=completed_by(_device_names),
 )
 
 threads_option = click.option(

@@ -13,6 +13,7 @@ from edgekit_runtimes.formats import onnx_file
 from edgekit_runtimes.layers import Layer, Layers, as_float
 
 _ONLY_CHANGE_TYPE = ("QuantizeLinear", "DequantizeLinear")
+_MOVES = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Pad")
 
 
 def onnx_layers(path: Path, fused: bool = True) -> Layers:
@@ -76,6 +77,9 @@ class _Origin:
 
     name: str = ""
 
+    tensor: str = ""
+    """Its own name; empty where it has a mere number."""
+
 
 class _Builder:
     """The layers of a graph whose nodes are added in their order."""
@@ -88,7 +92,7 @@ class _Builder:
         self.quantized = any(n.kind == "QuantizeLinear" for n in graph.nodes)
         self._graph, self._scalars = graph, scalars
         self._dequantized = {
-            n.inputs[0]: n.outputs[0] for n in graph.nodes if n.kind == "DequantizeLinear"
+            n.inputs[0]: _name(n.label) for n in graph.nodes if n.kind == "DequantizeLinear"
         }
         self._origins: dict[str, _Origin] = {}
         for name in graph.inputs:
@@ -101,7 +105,7 @@ class _Builder:
         if node.kind == "QuantizeLinear" and reads and node.inputs[1] in self._scalars:
             self._add_quantized(node, reads)
         elif node.kind in _ONLY_CHANGE_TYPE:
-            self._origins[node.outputs[0]] = _Origin(reads)
+            self._origins[node.outputs[0]] = _Origin(reads, tensor=_name(node.label))
         else:
             self._add_computed(node, reads, [origin for origin in origins if origin.kind])
 
@@ -123,10 +127,10 @@ class _Builder:
             kind, name = origin.kind, origin.name
         else:
             kind, name = node.kind, integer
-        dequantized = self._dequantized.get(integer)
+        tensors = (real if is_input else origin.tensor, self._dequantized.get(integer))
         layer = Layer(
             name,
-            (real,) if dequantized is None else (real, dequantized),
+            tuple(filter(None, tensors)),
             kind,
             () if is_input else tuple(sorted(reads)),
             scale=float(self._scalars[node.inputs[1]]),
@@ -145,16 +149,24 @@ class _Builder:
         self, node: onnx_file.Node, reads: frozenset[int], unshown: Sequence[_Origin]
     ) -> None:
         """An operator's tensors: layers in a float file; in a quantized one only its outputs are."""
-        for tensor in filter(None, node.outputs):  # one without a name is not computed
+        made = [*filter(None, node.outputs)]  # one without a name is not computed
+        for tensor in made:
+            called = node.label if tensor == made[0] else tensor
             if self.quantized and tensor not in self._graph.outputs:
                 # The first operator behind a quantized tensor gives a layer its name; a Relu behind it
-                # does not.
-                first = (
-                    unshown[0] if len(unshown) == 1 else _Origin(reads, node.kind, node.outputs[0])
-                )
-                self._origins[tensor] = _Origin(reads, first.kind, first.name)
+                # does not. Of several that move values it is the last.
+                first = _Origin(reads, node.kind, node.label)
+                if len(unshown) == 1 and unshown[0].kind not in _MOVES:
+                    first = unshown[0]
+                self._origins[tensor] = _Origin(reads, first.kind, first.name, _name(called))
             elif reads:
-                self._add(tensor, Layer(tensor, (tensor,), node.kind, tuple(sorted(reads))), tensor)
+                names = tuple(filter(None, [_name(called)]))
+                self._add(tensor, Layer(called, names, node.kind, tuple(sorted(reads))), tensor)
+
+
+def _name(text: str) -> str:
+    """A name; empty for a mere number, which another file has for something else."""
+    return "" if text.isdigit() else text
 
 
 def _same(expected: Sequence[Array], outputs: Sequence[Array]) -> bool:

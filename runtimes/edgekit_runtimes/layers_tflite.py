@@ -73,12 +73,14 @@ def tflite_layers(path: Path, fused: bool = True) -> Layers:  # noqa: ARG001
 
 def _layer(detail: dict[str, Any], kind: str, reads: tuple[int, ...]) -> Layer:
     spec = litert.spec(detail)
+    # A mere number is no name: another file has it for something else.
+    names = () if spec.name.isdigit() else (spec.name,)
     if spec.scale is None:
-        return Layer(spec.name, (spec.name,), kind, reads, dtype=spec.dtype)
+        return Layer(spec.name, names, kind, reads, dtype=spec.dtype)
     limits = np.iinfo(spec.dtype)
     return Layer(
         spec.name,
-        (spec.name,),
+        names,
         kind,
         reads,
         scale=spec.scale,

@@ -36,7 +36,7 @@ def broken(digits: Path, converted: Path, tmp_path_factory: pytest.TempPathFacto
     tflite, onnx = (converted / f"model_int8.{form}" for form in FORMATS)
     tflite_scales(tflite, folder / "narrow.tflite", FIRST, 1 / 64)
     onnx_scales(onnx, folder / "narrow.onnx", onnx_tensor(onnx, "Relu", 0), 1 / 64)
-    tflite_scales(tflite, folder / "weights.tflite", "conv2d_1/convolution", 8)
+    tflite_scales(tflite, folder / "weights.tflite", SECOND, 8, weights=True)
     onnx_scales(onnx, folder / "weights.onnx", onnx_tensor(onnx, "Conv", 1, weights=True), 8)
     with np.load(digits / "calib.npz") as calib:
         data = calib["image"] * 255, calib["y"]

@@ -10,11 +10,21 @@ from edgekit.data.samples import Array
 from edgekit_converters.tflite import flatbuffer
 
 
-def tflite_scales(source: Path, target: Path, named: str, factor: float) -> Path:
-    """A TFLite file whose tensor of this name has its scales multiplied, its integers kept."""
+def tflite_scales(
+    source: Path, target: Path, named: str, factor: float, *, weights: bool = False
+) -> Path:
+    """A TFLite file whose tensor of this name has its scales multiplied, its integers kept.
+
+    Or, with ``weights``, those of the operator that makes it.
+    """
     model = flatbuffer.read(source)
-    found = [t for t in model.subgraphs[0].tensors if flatbuffer.name(t) == named]
-    assert len(found) == 1, [flatbuffer.name(t) for t in model.subgraphs[0].tensors]
+    graph = model.subgraphs[0]
+    found = [t for t in graph.tensors if flatbuffer.name(t) == named]
+    assert len(found) == 1, [flatbuffer.name(t) for t in graph.tensors]
+    if weights:
+        made = graph.tensors.index(found[0])
+        (maker,) = (operator for operator in graph.operators if made in operator.outputs)
+        found = [graph.tensors[maker.inputs[1]]]
     quantization = found[0].quantization
     quantization.scale = [float(s) * factor for s in quantization.scale]
     flatbuffer.write(model, target)

@@ -69,6 +69,20 @@ class Matching:
                 return position
         return None
 
+    def is_between_moves(self, node: Any) -> bool:
+        """Return whether a node moves what another one moved before it, all at one scale.
+
+        Quantizing it once more between the two changes no value. Runtimes that move integers find the
+        pairs before and behind them.
+        """
+        if node.op_type not in LAYOUT or node.input[0] not in self.scales:
+            return False
+        above = self.graph.producer.get(node.input[0])
+        if above is None or above.op_type not in LAYOUT | {"Pad"}:
+            return False
+        scale = self.scales[node.input[0]]
+        return all(self.scales.get(end) == scale for end in (above.input[0], *node.output))
+
     def _last_value(self, tensor: str, operation: Operation) -> str | None:
         """Return the ONNX value of a TFLite tensor: an earlier step towards it may have its name."""
         if tensor in self.graph.outputs:

@@ -141,7 +141,10 @@ class _Graph:
             first = self._nodes[named[0]]
             kind = "+".join(self._nodes[p].op_type for p in named)
             loop = any(self._nodes[p].op_type in _WITH_GRAPHS for p in named)
-            yield Piece(first.output[0], kind, tuple(places), loop=loop)
+            # A file that is made small has a layer's name as its node's, and numbers for what it makes.
+            made = next(filter(None, first.output))
+            name = first.name if first.name and made.isdigit() else made
+            yield Piece(name, kind, tuple(places), loop=loop)
 
     def ends(self, places: Sequence[int]) -> tuple[list[str], list[str]]:
         """What some nodes read that they do not make, and what they make for others."""

@@ -21,6 +21,7 @@ from edgekit_converters.onnx.graph import OnnxGraph, loop_bodies
 from edgekit_converters.onnx.matching import Matching
 from edgekit_converters.onnx.qdq_writer import QuantizationWriter
 from edgekit_converters.onnx.recurrent import integer_weight, recurrent_nodes
+from edgekit_converters.onnx.small import computed, make_small
 from edgekit_converters.onnx.weights import Weight
 from edgekit_converters.tflite.quantized_operators import MAIN, Constant, Operation
 
@@ -74,6 +75,7 @@ def quantize_like(
     _quantize_cells(writer, operations, source.weights)
     _quantize(writer, operations[MAIN], source.weights, shape_of, in_loop=False)
     writer.describe(model)
+    make_small(model, computed(source.model))
     onnx.checker.check_model(model)
     return model
 
@@ -135,10 +137,11 @@ def _quantize(
         and matching.scales.get(node.input[position]) != scale
     ]
     values = {initializer.name: tuple(initializer.dims) for initializer in graph.initializer}
+    moved = {id(node) for node in graph.node if matching.is_between_moves(node)}
     for node in list(graph.node):
         in_float = node.op_type in _QUANTIZED_BY_RUNTIME and node.input[1] in values
         for position, port in enumerate(node.input):
-            if port not in matching.scales:
+            if port not in matching.scales or id(node) in moved:
                 continue
             along = None if position or not in_float else _along(node, values, shape_of)
             if along:

@@ -16,6 +16,9 @@ from edgekit_converters.tflite.quantized_operators import Constant, Scale
 METADATA_KEY = "edgekit.quantization"
 """The metadata entry for the scales of integer inputs and outputs: ONNX has no field for them."""
 
+UNQUANTIZED = "_unquantized"
+"""Behind the name of an output: what is quantized to become it."""
+
 _MICROSOFT = "com.microsoft"
 """Its QuantizeLinear takes 16 bits. ONNX's does from opset 21 on."""
 
@@ -27,6 +30,7 @@ class QuantizationWriter:
         self.graph, self.interface = graph, interface
         self.pairs: dict[tuple[str, Scale], tuple[str, str]] = {}
         self.spread: dict[tuple[str, Scale], str] = {}
+        self.constants: dict[tuple[tuple[str, ...], int | None], str] = {}
         self.ends: dict[str, dict[str, float]] = {}
         self.wide = False
 
@@ -68,7 +72,7 @@ class QuantizationWriter:
 
     def end(self, output: Any, scale: Scale) -> None:
         """Quantize an output of the graph, which keeps its name."""
-        name, inner = output.name, f"{output.name}_unquantized"
+        name, inner = output.name, f"{output.name}{UNQUANTIZED}"
         if inner in self.graph.outputs:
             inner = f"{name}/unquantized"
         self.graph.rename(name, inner)
@@ -102,9 +106,16 @@ class QuantizationWriter:
             scales = scales.reshape(-1)[0]
         integers = self.graph.constant(f"{name}_q", np.ascontiguousarray(values))
         scale = self.graph.shared(np.asarray(scales, np.float32))
-        zeros = self.graph.shared(np.full(np.shape(scales), zero, values.dtype))
+        operands = [integers, scale]
+        if values.dtype != np.int32:  # for which ONNX knows none
+            operands.append(self.graph.shared(np.full(np.shape(scales), zero, values.dtype)))
         attributes = {} if axis is None else {"axis": axis}
-        return self._add("DequantizeLinear", [integers, scale, zeros], "", values.dtype, attributes)
+        key = tuple(operands), axis
+        if key not in self.constants:
+            self.constants[key] = self._add(
+                "DequantizeLinear", operands, "", values.dtype, attributes
+            )
+        return self.constants[key]
 
     def describe(self, model: Any) -> None:
         """Add to the model the operator set and the metadata that its quantization needs."""

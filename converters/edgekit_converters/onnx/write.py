@@ -15,6 +15,7 @@ from edgekit_converters.onnx.graph import OnnxGraph, loop_bodies, to_onnx
 from edgekit_converters.onnx.qdq import quantize_like
 from edgekit_converters.onnx.recurrent import integer_weight, recurrent_nodes
 from edgekit_converters.onnx.recurrent_cells import GATES
+from edgekit_converters.onnx.small import computed, make_small
 from edgekit_converters.tflite.quantized_operators import read_operators
 
 _MOST_GRAPHS = 2  # translated and kept: of corrected constants each recipe has its own
@@ -111,6 +112,7 @@ def _halved(model: Any) -> Any:
 
     _replace_weights(halved, halve)
     GraphEditor(halved.graph).finish()  # its Casts come last, and ONNX wants nodes in order
+    make_small(halved, computed(model))
     return halved
 
 
@@ -139,12 +141,15 @@ def _quantize_weights(model: Any, target: Path) -> None:
         integers = np.round(value / scales[:, np.newaxis]).astype(np.int8)
         return integer_weight(graph, integers, scales)
 
-    if cells or loop_bodies(model.graph):
-        quantized = onnx.load(str(target))
-        _replace_weights(quantized, quantize)
-        for number, body in enumerate(loop_bodies(quantized.graph), 1):
-            GraphEditor(body).number(number)
-        onnx.save(quantized, str(target))
+    quantized = onnx.load(str(target))
+    _replace_weights(quantized, quantize)
+    for number, body in enumerate(loop_bodies(quantized.graph), 1):
+        GraphEditor(body).number(number)
+    make_small(quantized, computed(model))
+    quantized.producer_name = model.producer_name
+    del quantized.metadata_props[:]  # that shapes were inferred
+    quantized.metadata_props.extend(model.metadata_props)
+    onnx.save(quantized, str(target))
 
 
 def _replace_weights(model: Any, replacement: Callable[[GraphEditor, Array], str]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from edgekit_converters.base import Array
+from edgekit_converters.tflite.packing import sharing_builder, with_shared_tables
 
 _NUMPY_OF_TENSOR_TYPE: dict[int, str] = {
     0: "float32",
@@ -24,7 +25,6 @@ _NUMPY_OF_TENSOR_TYPE: dict[int, str] = {
     10: "float64",
 }
 FLOAT32, INT8 = 0, 9
-_SHORT = 4096  # bytes of a vector up to which an equal one is shared
 
 # Values of BuiltinOperator that this package asks about.
 QUANTIZE, DEQUANTIZE, FULLY_CONNECTED, RESHAPE, CUSTOM, WHILE = 114, 6, 9, 22, 32, 119
@@ -70,30 +70,15 @@ def write(model: Any, path: Path) -> None:
 
 
 def packed(model: Any) -> bytearray:
-    """Return a ``ModelT`` as the bytes of a file, in which equal small vectors are stored once."""
-    import flatbuffers
-
-    class Builder(flatbuffers.Builder):  # type: ignore[misc]
-        """Writes equal short vectors once: shapes, zero points, the operands of operators."""
-
-        def CreateNumpyVector(self, x: Array) -> int:  # noqa: N802
-            if x.nbytes > _SHORT:
-                return int(super().CreateNumpyVector(x))
-            key = (x.dtype.str, x.tobytes())
-            if key not in written:
-                written[key] = int(super().CreateNumpyVector(x))
-            return written[key]
-
-    written: dict[tuple[str, bytes], int] = {}
+    """Return a ``ModelT`` as the bytes of a file, in which equal parts are stored once."""
     _slim(model)
     for code in model.operatorCodes:
         # Operators below 127 are in both fields (schema.fbs); LiteRT Quantizer fills only the new
         # one, and readers of the old one, as OpenVINO, take its QUANTIZE for an ADD.
         code.deprecatedBuiltinCode = min(code.builtinCode or code.deprecatedBuiltinCode, 127)
-    # Starting near the final size spares the builder from doubling its buffer again and again.
     constants = sum(len(b.data) for b in model.buffers if b.data is not None)
-    builder = Builder(constants + 1_048_576)
-    builder.Finish(model.Pack(builder), b"TFL3")
+    builder = sharing_builder(constants + 1_048_576)
+    builder.Finish(with_shared_tables(model).Pack(builder), b"TFL3")
     output: bytearray = builder.Output()
     return output
 
@@ -168,6 +153,15 @@ def add_operator_code(model: Any, builtin: int) -> Any:
     code.version = 1
     model.operatorCodes.append(code)
     return code
+
+
+def drop_unused_codes(model: Any) -> None:
+    """Remove the operator codes that no operator has."""
+    operators = [operator for graph in model.subgraphs for operator in graph.operators]
+    used = sorted({int(operator.opcodeIndex) for operator in operators})
+    model.operatorCodes = [model.operatorCodes[index] for index in used]
+    for operator in operators:
+        operator.opcodeIndex = used.index(operator.opcodeIndex)
 
 
 def make_operator(model: Any, builtin: int, inputs: Sequence[int], outputs: Sequence[int]) -> Any:

@@ -68,12 +68,3 @@ def restore(graph: Path, quantized: Any) -> None:
     ]
     for plain, integer in zip(model.subgraphs[0].operators, kept, strict=True):
         integer.opcodeIndex = plain.opcodeIndex  # the quantizer adds its own codes behind these
-    _drop_unused_codes(quantized)
-
-
-def _drop_unused_codes(model: Any) -> None:
-    operators = [operator for graph in model.subgraphs for operator in graph.operators]
-    used = sorted({operator.opcodeIndex for operator in operators})
-    model.operatorCodes = [model.operatorCodes[index] for index in used]
-    for operator in operators:
-        operator.opcodeIndex = used.index(operator.opcodeIndex)

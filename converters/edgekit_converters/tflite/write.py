@@ -39,11 +39,16 @@ def tflite_writer(job: Job) -> Writer:
     """Return a writer of TFLite files; those of calibrated precisions are copies of ``quantized``."""
 
     def write(target: Path, precision: Precision, quantized: Quantized | None) -> None:
-        if quantized is not None:
-            shutil.copyfile(quantized.file, target)
-        else:
+        if quantized is None:
             write_tflite(job.graph, target, precision)
+        if precision == "float32":
+            return
+        model = flatbuffer.read(target if quantized is None else quantized.file)
+        make_small(model, layers)
+        flatbuffer.write(model, target)
 
+    main = flatbuffer.read(job.graph).subgraphs[0]
+    layers = [flatbuffer.name(tensor) for tensor in main.tensors]
     return Writer(write, loops=count_loops(job.graph))
 
 
@@ -130,7 +135,6 @@ def write_tflite(
     if precision in CALIBRATED:
         _repair(graph, model)
         _forget_unread(model)
-    make_small(model)
     flatbuffer.write(model, target)
 
 

@@ -43,6 +43,15 @@ class Node:
     attributes: tuple[str, ...] = ()
     """The names of those that are given."""
 
+    @property
+    def label(self) -> str:
+        """What its layer is called: as what it makes, or, where that is a mere number, as the node.
+
+        Files that edgekit quantizes have the name of a layer once, as its node's.
+        """
+        made = next(filter(None, self.outputs), "")
+        return self.name if self.name and (made.isdigit() or not made) else made
+
 
 @dataclass(frozen=True, slots=True)
 class Graph:

@@ -185,16 +185,17 @@ def told(layers: tuple[LayerResult, ...]) -> LayerResult:
 
 # The tensors of a digits CNN that a fault is put into: where TFLite and ONNX name them.
 FIRST = "batch_normalization/batchnorm/sub1"
-ACTIVATION = {"tflite": FIRST, "onnx": ("Relu", 0, False)}
-POOLED = {"tflite": CONV, "onnx": ("Relu", 1, False)}
-KERNEL = {"tflite": "conv2d_1/convolution", "onnx": ("Conv", 1, True)}
-DENSE = {"tflite": "dense/MatMul", "onnx": ("Gemm", 0, True)}
+ACTIVATION = {"tflite": (FIRST, False), "onnx": ("Relu", 0, False)}
+POOLED = {"tflite": (CONV, False), "onnx": ("Relu", 1, False)}
+KERNEL = {"tflite": (CONV, True), "onnx": ("Conv", 1, True)}
+DENSE = {"tflite": ("dense/BiasAdd_1", True), "onnx": ("Gemm", 0, True)}
 
 
 def scaled(converted: Path, form: str, named: Any, factor: float, folder: Path) -> Path:
     source, target = converted / f"model_int8.{form}", folder / f"scaled.{form}"
     if form == "tflite":
-        return tflite_scales(source, target, named, factor)
+        name, weights = named
+        return tflite_scales(source, target, name, factor, weights=weights)
     kind, number, weights = named
     tensor = onnx_tensor(source, kind, number, weights=weights)
     return onnx_scales(source, target, tensor, factor)

@@ -17,6 +17,8 @@ from edgekit_runtimes import open_layers
 from edgekit_runtimes.layers import Layer, Layers
 
 _FUSED = ("Relu", "Clip")  # into the operator before them: by TFLite, and by every runtime of ONNX
+_MOVED = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten")
+"""Of ONNX; several in a row are not quantized between them."""
 _LAYOUTS = ((0, 2, 3, 1), (0, 3, 1, 2))  # of images: NCHW to NHWC, and back
 
 
@@ -62,7 +64,7 @@ class OpenedFile:
     path: Path
     file: Layers
     layers: tuple[Layer, ...]
-    """An activation is one layer with the operator that it belongs to, as in TFLite."""
+    """An activation is one layer with the operator that it belongs to, as in TFLite; so are changes of layout."""
     places: tuple[int, ...]
     """Where the values of each are among those that the file gives."""
     weights: Mapping[str, str]
@@ -112,7 +114,10 @@ def diff_layers(
 
 
 def _with_activations(layers: Sequence[Layer]) -> Iterator[tuple[int, Layer]]:
-    """The layers with their places; a Relu and the layer that only it reads are one, in its place."""
+    """The layers with their places; a Relu and the layer that only it reads are one, in its place.
+
+    So are changes of layout in a row.
+    """
     readers = Counter(at for layer in layers for at in layer.reads)
     taken = {
         layer.reads[0]: at
@@ -120,11 +125,20 @@ def _with_activations(layers: Sequence[Layer]) -> Iterator[tuple[int, Layer]]:
         if layer.kind in _FUSED and len(layer.reads) == 1 and readers[layer.reads[0]] == 1
         if layers[layer.reads[0]].scale is None and layers[layer.reads[0]].kind != "input"
     }
-    activations = set(taken.values())
+    earlier: dict[int, int] = {}  # what a layer only moves on
     for at, layer in enumerate(layers):
-        if at not in activations:
+        above = layer.reads[0] if len(layer.reads) == 1 else at
+        alone = above != at and readers[above] == 1
+        if alone and layer.kind in _MOVED and layers[above].kind in (*_MOVED, "Pad"):
+            earlier[at] = above
+    gone = {*taken.values(), *earlier.values()}
+    for at, layer in enumerate(layers):
+        if at not in gone:
             place = taken.get(at, at)
-            names = (layer.name, *layer.tensors, *(layers[place].tensors if place != at else ()))
+            names = [layer.name, *layer.tensors, *(layers[place].tensors if place != at else ())]
+            while at in earlier:
+                at = earlier[at]
+                names += [layers[at].name, *layers[at].tensors]
             yield place, replace(layer, tensors=tuple(dict.fromkeys(names)))
 
 

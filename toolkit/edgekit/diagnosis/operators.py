@@ -97,7 +97,7 @@ def _onnx(path: Path) -> Iterator[_Operator]:
             yield node.kind, [], ""
             continue
         largest = max(reads, key=lambda name: sizes[name], default="")
-        yield node.kind, list(node.outputs), stored.get(largest, "")
+        yield node.kind, [node.label, *node.outputs], stored.get(largest, "")
 
 
 def _product(shape: tuple[int, ...]) -> int:

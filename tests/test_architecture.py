@@ -46,7 +46,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     },
     # Beside these lie what all of them use (base, host, ...) and what uses all of them (open_model, ...).
     "edgekit_runtimes": {
-        "bundle": {"engines", "processing"},
+        "bundle": {"engines", "processing", "monitoring"},
+        "monitoring": set(),
         "processing": {"engines"},
         "engines": {"formats"},
         "formats": set(),

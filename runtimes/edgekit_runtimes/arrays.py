@@ -65,6 +65,37 @@ def as_input(array: Array, spec: TensorSpec, *, raw: bool = False) -> Array:
     return np.ascontiguousarray(array)
 
 
+def checked_inputs(
+    arrays: Mapping[str, Array], inputs: Sequence[TensorSpec], path: str, *, raw: bool
+) -> tuple[list[Array], int]:
+    """Arrays as a model takes them, in the order of its inputs, and how many samples they are.
+
+    Args:
+        arrays: what was given, by input name, batch axis first.
+        inputs: the model's.
+        path: its name in errors.
+        raw: pass integers unchanged, not quantized.
+
+    Raises:
+        InputError: a name, a shape or a dtype does not fit.
+    """
+    if unknown := sorted(set(arrays) - {s.name for s in inputs}):
+        raise InputError(
+            f"{path} has no input {', '.join(unknown)}; its inputs are {'; '.join(map(str, inputs))}."
+        )
+    given = []
+    for spec in inputs:
+        if spec.name not in arrays:
+            raise InputError(f"{path} also needs the input {spec}.")
+        given.append(as_input(np.asarray(arrays[spec.name]), spec, raw=raw))
+    counts = {len(array) for array in given}
+    if len(counts) != 1:
+        raise InputError(f"the inputs of {path} have different batch sizes: {sorted(counts)}.")
+    if not (count := counts.pop()):
+        raise InputError(f"{path} was given a batch of no samples.")
+    return given, count
+
+
 def batches(arrays: Sequence[Array], count: int, size: int) -> list[list[Array]]:
     """Batches of the file's own size; the last is filled up with its last sample."""
     parts = []

@@ -1,7 +1,7 @@
 """``open_model``: from the path of a model file and the name of a device to an open session."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from edgekit_runtimes.known_files import identity
 from edgekit_runtimes.session import Session
 
 if TYPE_CHECKING:
+    from edgekit_runtimes.monitoring.monitor import MonitorOptions
     from edgekit_runtimes.processing.facts import Facts
 
 _KINDS = ("cpu", "gpu", "npu")
@@ -37,6 +38,7 @@ def open_model(
     raw: bool = False,
     trust: bool = False,
     key: str | Path | None = None,
+    monitor: "bool | MonitorOptions" = False,
 ) -> Session:
     """Open a model file, or the best file of a folder that ``edgekit convert`` made.
 
@@ -64,6 +66,7 @@ def open_model(
         key: a public key or certificates, in PEM: refuse a folder, or a file of one, that is not, file
             for file, what its holder signed (``edgekit sign``). What was verified is copied to a folder
             of this process alone while it is hashed, and the copy is opened, until the session is closed.
+        monitor: compare what goes through with the distributions in the manifest: ``session.monitor``.
 
     A file that the manifest beside it lists must be the one that was listed; its hash is computed once
     for as long as it is not changed.
@@ -109,8 +112,24 @@ def open_model(
             min_delegated=min_delegated,
             raw=raw,
             trust=trust,
+            monitor=monitor,
         )
         return open_signed(path, key, open_it)
+    session = _open_best(path, device, threads, open_one, question=f"{device} {least} {raw}")
+    if monitor:
+        _monitored(session, monitor)
+    return session
+
+
+def _open_best(
+    path: Path,
+    device: str,
+    threads: int | None,
+    open_one: Callable[[Path, Device, int], Session],
+    *,
+    question: str,
+) -> Session:
+    """A session of the fastest file and device where there is a choice, or else of the first that is ready."""
     if path.is_dir() or device == "auto":
         from edgekit_runtimes import (
             autoselect,  # its imports would double the start of every script
@@ -121,7 +140,7 @@ def open_model(
             partial(_candidates, device),
             open_one,
             threads,
-            question=f"{device} {least} {raw}",
+            question=question,
         )
     reasons: list[DeviceUnavailable] = []
     for candidate in _candidates(device, path):
@@ -134,6 +153,19 @@ def open_model(
                 raise
             reasons.append(error)
     raise DeviceUnavailable("; ".join(map(str, reasons)))
+
+
+def _monitored(session: Session, monitor: "bool | MonitorOptions") -> None:
+    """Watch a session with a monitor of the manifest beside its file; close it where there is none."""
+    from edgekit_runtimes.bundle.reference_file import read_reference
+    from edgekit_runtimes.monitoring.monitor import Monitor
+
+    try:
+        reference = read_reference(Path(session.path))
+        session.watch_with(Monitor(reference, None if isinstance(monitor, bool) else monitor))
+    except ModelError:
+        session.close()
+        raise
 
 
 def keras_session(model: Any, name: str) -> Session:

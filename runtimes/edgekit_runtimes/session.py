@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 
-from edgekit_runtimes.arrays import as_input, batches, dequantize
+from edgekit_runtimes.arrays import batches, checked_inputs, dequantize
 from edgekit_runtimes.base import Array, Engine, InputError, ModelError, TensorSpec
 from edgekit_runtimes.host import cpu_limit
 from edgekit_runtimes.placement import Placement
 from edgekit_runtimes.stream import in_order
 
 if TYPE_CHECKING:  # a script that only runs arrays starts without them
+    from edgekit_runtimes.monitoring.monitor import Monitor
     from edgekit_runtimes.processing.facts import Facts
     from edgekit_runtimes.processing.prediction import Prediction
 
@@ -67,6 +68,7 @@ class Session:
         self._placement: Placement | None = None
         self._read_facts = facts
         self._facts: Facts | None = None
+        self._monitor: Monitor | None = None
         # Also on garbage collection and at exit: some devices must be released.
         self._finish = [weakref.finalize(self, engine.close)] if engine.close else []
         # An array of the file's exact shape and dtype skips every check.
@@ -203,6 +205,35 @@ class Session:
         return self._facts
 
     @property
+    def monitor(self) -> "Monitor":
+        """What goes through, compared with what the model was calibrated on.
+
+        Raises:
+            ModelError: it was opened without.
+        """
+        if self._monitor is None:
+            raise ModelError(f"{self.path} is not monitored: open it with monitor=True.")
+        return self._monitor
+
+    def watch_with(self, monitor: "Monitor") -> None:
+        """From now on a monitor looks at some of what goes through.
+
+        Args:
+            monitor: of a reference with these inputs and outputs; sessions may share it.
+
+        Raises:
+            ModelError: the session is closed, has one already, or is of another model.
+        """
+        from edgekit_runtimes.monitoring.attached import check_reference, observing
+
+        self._opened()
+        if self._monitor is not None:
+            raise ModelError(f"{self.path} has a monitor already.")
+        check_reference(monitor.reference, self.inputs, self.outputs, self.path)
+        self._monitor = monitor
+        self._one = observing(self._one, monitor, self.inputs[0], self.outputs[0])
+
+    @property
     def placement(self) -> Placement:
         """Which processor runs which operators, and why the rest fell back.
 
@@ -257,7 +288,7 @@ class Session:
 
     def _run(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         self._opened()
-        given, count = self._checked(arrays)
+        given, count = checked_inputs(arrays, self.inputs, self.path, raw=self.raw)
         fixed = self.inputs[0].shape[0]
         parts = [given] if fixed in (None, count) else batches(given, count, fixed or 1)
         if self._lock is None:
@@ -278,27 +309,11 @@ class Session:
             outputs[spec.name] = (
                 array if spec.scale is None or self.raw else dequantize(array, spec)
             )
-        return outputs
+        if self._monitor is not None:
+            from edgekit_runtimes.monitoring.attached import observe
 
-    def _checked(self, arrays: Mapping[str, Array]) -> tuple[list[Array], int]:
-        if unknown := sorted(set(arrays) - {s.name for s in self.inputs}):
-            raise InputError(
-                f"{self.path} has no input {', '.join(unknown)}; its inputs are "
-                f"{'; '.join(map(str, self.inputs))}."
-            )
-        given = []
-        for spec in self.inputs:
-            if spec.name not in arrays:
-                raise InputError(f"{self.path} also needs the input {spec}.")
-            given.append(as_input(np.asarray(arrays[spec.name]), spec, raw=self.raw))
-        counts = {len(array) for array in given}
-        if len(counts) != 1:
-            raise InputError(
-                f"the inputs of {self.path} have different batch sizes: {sorted(counts)}."
-            )
-        if not (count := counts.pop()):
-            raise InputError(f"{self.path} was given a batch of no samples.")
-        return given, count
+            observe(self._monitor, arrays, outputs, self.inputs, self.outputs)
+        return outputs
 
     def _workers(self) -> list["Session"]:
         """The session, and as many others as processors can be kept busy."""
@@ -309,9 +324,12 @@ class Session:
             return [self] * wanted
         while len(self._spares) < wanted - 1 and self._unchanged():
             engine = self._another()
-            self._spares.append(
-                Session(self.path, engine, device=self.device, threads=self.threads, raw=self.raw)
+            spare = Session(
+                self.path, engine, device=self.device, threads=self.threads, raw=self.raw
             )
+            if self._monitor is not None:
+                spare.watch_with(self._monitor)
+            self._spares.append(spare)
         return [self, *self._spares[: wanted - 1]]
 
     def _outputs_of(self, samples: list[Any]) -> list[Any]:

@@ -1,0 +1,1 @@
+"""What goes through an open model, compared with what it was calibrated on: streaming, bounded, cheap."""

@@ -59,6 +59,17 @@ def arena_bytes(path: Path) -> int:
     return high
 
 
+def runs_in(path: Path, size: int) -> bool:
+    """Whether a file answers in an arena of so many bytes, on this machine.
+
+    Raises:
+        TargetError: the file is no TFLite file, or TensorFlow Lite Micro does not answer in time.
+    """
+    from edgekit_converters.targets.operators import read_model
+
+    return _run(path, size, len(read_model(path).subgraphs[0].inputs)).returncode == 0
+
+
 def _rounded(size: int) -> int:
     return -(-size // _STEP) * _STEP
 

@@ -113,7 +113,7 @@ def main(output: Path) -> None:
     model.fit(*recordings(900, seed=0), epochs=14, batch_size=32, verbose=0)
 
     report = edgekit.convert(
-        model, recordings(500, seed=1), output, to=["tflite"], precision="int8", io="int8",
+        model, recordings(700, seed=1), output, to=["tflite"], precision="int8", io="int8",
         labels=WORDS,
     )  # fmt: skip
     (file,) = report.files

@@ -51,11 +51,13 @@ BOARDS = (
     Board("mps2-an505", "cortex-m33", 0x1000_0000, 0x3800_0000),  # where its secure side begins
 )
 
-KERNELS = (
-    "activations add batch_to_space_nd concatenation conv depthwise_conv dequantize fully_connected gather "
-    "hard_swish kernel_util logistic lstm_eval micro_tensor_utils mul pad pooling quantize reduce reshape reverse "
-    "slice softmax space_to_batch_nd split strided_slice sub tanh transpose unidirectional_sequence_lstm"
-).split()
+KERNELS = [
+    "activations", "add", "batch_to_space_nd", "concatenation", "conv", "depthwise_conv",
+    "dequantize", "fully_connected", "gather", "hard_swish", "kernel_util", "logistic",
+    "lstm_eval", "micro_tensor_utils", "mul", "pad", "pooling", "quantize",
+    "reduce", "reshape", "reverse", "slice", "softmax", "space_to_batch_nd",
+    "split", "strided_slice", "sub", "tanh", "transpose", "unidirectional_sequence_lstm",
+]  # fmt: skip
 """The kernels of the models in the tests; each is a file or several in TensorFlow Lite Micro's sources."""
 
 _NOT_LINKED = ("test_helper", "mock_micro", "fake_micro", "hexdump")

@@ -65,14 +65,12 @@ def test_the_operators_of_the_file_are_added_and_no_others(exported: Path) -> No
     assert '"digit 9",' in text
 
 
-def test_the_arena_is_enough_and_16_bytes_less_is_not(exported: Path, integers: Path) -> None:
-    from edgekit_converters.targets import arena
+def test_the_arena_is_what_the_file_needs(exported: Path, integers: Path) -> None:
+    from edgekit_runtimes.engines.micro_arena import arena_bytes
 
-    said = re.search(r"kArenaBytes = (\d+);", (exported / "model.h").read_text())
-    assert said
-    file = integers / "model_int8.tflite"
-    assert arena.runs_in(file, int(said[1]))
-    assert not arena.runs_in(file, int(said[1]) - 16)
+    least = arena_bytes(integers / "model_int8.tflite")
+    assert f"kArenaBytes = {least};" in (exported / "model.h").read_text()
+    assert f"| RAM: the arena | {least:,} |" in (exported / "README.md").read_text()
 
 
 @needs_compiler

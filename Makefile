@@ -9,11 +9,13 @@ INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 # The newest that pyproject.toml allows, for Python 3.11 to 3.13 on any system; no index is named.
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+# Where the trees of TensorFlow Lite Micro's sources are, or are to be.
+TFLM_DIR ?= $(CURDIR)/.venv/tflm
 # The tests that need nothing but what `make setup` installs.
-HERE := not benchmark and not accelerator and not page and not web and not arm64 and not client and not attack
+HERE := not benchmark and not accelerator and not page and not web and not arm64 and not client and not attack and not chip
 
 .PHONY: setup lock wheel demo test test-slow attack test-accelerators test-page test-web web-table image test-ssh test-clients
-.PHONY: test-arm64 check format bench matrix clean
+.PHONY: test-arm64 test-chips check format bench matrix clean
 
 setup: .venv/installed ## .venv with everything, as locked; LATEST=1: the newest that pyproject.toml allows
 
@@ -83,6 +85,11 @@ test-arm64: setup ## each small model on a Raspberry Pi under qemu, and README's
 	$(INSTALL) --python-platform aarch64-manylinux_2_36 --python-version 3.11 --only-binary :all: \
 		--target .venv/arm64/opt/packages --constraint requirements.lock numpy ai-edge-litert onnxruntime
 	$(BIN)/pytest -m arm64
+
+test-chips: setup ## exports for microcontrollers on a Cortex-M4 and an M33 under qemu: installs GCC for Arm, qemu, and TFLM's sources
+	PATH=$(CURDIR)/$(BIN):$$PATH bash tests/chips/tflm.sh $(TFLM_DIR)
+	bash tests/chips/toolchain.sh $$(test -d $(TFLM_DIR)/plain && echo c++)
+	TFLM_DIR=$(TFLM_DIR) $(BIN)/pytest -m chip
 
 test-clients: setup ## the files in other programs, old and new: installs them (700 MB, needs Node.js), then writes docs/clients.md
 	$(BIN)/python tests/clients/environments.py

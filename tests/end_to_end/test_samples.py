@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,9 +25,15 @@ class Sample(NamedTuple):
     name: str
     bound: float
     folders: tuple[str, ...] = ("",)
+    formats: tuple[str, ...] = ("tflite", "onnx")
 
 
+CHIPS = (
+    Sample("sine_microcontroller", 0.13, formats=("tflite",)),
+    Sample("keyword_spotting", 90, formats=("tflite",)),
+)
 FAST = (
+    *CHIPS,
     Sample("digits_classification", 90, ("mlp_512/", "mlp_128/", "cnn/")),
     Sample("sentiment_lstm", 90),
     Sample("sunspots_forecast", 30),
@@ -35,7 +42,7 @@ FAST = (
 )
 DETECTOR = Sample("shape_detector", 70)
 SLOW = Sample("vgg16_photo", 100)
-QUICKEST = FAST[3]
+QUICKEST = FAST[5]
 
 # How much worse than the float model an int8 file may be, in the unit that is printed.
 MAY_LOSE = {"accuracy": 2.0, "agreement": 15.0, "ROC AUC": 0.01, "mAP": 1.0}
@@ -75,6 +82,13 @@ def test_a_sample_deploys_what_it_trained(
 ) -> None:
     loaded(sample.name).main(tmp_path / "out")
     check(capsys.readouterr().out, sample, tmp_path)
+    sources = tmp_path / "out" / "cortex-m"
+    assert sources.is_dir() == (sample in CHIPS)
+    if sample in CHIPS and shutil.which("g++"):  # on a chip they run by `make test-chips`
+        program = tmp_path / "check_data"
+        files = [str(sources / name) for name in ("check_data.cc", "model_data.cc")]
+        subprocess.run(["g++", *files, "-o", str(program)], check=True)
+        subprocess.run([program], check=True)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +120,7 @@ def test_digits_reads_mnist(
     sample.main(tmp_path / "out", mnist=True)
 
     printed = capsys.readouterr().out
-    check(printed, FAST[0]._replace(folders=("cnn/",)), tmp_path)
+    check(printed, FAST[2]._replace(folders=("cnn/",)), tmp_path)
     assert "instead of MNIST" not in printed
     told = json.loads((tmp_path / "out" / "cnn" / "manifest.json").read_text())
     assert told["files"][0]["inputs"][0]["shape"] == [1, 28, 28, 1]
@@ -149,7 +163,7 @@ def check(printed: str, sample: Sample, folder: Path) -> None:
     """Whether its int8 files are there, are as good as the float model, and have answered."""
     found = list(LINE.finditer(printed))
     assert [line["file"] for line in found] == [
-        f"{prefix}model_int8.{form}" for prefix in sample.folders for form in ("tflite", "onnx")
+        f"{prefix}model_int8.{form}" for prefix in sample.folders for form in sample.formats
     ], printed
     for line in found:
         assert (folder / "out" / line["file"]).is_file()

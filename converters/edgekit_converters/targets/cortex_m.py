@@ -1,10 +1,9 @@
-"""Cortex-M by TensorFlow Lite Micro: which operators it has, what adds them in C++, and the memory it needs."""
+"""Cortex-M by TensorFlow Lite Micro: which operators it has, and what adds them in C++."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edgekit_converters.targets.arena import arena_bytes
 from edgekit_converters.targets.inspection import Figure, Inspection, PlacedOperators, TargetError
 from edgekit_converters.targets.micro_operators import ADDED_BY, ADDED_BY_CUSTOM, NOT_FOR_ARDUINO
 from edgekit_converters.targets.operators import operator_counts, read_model
@@ -43,7 +42,7 @@ def not_for_arduino(path: Path) -> tuple[str, ...]:
 
 
 def inspect_cortex_m(path: Path) -> Inspection:
-    """Say which operators TensorFlow Lite Micro has, the memory that it needs, and what to change.
+    """Say which operators TensorFlow Lite Micro has, what they take of flash, and what to change.
 
     Raises:
         TargetError: the file is no TFLite file, or is damaged.
@@ -55,15 +54,8 @@ def inspect_cortex_m(path: Path) -> Inspection:
         else PlacedOperators(kind, count, "", _LACKING)
         for kind, count in operator_counts(model).items()
     )
-    figures = [Figure("flash", path.stat().st_size, "bytes", "the model alone")]
-    advice = list(_advice(model, placed))
-    if all(one.runs_on for one in placed):
-        try:
-            note = "upper bound for 32 bits: the smallest that works in TensorFlow Lite Micro on this machine"
-            figures.append(Figure("arena", arena_bytes(path), "bytes", note))
-        except TargetError as error:
-            advice.append(str(error))
-    return Inspection("cortex-m", "CPU", placed, tuple(figures), tuple(advice))
+    flash = Figure("flash", path.stat().st_size, "bytes", "the model alone")
+    return Inspection("cortex-m", "CPU", placed, (flash,), tuple(_advice(model, placed)))
 
 
 def _added_by(kind: str) -> str | None:

@@ -4,7 +4,7 @@ import re
 import shutil
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from edgekit.data.samples import Array, DataError
 from edgekit.targets.cpp import c_comment, c_string
 from edgekit.targets.job import ExportJob
 from edgekit.targets.rendering import render
-from edgekit_converters.targets.arena import arena_bytes
-from edgekit_converters.targets.cortex_m import adders, not_for_arduino
-from edgekit_runtimes import TensorSpec
+from edgekit_converters.targets.cortex_m import adders, inspect_cortex_m, not_for_arduino
+from edgekit_converters.targets.inspection import Figure, Inspection
+from edgekit_runtimes import ModelError, TensorSpec
 from edgekit_runtimes.arrays import quantize
+from edgekit_runtimes.engines.micro_arena import arena_bytes
 from edgekit_runtimes.formats.tflite_file import read_graph
 
 _PER_LINE = 16
@@ -67,7 +68,8 @@ def write_cortex_m(job: ExportJob, folder: Path) -> list[str]:
 
     Raises:
         DataError: the file takes more than one sample at a time, or a size is open.
-        TargetError: TensorFlow Lite Micro lacks an operator, or does not run the file.
+        TargetError: TensorFlow Lite Micro lacks an operator.
+        ModelError: it does not run the file.
     """
     (entry,) = job.files
     path = job.folder / entry.file
@@ -100,6 +102,24 @@ def write_cortex_m(job: ExportJob, folder: Path) -> list[str]:
     render("cortex-m", folder, values, filters=_FILTERS)
     _arduino_library(folder, name)
     return [f"flash: {entry.bytes:,} bytes of model", f"arena: at most {arena:,} bytes of RAM"]
+
+
+def inspect_with_arena(path: Path) -> Inspection:
+    """Say which operators TensorFlow Lite Micro has, the memory that the file needs, and what to change.
+
+    Raises:
+        TargetError: the file is no TFLite file, or is damaged.
+    """
+    inspection = inspect_cortex_m(path)
+    if not inspection.runs:
+        return inspection
+    try:
+        note = "upper bound for 32 bits: the least in which it runs here"
+        arena = Figure("arena", arena_bytes(path), "bytes", note)
+    except ModelError as error:
+        told = str(error).removeprefix(f"{path}: ")
+        return replace(inspection, advice=(*inspection.advice, told))
+    return replace(inspection, figures=(*inspection.figures, arena))
 
 
 def identifier(title: str) -> str:

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from edgekit.errors import OptionError, nearest
 from edgekit.targets.android import write_android
-from edgekit.targets.cortex_m import write_cortex_m
+from edgekit.targets.cortex_m import inspect_with_arena, write_cortex_m
 from edgekit.targets.cpp import write_cpp
 from edgekit.targets.job import ExportJob
 from edgekit.targets.web import write_web
-from edgekit_converters.targets.cortex_m import inspect_cortex_m
 from edgekit_converters.targets.inspection import Inspection
 
 
@@ -70,7 +69,7 @@ TARGETS: dict[str, Target] = {
         next="cat README.md",
         note="tested in qemu (Cortex-M4, M33)",
         integer_ends=True,
-        inspect=inspect_cortex_m,
+        inspect=inspect_with_arena,
         modules=("tflite_micro",),
         extra="micro",
     ),

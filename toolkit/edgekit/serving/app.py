@@ -269,19 +269,28 @@ _LOOKS_AFTER = 0.05
 
 async def _answered(request: Request, runner: Runner, asked: InferRequest) -> Answer:
     """The answer; given up when the client goes."""
-    gone: asyncio.Future[Any] | None = None
+    gone: asyncio.Task[None] | None = None
+
+    async def farewell() -> None:
+        await request.receive()  # the body was read: there is nothing else to come
+        answer.cancel()
+
+    def look() -> None:
+        nonlocal gone
+        gone = loop.create_task(farewell())
+
+    loop = asyncio.get_running_loop()
     try:
         answer = runner.submit(asked.inputs, asked.rows)
+        looks = loop.call_later(_LOOKS_AFTER, look)
         try:
-            await asyncio.wait((answer,), timeout=_LOOKS_AFTER)
-            if not answer.done():
-                gone = asyncio.ensure_future(request.receive())  # the body was read: a farewell
-                await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done():
-                raise Refused(_GONE, "the client has gone")
-            return answer.result()
+            return await answer
+        except asyncio.CancelledError:
+            if gone is not None and gone.done():
+                raise Refused(_GONE, "the client has gone") from None
+            raise
         finally:
-            answer.cancel()
+            looks.cancel()
             if gone is not None:
                 gone.cancel()
     except Busy as busy:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,12 +28,15 @@ State = dict[str, Any]
 class Child:
     """A Python process that runs functions, one at a time, on a state that it keeps."""
 
-    def __init__(self, subject: str, *, idle: float | None = None) -> None:
+    def __init__(
+        self, subject: str, *, idle: float | None = None, inherited: Sequence[int] = ()
+    ) -> None:
         """Starts the process.
 
         Args:
             subject: the name of what runs in it, for errors.
             idle: seconds without a request after which it ends by itself.
+            inherited: descriptors that it has as well, by the same numbers.
         """
         self.subject = subject
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed in end)
@@ -48,6 +51,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=self._log,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+            pass_fds=inherited,
         )
         self._expired = False
 
@@ -70,31 +74,58 @@ class Child:
             ModelError: the process ended without a result.
             Exception: whatever the function raised.
         """
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin and stdout
         timer = threading.Timer(timeout, self._expire) if timeout else None
         try:
             if timer:
                 timer.daemon = True
                 timer.start()
-            self._log.truncate(0)
-            self._log.seek(0)
-            stdin.write(pickle.dumps((function, arguments)))
-            stdin.flush()
-            result = pickle.load(stdout)
-        except (EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
-            crash = self._crash()
+            self.begin(function, *arguments)
+            return self.result()
+        except ModelError as error:
             if self._expired:
-                crash = (
-                    f"it was not done after {timeout:g} seconds.{f' {advice}' if advice else ''}"
-                )
-            raise ModelError(f"{self.subject}: {crash}") from error
+                late = f"it was not done after {timeout:g} seconds.{f' {advice}' if advice else ''}"
+                raise ModelError(f"{self.subject}: {late}") from error
+            raise
         finally:
             if timer:
                 timer.cancel()
+
+    def begin(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Has the child run a function, as ``ask`` does, and does not wait for it.
+
+        Raises:
+            ModelError: the process has ended.
+        """
+        stdin = self._process.stdin
+        assert stdin
+        self.forget_printed()
+        try:
+            stdin.write(pickle.dumps((function, arguments)))
+            stdin.flush()
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{self.subject}: {self._crash()}") from error
+
+    def result(self) -> Any:
+        """What the function returns that was begun.
+
+        Raises:
+            ModelError: the process ended without a result.
+            Exception: whatever the function raised.
+        """
+        assert self._process.stdout
+        try:
+            result = pickle.load(self._process.stdout)
+        except (EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
+            raise ModelError(f"{self.subject}: {self._crash()}") from error
         if isinstance(result, Exception):
             raise result
         return result
+
+    def forget_printed(self) -> None:
+        """Empties the file that what the process prints is kept in, for errors."""
+        with contextlib.suppress(ValueError):  # it is closed
+            self._log.truncate(0)
+            self._log.seek(0)
 
     @property
     def pid(self) -> int:

@@ -132,7 +132,9 @@ def serve(
     with errors():
         from edgekit.bundle.packages import require
 
-        require(["starlette", "uvicorn", "httptools", "prometheus_client"], "serving", "serve")
+        require(
+            ["starlette", "uvicorn", "httptools", "orjson", "prometheus_client"], "serving", "serve"
+        )
         from edgekit.serving.models import named
         from edgekit.serving.settings import Settings
         from edgekit.serving.supervisor import serve as serve_them

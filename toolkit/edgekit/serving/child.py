@@ -1,19 +1,25 @@
 """What runs in the process of a model: opened there, so that a crash of its runtime ends nothing else."""
 
+import pickle
 import signal
-from collections.abc import Mapping
+import socket
+import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from edgekit.data.samples import Array
+from edgekit.serving.memory import Memory
 from edgekit_runtimes import ModelError, TensorSpec, open_model, verify_folder
 from edgekit_runtimes.arrays import random_inputs
 from edgekit_runtimes.bundle.manifest_file import MANIFEST, read_listed
 from edgekit_runtimes.known_files import identity
 from edgekit_runtimes.processing.facts import Facts
 
+LENGTH = struct.Struct("=I")
+"""Of an answer, before it."""
 _TRIED = (1, 4, 8, 16)
 """Batch sizes that are timed; more samples make others wait for longer than they gain."""
 _PAYS = 0.9
@@ -93,6 +99,42 @@ def run(state: dict[str, Any], arrays: Mapping[str, Array]) -> tuple[dict[str, A
     start = perf_counter()
     outputs = state["session"].run(arrays)
     return outputs, perf_counter() - start
+
+
+def answer_calls(state: dict[str, Any], calls: int, memories: Sequence[int]) -> None:
+    """Run the open model on what the worker puts into memory, until the worker goes.
+
+    Args:
+        state: has the session.
+        calls: the socket that says which memory has the inputs of the next call, and where; the answer
+            says the same of the outputs, and how long it took.
+        memories: the files of the memory.
+    """
+    shared = [Memory(file) for file in memories]
+    with socket.socket(fileno=calls) as connection, connection.makefile("rb") as reader:
+        while True:
+            try:
+                number, layout = pickle.load(reader)
+            except (EOFError, OSError):
+                return
+            try:
+                outputs, seconds = run(state, shared[number].get(layout))
+                packed = pickle.dumps((shared[number].put(outputs, behind=layout), seconds))
+            except Exception as error:  # raised again in the worker
+                packed = _packed(error)
+            try:
+                connection.sendall(LENGTH.pack(len(packed)) + packed)
+            except OSError:
+                return
+
+
+def _packed(error: Exception) -> bytes:
+    try:
+        packed = pickle.dumps(error)
+        pickle.loads(packed)
+        return packed
+    except Exception as other:  # an error that cannot travel
+        return pickle.dumps(RuntimeError(f"{type(error).__name__}: {error} ({other})"))
 
 
 def identity_of(path: Path) -> tuple[int, ...] | None:

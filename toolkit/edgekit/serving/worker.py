@@ -35,9 +35,10 @@ def work(settings: Settings, listening: socket.socket, tell: Connection, folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read when its package is imported
     import uvicorn
 
-    from edgekit.serving.app import BodyLimits, application
+    from edgekit.serving.app import application
     from edgekit.serving.connections import patient_for
     from edgekit.serving.guard import Application, with_log, with_token, with_trace
+    from edgekit.serving.infer import BodyLimits
     from edgekit.serving.metrics import Metrics
     from edgekit.serving.models import Models
     from edgekit.serving.runner import Runner

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from edgekit.data.samples import Array
+from edgekit.serving.guard import TOLD
 from edgekit.serving.metrics import Metrics
 from edgekit.serving.models import Models, NotServed, Served
 from edgekit.serving.monitor_document import monitor_document
@@ -108,6 +109,7 @@ def application(
 
     async def infer(request: Request) -> Response:
         served, begun, status = _found(models, request), perf_counter(), 500
+        request.scope[TOLD] = {"model": served.name, "version": served.version}
         try:
             body = await _body(request, limits)
             while True:
@@ -167,15 +169,18 @@ def _found(models: Models, request: Request) -> Served:
 async def _infer(
     served: Served, request: Request, body: bytes, metrics: Metrics, begun: float
 ) -> Response:
-    def stage(name: str, since: float) -> None:
-        metrics.stage(served.name, served.version, name, perf_counter() - since)
+    stages: dict[str, float] = {}
+
+    def took(name: str, seconds: float) -> None:
+        metrics.stage(served.name, served.version, name, seconds)
+        stages[name] = round(1000 * seconds, 4)
 
     is_image = request.headers.get("content-type", "").startswith("image/")
     asked = await _of_image(served, body) if is_image else _asked(served, request, body)
-    stage("read", begun)
+    took("read", perf_counter() - begun)
     answer = await _answered(request, served.runner, asked)
-    metrics.stage(served.name, served.version, "queue", answer.queued)
-    metrics.stage(served.name, served.version, "infer", answer.ran)
+    took("queue", answer.queued)
+    took("infer", answer.ran)
     metrics.rows.labels(served.name, served.version).observe(answer.rows)
     written = perf_counter()
     content, head = write_response(
@@ -191,8 +196,9 @@ async def _infer(
     response = Response(content, media_type=kind)
     if head is not None:
         response.headers[HEADER_LENGTH] = str(head)
-    stage("write", written)
-    stage("all", begun)
+    took("write", perf_counter() - written)
+    request.scope[TOLD] |= {"samples": answer.rows, "stages": stages}
+    metrics.stage(served.name, served.version, "all", perf_counter() - begun)
     return response
 
 

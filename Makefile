@@ -38,6 +38,7 @@ lock: setup ## renews the locks: the newest versions that pyproject.toml allows
 	$(COMPILE) --extra accelerators --constraint requirements.lock --output-file tests/accelerators/requirements.lock
 	$(COMPILE) --extra page --constraint requirements.lock --output-file tests/page/requirements.lock
 	$(COMPILE) --extra device --constraint requirements.lock --output-file runtimes/requirements.lock
+	$(COMPILE) --extra serve --extra images --extra verify --constraint requirements.lock --output-file deploy/requirements.lock
 
 wheel: setup ## dist/edgekit_toolkit-*.whl, for a board
 	$(BIN)/hatchling build -t wheel

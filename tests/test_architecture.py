@@ -24,14 +24,15 @@ MEASURED = {"inference", "accuracy", "bundle", "data"}
 ROOMS: dict[str, dict[str, set[str]]] = {
     "edgekit": {
         "cli": {
-            *("workflows", "report", "device", "serving", "project", "options", "targets"),
+            *("workflows", "report", "device", "serving", "watch", "project", "options", "targets"),
             *MEASURED,
         },
         "pytest_plugin": {"workflows", "report", "diagnosis", "project", "options", *MEASURED},
         "workflows": {"report", "diagnosis", "device", "project", "options", "targets", *MEASURED},
-        "report": {"diagnosis", "accuracy", "bundle", "data"},
+        "report": {"diagnosis", "watch", "accuracy", "bundle", "data"},
         "device": MEASURED,
         "serving": MEASURED,
+        "watch": {"accuracy", "bundle", "data"},
         "targets": {
             "bundle",
             "data",

@@ -12,6 +12,7 @@ LOCKS = {
     "accelerators": "tests/accelerators/requirements.lock",
     "page": "tests/page/requirements.lock",
     "device": "runtimes/requirements.lock",
+    "serve": "deploy/requirements.lock",
 }
 
 

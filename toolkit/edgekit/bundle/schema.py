@@ -14,6 +14,7 @@ DIFF = "edgekit.diff/1"
 BISECTION = "edgekit.bisection/1"
 BUNDLE = "edgekit.bundle/1"
 EXPORT = "edgekit.export/1"
+WATCH = "edgekit.watch/1"
 
 
 def check_schema(path: Path, schema: object, expected: str, remedy: str) -> None:

@@ -25,6 +25,7 @@ from edgekit.cli.sign import sign
 from edgekit.cli.tune import tune
 from edgekit.cli.validate import validate
 from edgekit.cli.verify import verify
+from edgekit.cli.watch import watch
 
 COMMANDS: dict[str, click.Command] = {
     "demo": demo,
@@ -36,6 +37,7 @@ COMMANDS: dict[str, click.Command] = {
     "sign": sign,
     "bench": bench,
     "serve": serve,
+    "watch": watch,
     "push": push,
     "inspect": inspect,
     "diff": diff,

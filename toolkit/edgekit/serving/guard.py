@@ -33,8 +33,12 @@ def with_token(application: Application, token: str) -> Application:
     return guarded
 
 
+TOLD = "edgekit.told"
+"""The key of a request's scope with what the application adds to its line in the log."""
+
+
 def with_log(application: Application, stream: TextIO | None = None) -> Application:
-    """Write a line of JSON for each request: time, address, status, milliseconds, bytes, trace."""
+    """Write a line of JSON for each request: time, address, status, milliseconds, bytes, trace, model, stages."""
     out = stream or sys.stderr
 
     async def logged(scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,6 +63,7 @@ def with_log(application: Application, stream: TextIO | None = None) -> Applicat
                 "method": scope["method"],
                 "path": scope["path"],
                 **seen,
+                **scope.get(TOLD, {}),
                 "ms": round(1000 * (perf_counter() - start), 3),
                 **({"traceparent": trace} if trace else {}),
             }

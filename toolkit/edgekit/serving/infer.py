@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.data.samples import Array
-from edgekit.serving.guard import Receive, Scope, Send
+from edgekit.serving.guard import TOLD, Receive, Scope, Send
 from edgekit.serving.metrics import Metrics
 from edgekit.serving.models import Models, Served
 from edgekit.serving.protocol import (
@@ -76,12 +76,13 @@ class Infer:
         name, version = scope["path_params"]["name"], scope["path_params"].get("version")
         headers: Headers = dict(scope["headers"])
         served, begun, status = self.models.find(name, version), perf_counter(), 500
+        told = scope[TOLD] = {"model": served.name, "version": served.version}
         try:
             body = await _body(headers, receive, self.limits)
             while True:
                 try:
                     content, head = await _infer(
-                        served, headers, receive, body, self.metrics, begun
+                        served, headers, receive, body, self.metrics, begun, told
                     )
                     break
                 except Replaced:  # by a new version of it, while the body was read
@@ -109,18 +110,24 @@ async def _infer(
     body: bytes,
     metrics: Metrics,
     begun: float,
+    told: dict[str, Any],
 ) -> tuple[bytes, int | None]:
-    """The response's body, and the length of its JSON where binary tensors follow."""
+    """The response's body, and the length of its JSON where binary tensors follow.
 
-    def stage(name: str, since: float) -> None:
-        metrics.stage(served.name, served.version, name, perf_counter() - since)
+    ``told`` gets what the log says of the request.
+    """
+    stages: dict[str, float] = {}
+
+    def took(name: str, seconds: float) -> None:
+        metrics.stage(served.name, served.version, name, seconds)
+        stages[name] = round(1000 * seconds, 4)
 
     is_image = headers.get(b"content-type", b"").startswith(b"image/")
     asked = await _of_image(served, body) if is_image else _asked(served, headers, body)
-    stage("read", begun)
+    took("read", perf_counter() - begun)
     answer = await _answered(receive, served.runner, asked)
-    metrics.stage(served.name, served.version, "queue", answer.queued)
-    metrics.stage(served.name, served.version, "infer", answer.ran)
+    took("queue", answer.queued)
+    took("infer", answer.ran)
     metrics.rows.labels(served.name, served.version).observe(answer.rows)
     written = perf_counter()
     response = write_response(
@@ -132,8 +139,9 @@ async def _infer(
         served.runner.opened.facts.labels,
         _answers(served, answer.outputs) if is_image else None,
     )
-    stage("write", written)
-    stage("all", begun)
+    took("write", perf_counter() - written)
+    told |= {"samples": answer.rows, "stages": stages}
+    metrics.stage(served.name, served.version, "all", perf_counter() - begun)
     return response
 
 

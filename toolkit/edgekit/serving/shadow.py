@@ -153,7 +153,7 @@ class Shadow:
     def __str__(self) -> str:
         return (
             f"{self._opening[0]}: {self.opened.file} on {self.opened.device} is the shadow of {self._first}, "
-            f"on {self._share:.3g} of its requests"
+            f"on {'all' if self._share == 1 else f'{100 * self._share:.3g}%'} of its requests"
         )
 
     def offer(self, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:

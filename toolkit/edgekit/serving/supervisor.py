@@ -17,7 +17,8 @@ from typing import Any
 
 from edgekit.serving.models import ServeError
 from edgekit.serving.settings import Settings
-from edgekit.serving.watching import fold, written
+from edgekit.serving.telling import Telling
+from edgekit.serving.watching import fold
 from edgekit.serving.worker import work
 
 _BACKLOG = 2048
@@ -58,21 +59,20 @@ def serve(settings: Settings, tell: Tell) -> None:
             sending.close()
             return _Worker(process, receiving)
 
+        telling = Telling(Path(folder), tell, settings.log)
         workers = [started() for _ in range(settings.workers)]
         try:
             lines = [_ready(worker) for worker in workers]
             for line in lines[0]:
                 tell(line)
             tell(f"listening on {address(settings, listening)}/v2")
-            _watch(workers, started, stop, tell, folder, settings.workers > 1)
+            _watch(workers, started, stop, tell, folder, settings.workers > 1, telling)
         finally:
             for worker in workers:
                 worker.process.terminate()
             for worker in workers:
                 worker.process.join()
-            for report in written(Path(folder)):
-                for line in report.lines():
-                    tell(line)
+            telling.look(last=True)
 
 
 def address(settings: Settings, listening: socket.socket) -> str:
@@ -100,10 +100,12 @@ def _watch(
     tell: Tell,
     folder: str,
     several: bool,
+    telling: Telling,
 ) -> None:
     """Start a worker again that died, and pass on what workers tell."""
     while not stop.wanted:
         sources: list[Any] = [w.process.sentinel for w in workers] + [w.says for w in workers]
+        telling.look()
         for source in wait(sources, timeout=0.5):
             for number, worker in enumerate(workers):
                 if source is worker.says:

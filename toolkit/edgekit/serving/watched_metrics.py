@@ -22,6 +22,7 @@ class _Collector:
     def collect(self) -> Iterator[Metric]:
         """What prometheus_client asks for."""
         yield from _of_shadows(self._reports)
+        yield from _of_tensors(self._reports)
 
 
 def _of_shadows(reports: list[Report]) -> Iterator[Metric]:
@@ -48,3 +49,26 @@ def _of_shadows(reports: list[Report]) -> Iterator[Metric]:
                     agreement.add_metric((*names, found.output, found.metric, bound), value)
     yield samples
     yield agreement
+
+
+_TENSORS = {
+    "samples": "Samples that were looked at.",
+    "outside": "Share of the values outside the calibrated range.",
+    "psi": "Population stability index against the calibration data.",
+    "ks": "Kolmogorov distance from the calibration data.",
+    "not_finite": "Share of the values that are NaN or infinite.",
+    "alarm": "1 where an input or output no longer looks as it did at calibration.",
+}
+_MOST_TENSORS = 64
+"""Of a model, that have gauges: the inputs first."""
+
+
+def _of_tensors(reports: list[Report]) -> Iterator[Metric]:
+    for name, text in _TENSORS.items():
+        gauge = GaugeMetricFamily(f"edgekit_monitor_{name}", text, labels=(*_NAMED, "tensor"))
+        for report in reports:
+            for tensor in report.tensors[:_MOST_TENSORS]:
+                value = getattr(tensor, name)
+                if value is not None:
+                    gauge.add_metric((report.model, report.version, tensor.name), float(value))
+        yield gauge

@@ -48,22 +48,55 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class TensorReport:
+    """One input or output against the distribution that the manifest has of it."""
+
+    name: str
+    samples: int
+    outside: float | None
+    """The share of its values outside the calibrated range."""
+    psi: float | None
+    """The population stability index."""
+    ks: float | None
+    """The Kolmogorov distance."""
+    not_finite: float
+    """The share of its values that are NaN or infinite."""
+    alarm: bool
+    statement: str
+    """What no longer looks as it did at calibration, in words; empty without an alarm."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What is told of one model."""
 
-    model: str
-    version: str
-    file: str
-    sha256: str
+    key: Key
+    tensors: tuple[TensorReport, ...]
     shadow: ShadowReport | None
 
-    def lines(self) -> list[str]:
-        """What a person should be told, a line each."""
-        return [f"{self.model} {self.version}: {self.shadow}"] if self.shadow else []
+    @property
+    def model(self) -> str:
+        """Its name."""
+        return self.key.model
+
+    @property
+    def version(self) -> str:
+        """Of the model."""
+        return self.key.version
+
+    @property
+    def alarms(self) -> tuple[TensorReport, ...]:
+        """The inputs and outputs that no longer look as they did at calibration."""
+        return tuple(tensor for tensor in self.tensors if tensor.alarm)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self)
+        return {
+            **asdict(self.key),
+            "tensors": [asdict(tensor) for tensor in self.tensors],
+            "statements": [tensor.statement for tensor in self.alarms],
+            "shadow": None if self.shadow is None else asdict(self.shadow),
+        }
 
 
 class Watched:
@@ -183,4 +216,4 @@ def _read(path: Path) -> dict[Key, Seen]:
 def _reports(found: Mapping[Key, Seen]) -> Iterator[Report]:
     for key, seen in found.items():
         shadow = None if seen.shadow is None else seen.shadow.report()
-        yield Report(key.model, key.version, key.file, key.sha256, shadow)
+        yield Report(key, (), shadow)

@@ -1,0 +1,1 @@
+"""What a server or a script does just now, as whoever looks after it wants to see it."""

@@ -14,7 +14,7 @@ TFLM_DIR ?= $(CURDIR)/.venv/tflm
 # The tests that need nothing but what `make setup` installs.
 HERE := not benchmark and not accelerator and not page and not web and not arm64 and not client and not attack and not chip
 
-.PHONY: setup lock wheel demo test test-slow attack test-accelerators test-page test-web web-table image test-ssh test-clients
+.PHONY: setup lock wheel demo docs test test-slow attack test-accelerators test-page test-web web-table image test-ssh test-clients
 .PHONY: test-arm64 test-chips check format bench matrix clean
 
 setup: .venv/installed ## .venv with everything, as locked; LATEST=1: the newest that pyproject.toml allows
@@ -105,6 +105,12 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: setup ## the site, into site/: a warning is an error; LINKS=1 follows each link to the outside too
+	$(BIN)/python -m sphinx -W --keep-going -q docs site
+ifdef LINKS
+	$(BIN)/python -m sphinx -W --keep-going -q -b linkcheck docs site/.links
+endif
+
 matrix: setup ## every model in every format and precision, into docs/matrix.md (half an hour)
 	PYTHONPATH=tests $(BIN)/python tests/support/matrix.py docs/matrix.md
 
@@ -112,4 +118,4 @@ bench: setup ## the comparisons that the README quotes
 	$(BIN)/pytest -m benchmark -q
 
 clean:
-	rm -rf .venv edgekit-demo samples-out dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv site edgekit-demo samples-out dist .mypy_cache .pytest_cache .ruff_cache

@@ -50,7 +50,7 @@ def test_what_the_lock_installs_is_healthy(tmp_path: Path) -> None:
 def test_every_extra_is_told_but_those_of_our_own_tests() -> None:
     from edgekit.workflows.doctor import EXTRAS, PROJECT
 
-    ours = {"all", "dev", "page", "demo", "accelerators", "device"}
+    ours = {"all", "dev", "page", "docs", "demo", "accelerators", "device"}
     assert set(metadata.metadata(PROJECT).get_all("Provides-Extra") or ()) == set(EXTRAS) | ours
 
 

@@ -14,7 +14,7 @@ TFLM_DIR ?= $(CURDIR)/.venv/tflm
 # The tests that need nothing but what `make setup` installs.
 HERE := not benchmark and not accelerator and not page and not web and not arm64 and not client and not attack and not chip
 
-.PHONY: setup lock wheel demo docs test test-slow attack test-accelerators test-page test-web web-table image test-ssh test-clients
+.PHONY: setup lock wheel dist demo docs test test-slow attack test-accelerators test-page test-web web-table image test-ssh test-clients
 .PHONY: test-arm64 test-chips check format bench matrix clean
 
 setup: .venv/installed ## .venv with everything, as locked; LATEST=1: the newest that pyproject.toml allows
@@ -42,6 +42,11 @@ lock: setup ## renews the locks: the newest versions that pyproject.toml allows
 
 wheel: setup ## dist/edgekit_toolkit-*.whl, for a board
 	$(BIN)/hatchling build -t wheel
+
+dist: setup ## what a release is: the wheel and the source archive, made by build and checked by twine
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*
 
 demo: setup ## train, convert and check a small model, from nothing
 	$(BIN)/edgekit demo
@@ -96,10 +101,12 @@ test-clients: setup ## the files in other programs, old and new: installs them (
 	$(BIN)/python tests/clients/environments.py
 	CLIENTS_TABLE=docs/clients.md $(BIN)/pytest -m client
 
-check: setup ## style and types
+check: setup ## style and types, as on Windows and macOS too
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 
 format: setup
 	$(BIN)/ruff check --fix .

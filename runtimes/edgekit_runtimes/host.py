@@ -2,6 +2,7 @@
 
 import functools
 import os
+import sys
 from math import ceil
 from pathlib import Path
 
@@ -17,9 +18,9 @@ def cpu_limit(cgroup: Path = _CGROUP) -> int:
     The smallest of what the machine has, what the process is pinned to, and what its container is
     allowed (the quota of control groups, version 2 or 1; a part of a processor counts as one).
     """
-    try:
+    if sys.platform == "linux":
         available = len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS, Windows
+    else:
         available = os.cpu_count() or 1
     return max(1, min(available, ceil(_quota(cgroup) or available)))
 

@@ -7,6 +7,7 @@ process ends. Process numbers would not do: in containers each is the first.
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -55,10 +56,10 @@ def try_lock(descriptor: int) -> bool | None:
 
     None where the file system, or the system, knows no such locks.
     """
-    try:
-        import fcntl
-    except ImportError:  # Windows
+    if sys.platform == "win32":
         return None
+    import fcntl
+
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

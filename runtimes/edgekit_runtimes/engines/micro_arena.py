@@ -7,12 +7,13 @@ on a microcontroller of 32 bits: the figure is an upper bound for one.
 
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from edgekit_runtimes.base import Array, ModelError
+from edgekit_runtimes.base import Array, ModelError, RuntimeMissing
 from edgekit_runtimes.engines.captured_output import quiet
 from edgekit_runtimes.engines.micro import ENDLESS, LARGEST_ARENA, micro_missing, refusal
 from edgekit_runtimes.engines.micro_kernels import NO_KERNEL
@@ -83,6 +84,8 @@ def _failure(
     Raises:
         ModelError: it did not return.
     """
+    if sys.platform == "win32":
+        raise RuntimeMissing("TensorFlow Lite Micro is for Linux alone")
     from tflite_micro import runtime
 
     with quiet() as printed:

@@ -198,13 +198,15 @@ def _time_calls(state: State, seconds: float) -> list[float]:
 
 
 def _peak_memory_mib(state: State) -> float:  # noqa: ARG001  (what a child runs takes the state)
-    """The largest resident memory of this process so far."""
+    """The largest resident memory of this process so far; 0 where the system does not tell."""
     try:
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):  # not ru_maxrss, which starts at the parent's
                 return int(line.split()[1]) / 1024
     except OSError:
         pass
+    if sys.platform == "win32":
+        return 0.0
     import resource
 
     largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS, else KiB

@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,7 +22,7 @@ Layout = tuple[int, int, tuple[tuple[str, str, tuple[int, ...], int], ...]]
 
 def open_memory() -> int:
     """A file without a name, in memory where the system has such files, for a process to inherit."""
-    if hasattr(os, "memfd_create"):
+    if sys.platform == "linux":
         return os.memfd_create("edgekit")
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())

@@ -1,6 +1,7 @@
 """What the server counts and times, as Prometheus reads it."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,6 +135,8 @@ class Metrics:
 
 def resident_bytes(pid: int) -> int:
     """Memory of a process; 0 where the system does not tell."""
+    if sys.platform != "linux":
+        return 0
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")

@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import ssl
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -46,6 +47,10 @@ def serve(settings: Settings, tell: Tell) -> None:
         ServeError: the address is taken, the certificate cannot be used, or there is nothing to serve.
         RuntimesError: a model cannot be opened.
     """
+    if sys.platform == "win32":
+        raise ServeError(
+            "edgekit serve is for Linux and macOS: Windows passes no open files on to workers."
+        )
     if settings.tls is not None:
         _check_tls(*settings.tls)
     stop = _Stop()

@@ -177,7 +177,7 @@ def _receive(pipe: IO[bytes]) -> tuple[str, Any] | None:
 
 
 def _cause(code: int) -> str:
-    if code == -signal.SIGKILL:
+    if sys.platform != "win32" and code == -signal.SIGKILL:
         return "the process was killed, most likely because memory ran out"
     if code in (-signal.SIGTERM, -signal.SIGINT):
         return f"the process was ended from outside ({signal.Signals(-code).name})"

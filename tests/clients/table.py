@@ -61,7 +61,7 @@ def _faults(asked: list[Client], files: Path, answers: Mapping[str, Answers]) ->
                 answer = answered.files[slug(name), precision]
                 file = f"model_{precision}{client.suffix}"
                 if wrong := fault(answer, files / slug(name), file):
-                    why = reason(answered.versions, slug(name), precision) or wrong
+                    why = reason(answered.versions, files / slug(name) / file) or wrong
                     found.setdefault((heading(client, answered), why), []).append(
                         f"{name} in {precision}"
                     )

@@ -22,7 +22,7 @@ def test_a_client_computes_what_the_file_says(client: Client, files: Path, answe
         file = f"model_{precision}{client.suffix}"
         if found := fault(answer, files / model, file):
             wrong[model, precision] = found
-        if why := reason(answered.versions, model, precision):
+        if why := reason(answered.versions, files / model / file):
             expected[model, precision] = why
     assert wrong.keys() == expected.keys(), (answered.versions, wrong, expected)
 

@@ -1,6 +1,7 @@
 """Runtimes that are known to compute wrongly: what is warned of, and that it is so."""
 
 import json
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import onnx
 import pytest
 from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
+from support.server import serving, until
 
 from edgekit.cli.main import main
 from edgekit_runtimes import open_model
@@ -158,3 +160,24 @@ def test_the_documentation_lists_every_fault() -> None:
         )
         row = f"| {fault.runtime} | from {fault.first} {until} | {fault.what}{processor} | {fault.source} |"
         assert row in page
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["run FILE --data DATA", "bench FILE --seconds 0.1", "validate FILE FILE --data DATA"],
+)
+def test_commands_tell_of_faults_that_a_files_outputs_suffer_from(
+    command: str, tmp_path: Path
+) -> None:
+    path, data = division(tmp_path / "divide.tflite"), tmp_path / "samples.npz"
+    np.savez(data, a=np.ones((8, 16), np.float32), b=np.full((8, 16), 2, np.float32))
+    words = [{"FILE": str(path), "DATA": str(data)}.get(word, word) for word in command.split()]
+    told = " ".join(CliRunner().invoke(main, words).output.split())
+    assert told.count("divides int8 values that are negative and small") == 1
+    assert re.search(r"warning: \S*divide\.tflite: LiteRT \d", told)
+
+
+def test_a_server_tells_of_faults_too(tmp_path: Path) -> None:
+    with serving(division(tmp_path / "divide.tflite")) as server:
+        until(lambda: any("listening" in line for line in server.lines))
+        assert any(line.startswith("warning: divide.tflite: LiteRT") for line in server.lines)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from edgekit.cli.bars import steps
-from edgekit.cli.console import MISSING, OK, draw, errors, say
+from edgekit.cli.console import MISSING, OK, draw, errors, say, tell
 from edgekit.cli.options import Numbers, devices_option, json_option
 
 
@@ -54,6 +54,7 @@ def bench(
     with errors(), steps(quiet=as_json, verbose=False) as step:
         from edgekit.inference.benchmark import bench as time_them
         from edgekit.inference.predict import first_batch
+        from edgekit.inference.runtime_faults import runtime_faults
 
         timings = time_them(
             files,
@@ -69,4 +70,7 @@ def bench(
         from edgekit.cli.tables import timing_table
 
         draw(timing_table(timings))
+    for file, device in dict.fromkeys((t.file, t.device) for t in timings if t.error is None):
+        for fault in runtime_faults(Path(file), device):
+            tell(f"warning: {Path(file).name}: {fault}")
     sys.exit(OK if all(t.error is None for t in timings) else MISSING)

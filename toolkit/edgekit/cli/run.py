@@ -78,6 +78,7 @@ def run(
     """
     with errors(), contextlib.ExitStack() as stack:
         from edgekit.inference.predict import open_predictions
+        from edgekit.inference.runtime_faults import runtime_faults
         from edgekit.workflows.run import check_output, run_samples, save_predictions
 
         if output is not None:
@@ -96,6 +97,8 @@ def run(
                 )
             )
         tell(_chosen(predictions, model))
+        for fault in runtime_faults(predictions.file, predictions.device):
+            tell(f"warning: {predictions.file.name}: {fault}")
 
         def show(number: int, outputs: dict[str, Any], label: Any) -> None:
             if output is None:

@@ -12,12 +12,13 @@ from rich.text import Text
 from edgekit.bundle.environment import processor
 from edgekit.bundle.packages import missing as missing_packages
 from edgekit.inference.benchmark import Timing
+from edgekit.inference.runtime_faults import runtime_faults
 from edgekit.report.columns import size
 from edgekit.targets.table import TARGETS
 from edgekit_runtimes import DEVICES, FILES, Placement, TensorSpec, cpu_limit
 from edgekit_runtimes.base import EXTRA
 from edgekit_runtimes.formats.compatibility import TITLES
-from edgekit_runtimes.formats.known_faults import InstalledFault, faults_of, installed_faults
+from edgekit_runtimes.formats.known_faults import installed_faults
 from edgekit_runtimes.formats.least_versions import least_versions
 
 
@@ -135,7 +136,7 @@ def placement_json(
         "reasons": dict(placement.reasons),
         "notes": list(placement.notes),
         "least_versions": _least_versions(path),
-        "known_faults": list(map(str, _faults_of(path, placement))),
+        "known_faults": runtime_faults(Path(path), placement.device),
         "operators": [asdict(op) for op in placement.operators],
     }
 
@@ -160,7 +161,7 @@ def placement_table(
         Text(),
         *map(Text, _summary(placement)),
         *(Text(f"runs from {_sentence(least)} on") for least in [_least_versions(path)] if least),
-        *_faults("", list(map(str, _faults_of(path, placement)))),
+        *_faults("", runtime_faults(Path(path), placement.device)),
     )
 
 
@@ -171,12 +172,6 @@ def _least_versions(path: str) -> dict[str, str]:
 
 def _sentence(least: dict[str, str]) -> str:
     return " or ".join(f"{title} {least[name]}" for name, title in TITLES.items() if name in least)
-
-
-def _faults_of(path: str, placement: Placement) -> list[InstalledFault]:
-    """The known faults of what ran a file."""
-    packages = [p for d in DEVICES if d.name == placement.device for p in d.packages]
-    return faults_of(Path(path), packages)
 
 
 def _faults(title: str, sentences: Sequence[str]) -> list[RenderableType]:

@@ -94,3 +94,21 @@ def slower_than_float(files: Iterable[FileResult]) -> list[str]:
         "has instructions for it (dot products on ARM, VNNI on x86) and the model is large enough: "
         "measure on the device"
     ]
+
+
+def larger_than_float(files: Iterable[FileResult]) -> list[str]:
+    """Say which quantized files are no smaller than the float32 file of their format, if any."""
+    files = list(files)
+    floats = {(f.format, Path(f.name).parent): f.bytes for f in files if f.precision == "float32"}
+    larger = [
+        f"{file.name} ({file.bytes:,} bytes, {least:,} in float32)"
+        for file in files
+        if not file.device and file.precision != "float32"
+        if (least := floats.get((file.format, Path(file.name).parent))) and file.bytes >= least
+    ]
+    if not larger:
+        return []
+    return [
+        f"no smaller than float32: {', '.join(dict.fromkeys(larger))}. The model has so few weights that what "
+        "tells how each value is quantized takes more than they save; as for its size, ship float32"
+    ]

@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any
 
 from edgekit.data.samples import Array
+from edgekit.inference.runtime_faults import runtime_faults
 from edgekit.serving.memory import Memory
 from edgekit_runtimes import ModelError, TensorSpec, open_model, verify_folder
 from edgekit_runtimes.arrays import random_inputs
@@ -48,6 +49,8 @@ class Opened:
     """Of the recipe that the file was made by, likewise; empty where it has none."""
     identity: tuple[int, ...]
     """Of what was opened: the folder's manifest, or the file; of another content it is another."""
+    faults: tuple[str, ...] = ()
+    """What its runtime is known to compute wrongly in it."""
 
 
 def open_and_time(
@@ -91,6 +94,7 @@ def open_and_time(
         str(entry.get("sha256") or ""),
         str((entry.get("recipe") or {}).get("sha256") or ""),
         before,
+        tuple(runtime_faults(Path(session.path), session.device)),
     )
 
 

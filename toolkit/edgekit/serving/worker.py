@@ -112,7 +112,8 @@ def work(settings: Settings, listening: socket.socket, tell: Connection, folder:
     signal.signal(signal.SIGTERM, stop)  # until uvicorn has its own, and when it raises that again
     threading.Thread(target=partial(_look, models, watching, stop), daemon=True).start()
     shadows = [str(w.shadow) for w in watching.watched if w.shadow is not None]
-    tell.send(("ready", [*(_line(served) for served in models), *shadows]))
+    lines = [line for served in models for line in _lines(served)]
+    tell.send(("ready", [*lines, *shadows]))
     if settings.reload:
         threading.Thread(target=partial(_reload, models, tell), daemon=True).start()
     server.run(sockets=[listening])
@@ -120,13 +121,15 @@ def work(settings: Settings, listening: socket.socket, tell: Connection, folder:
     watching.write()
 
 
-def _line(served: Any) -> str:
+def _lines(served: Any) -> list[str]:
+    """What is served, and what the runtime is known to compute wrongly in it."""
     opened = served.runner.opened
     batch = f", up to {opened.batch} samples at once" if opened.batch > 1 else ""
-    return (
+    return [
         f"{served.name} {served.version}: {opened.file} on {opened.device}, "
-        f"{1000 * opened.seconds:.3g} ms a sample{batch}"
-    )
+        f"{1000 * opened.seconds:.3g} ms a sample{batch}",
+        *(f"warning: {opened.file}: {fault}" for fault in opened.faults),
+    ]
 
 
 def _look(models: Any, watching: Any, stop: Callable[[], None]) -> None:

@@ -21,6 +21,7 @@ from edgekit.diagnosis.error_sources import ErrorAttribution
 from edgekit.diagnosis.layers import LayerResult, compare_layers
 from edgekit.inference.latency import latencies
 from edgekit.inference.place import Executor
+from edgekit.inference.runtime_faults import runtime_faults
 from edgekit.inference.tensor_names import with_original_names
 from edgekit.progress import Progress, expect
 from edgekit.report.result import Report
@@ -170,7 +171,11 @@ def evaluate(
                 error_sources=sources,
                 faults=faults,
                 seconds=ran.seconds + perf_counter() - start,
-                warnings=(*inputs, *([refusal] if refusal else [])),
+                warnings=(
+                    *inputs,
+                    *([refusal] if refusal else []),
+                    *(f"{candidate.name}: {x}" for x in runtime_faults(candidate.path, ran.device)),
+                ),
             )
         )
     progress("timing")

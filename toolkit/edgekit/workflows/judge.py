@@ -21,7 +21,7 @@ from edgekit.accuracy.task_names import Task, TaskTexts
 from edgekit.accuracy.tasks import find_tasks, labels_for_output
 from edgekit.diagnosis.changed_samples import find_differences
 from edgekit.names import names
-from edgekit.report.file_result import FileResult, slower_than_float
+from edgekit.report.file_result import FileResult, larger_than_float, slower_than_float
 from edgekit.report.result import Report
 from edgekit.report.saved_outputs import RecordedFile, Recording, labels_by_name
 
@@ -68,7 +68,7 @@ def judge(
         shippable=recording.shippable,
         onnx_vs_tflite=_onnx_vs_tflite(recording.files, tasks),
         warnings=(*recording.warnings, *_unsaid(doubts, files)),
-        notes=tuple(slower_than_float(files)),
+        notes=(*slower_than_float(files), *larger_than_float(files)),
         environment=recording.environment,
         pictures=recording.pictures,
         fingerprint=_fingerprint(recording),

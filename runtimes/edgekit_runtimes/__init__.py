@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from edgekit_runtimes.bundle.verification import Check as Check
     from edgekit_runtimes.bundle.verification import Verified as Verified
     from edgekit_runtimes.bundle.verification import verify_folder as verify_folder
+    from edgekit_runtimes.monitoring.build import TensorSamples as TensorSamples
+    from edgekit_runtimes.monitoring.monitor import DataChanged as DataChanged
+    from edgekit_runtimes.monitoring.monitor import Monitor as Monitor
+    from edgekit_runtimes.monitoring.monitor import MonitorOptions as MonitorOptions
+    from edgekit_runtimes.monitoring.reference import Reference as Reference
+    from edgekit_runtimes.monitoring.report import MonitorReport as MonitorReport
     from edgekit_runtimes.processing.facts import Facts as Facts
     from edgekit_runtimes.processing.prediction import Answer as Answer
     from edgekit_runtimes.processing.prediction import Prediction as Prediction
@@ -38,8 +44,14 @@ if TYPE_CHECKING:
 _LATER = {
     "Answer": "edgekit_runtimes.processing.prediction",
     "Check": "edgekit_runtimes.bundle.verification",
+    "DataChanged": "edgekit_runtimes.monitoring.monitor",
     "Facts": "edgekit_runtimes.processing.facts",
+    "Monitor": "edgekit_runtimes.monitoring.monitor",
+    "MonitorOptions": "edgekit_runtimes.monitoring.monitor",
+    "MonitorReport": "edgekit_runtimes.monitoring.report",
     "Prediction": "edgekit_runtimes.processing.prediction",
+    "Reference": "edgekit_runtimes.monitoring.reference",
+    "TensorSamples": "edgekit_runtimes.monitoring.build",
     "Verified": "edgekit_runtimes.bundle.verification",
     "verify_folder": "edgekit_runtimes.bundle.verification",
 }
@@ -49,6 +61,7 @@ __all__ = [
     "FILES",
     "Answer",
     "Check",
+    "DataChanged",
     "Device",
     "DeviceUnavailable",
     "Engine",
@@ -56,15 +69,20 @@ __all__ = [
     "FileReader",
     "InputError",
     "ModelError",
+    "Monitor",
+    "MonitorOptions",
+    "MonitorReport",
     "NotDelegated",
     "Operator",
     "Placement",
     "Prediction",
+    "Reference",
     "RuntimeMissing",
     "RuntimesError",
     "Session",
     "SignatureError",
     "StoredPrecision",
+    "TensorSamples",
     "TensorSpec",
     "Verified",
     "cpu_limit",

@@ -16,12 +16,12 @@ from edgekit.errors import OptionError
 from edgekit.options.declared import (
     ConvertCommand,
     ConvertOptions,
-    Option,
     SavedOptions,
     ValidateCommand,
     ValidateOptions,
 )
 from edgekit.options.kinds import Switch, Whole
+from edgekit.options.option import Option
 from edgekit.options.tune import TuneCommand, TuneOptions
 from edgekit.options.values import options_in, resolve, with_options
 from edgekit.project import key_of, schema

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import EdgekitError, nearest
-from edgekit.options.declared import ConvertCommand, Option, ValidateCommand
+from edgekit.options.declared import ConvertCommand, ValidateCommand
 from edgekit.options.kinds import Anything, ClassNames, File, Kind, Paths
+from edgekit.options.option import Option
 from edgekit.options.tune import TuneCommand
 from edgekit.options.values import described, options_in
 

@@ -2,8 +2,9 @@
 
 from typing import Annotated, TypedDict
 
-from edgekit.options.declared import Option, PathName, Several
+from edgekit.options.declared import PathName, Several
 from edgekit.options.kinds import File, Names, Seconds, Text
+from edgekit.options.option import Option
 
 
 class PushOptions(TypedDict, total=False):

@@ -28,6 +28,8 @@ def chance_of_counts(reference: Array, seen: Array) -> Array:
         reference: counts of each bin, statistics first.
         seen: the same; of any number of windows: the axes before the statistics.
     """
+    if reference.size <= len(reference):  # no statistics: of a class by its number
+        return np.zeros(seen.shape[:-1])
     n, m = reference.sum(-1)[..., np.newaxis], seen.sum(-1)[..., np.newaxis]
     a = seen.cumsum(-1)[..., :-1] / np.maximum(m, 1)
     b = reference.cumsum(-1)[..., :-1] / np.maximum(n, 1)

@@ -30,6 +30,7 @@ from edgekit_runtimes.monitoring.tally import (
 from edgekit_runtimes.monitoring.words import Finding, in_words
 
 _ALARMS = 20  # the last ones, that are remembered
+_QUIET = 4  # checks without a finding, after which the next one is a new alarm
 _CREDIT = 0.05  # seconds that may be spent at once
 _HELD = 1 << 18  # bytes of copies that wait to be measured
 
@@ -94,6 +95,7 @@ class Monitor:
         self._finding: Finding | None = None
         self._alarms: deque[Alarm] = deque(maxlen=_ALARMS)
         self._alarms_in_all = 0
+        self._quiet = _QUIET
         self._paid = perf_counter() - _CREDIT / self.options.time_share
         self._merged: Seen | None = None
         self._merged_warnings: dict[str, None] = {}
@@ -263,7 +265,7 @@ class Monitor:
             self._tally.bins.reference, np.stack([seen.counts for seen in windows])
         )
         beyond = chances <= self._limit
-        before, self._finding = self._finding, None
+        self._finding = None
         for seen, row, chance in zip(windows, beyond, chances, strict=True):
             classes = frozenset(
                 i
@@ -281,7 +283,8 @@ class Monitor:
                 words = in_words(self._watched, found, self.reference.labels)
                 self._finding = found.told(words, np.asarray(beyond.any(0)))
                 break
-        if self._finding and before is None:
+        quiet, self._quiet = self._quiet, 0 if self._finding else self._quiet + 1
+        if self._finding and quiet >= _QUIET:
             self._begin_alarm(self._finding.warnings)
 
     def _begin_alarm(self, words: tuple[str, ...]) -> None:

@@ -16,6 +16,7 @@ from edgekit_runtimes.bundle.manifest_file import (
     read_document,
 )
 from edgekit_runtimes.known_files import sha256
+from edgekit_runtimes.monitoring.reference import Distributions
 from edgekit_runtimes.processing.image_input import ImageInput
 from edgekit_runtimes.processing.postprocessing import Postprocessing
 
@@ -110,6 +111,8 @@ class Manifest:
     """Of the model, as whoever converted it put it: an SPDX expression, or a note."""
     golden: GoldenSamples | None = None
     """None where no golden samples were wanted, or one is too large."""
+    distributions: Distributions | None = None
+    """How inputs and outputs are distributed in the samples; None where that was not wanted."""
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
     """The calibrated range of each tensor, by name."""
     onnx_vs_tflite: dict[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)

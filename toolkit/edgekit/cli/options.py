@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from edgekit.options.declared import Option, RunOptions
+from edgekit.options.declared import RunOptions
 from edgekit.options.kinds import Bounds, File, Kind, Names, Paths, Switch, Whole
+from edgekit.options.option import Option
 from edgekit.options.values import described, options_in
 from edgekit.project import key_of
 

@@ -6,7 +6,6 @@ where the work is done.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
@@ -16,7 +15,6 @@ from edgekit.options.kinds import (
     Choice,
     ClassNames,
     File,
-    Kind,
     Names,
     Paths,
     Seconds,
@@ -24,6 +22,7 @@ from edgekit.options.kinds import (
     Text,
     Whole,
 )
+from edgekit.options.option import Option
 
 if TYPE_CHECKING:
     from edgekit_converters import Format, InterfaceType, Precision
@@ -32,21 +31,6 @@ PathName = str | PathLike[str]
 Several = str | Sequence[str]
 Bound = float | str | Sequence[str] | Mapping[str, float | str]
 """``0.01``, ``"1%"``, ``"f1=2%"``, several of them, or ``{"f1": "2%"}``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """What there is to know of an option beside its name and its type."""
-
-    kind: Kind
-    help: str
-    default: Any = None
-    default_help: str = ""
-    """What happens by default, where the default itself does not say it."""
-    short: str = field(default="", kw_only=True)
-    """A second, short flag."""
-    positional: bool = field(default=False, kw_only=True)
-    """Whether the command takes it without a flag."""
 
 
 def format_names() -> Iterable[str]:
@@ -167,6 +151,15 @@ class FileOptions(TypedDict, total=False):
             "Put at most N of the samples into golden.npz, with each file's outputs: the folder tests itself "
             "with them wherever it is. 0 for none.",
             8,
+        ),
+    ]
+    distributions: Annotated[
+        bool | None,
+        Option(
+            Switch(),
+            "Put into the manifest how inputs and outputs are distributed in the samples (counts between quantiles, "
+            "no sample): what a monitor compares with.",
+            default_help="yes",
         ),
     ]
     license: Annotated[

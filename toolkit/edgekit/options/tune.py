@@ -8,12 +8,12 @@ from edgekit.options.declared import (
     EngineOptions,
     FileOptions,
     LimitOptions,
-    Option,
     RunOptions,
     Strictness,
     format_names,
 )
 from edgekit.options.kinds import Choice, Duration, Names, Switch, Text, Whole
+from edgekit.options.option import Option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from edgekit.errors import OptionError, nearest
-from edgekit.options.declared import FileOptions, LimitOptions, Option, RunOptions, SavedOptions
+from edgekit.options.declared import FileOptions, LimitOptions, RunOptions, SavedOptions
+from edgekit.options.option import Option
 
 F = TypeVar("F", bound=Callable[..., Any])
 

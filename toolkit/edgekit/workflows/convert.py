@@ -26,6 +26,7 @@ from edgekit.report.file_result import FileResult
 from edgekit.report.result import Report
 from edgekit.workflows.candidates import Candidate
 from edgekit.workflows.compatibility import fitted, refuse_all, unfit
+from edgekit.workflows.distributions import record_distributions
 from edgekit.workflows.evaluate import (
     FLOAT,
     Criteria,
@@ -268,7 +269,13 @@ def _work(
         notes=(*conversion.notes, *report.notes),
     )
     golden = record_golden(candidates, original, evaluation, scratch, options["golden"])
-    return Made(replace(evaluation, report=report), conversion, facts, golden, left_out)
+    distributions = (
+        None
+        if options["distributions"] is False
+        else record_distributions(evaluation, facts, conversion.ranges)
+    )
+    made = replace(evaluation, report=report)
+    return Made(made, conversion, facts, golden, distributions, left_out)
 
 
 def _steps_of(formats: Sequence[str], precisions: Sequence[Precision]) -> int:

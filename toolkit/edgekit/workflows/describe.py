@@ -12,6 +12,7 @@ from edgekit.workflows.evaluate import Evaluation
 from edgekit_converters import Conversion, RecipeDocument
 from edgekit_runtimes.files import FILES
 from edgekit_runtimes.formats.least_versions import least_versions
+from edgekit_runtimes.monitoring.reference import Distributions
 from edgekit_runtimes.processing.facts import Facts
 
 
@@ -26,6 +27,7 @@ def describe(
     scale: str | None,
     facts: Facts,
     golden: GoldenSamples | None,
+    distributions: Distributions | None,
 ) -> Manifest:
     """Return the manifest of converted files.
 
@@ -39,6 +41,7 @@ def describe(
         scale: what the pixels of image files became, where the samples were images.
         facts: of its inputs and outputs.
         golden: the golden samples, where there are any.
+        distributions: of inputs and outputs, where they are wanted.
     """
     plain = report.to_dict()
     files = []
@@ -84,6 +87,7 @@ def describe(
         postprocessing=facts.postprocessing,
         license=facts.license,
         golden=golden,
+        distributions=distributions,
         ranges={n: (float(low), float(high)) for n, (low, high) in conversion.ranges.items()},
         onnx_vs_tflite=plain["onnx_vs_tflite"],
         notes=report.notes,

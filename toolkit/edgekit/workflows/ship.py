@@ -22,6 +22,7 @@ from edgekit_converters import Conversion, ConversionError
 from edgekit_runtimes import ModelError
 from edgekit_runtimes.bundle.golden import GOLDEN
 from edgekit_runtimes.bundle.manifest_file import MANIFEST, is_manifest
+from edgekit_runtimes.monitoring.reference import Distributions
 from edgekit_runtimes.processing.facts import Facts
 
 NOT_FOR_SHIPPING = (
@@ -38,6 +39,7 @@ class Made:
     conversion: Conversion
     facts: Facts
     golden: GoldenSamples | None = None
+    distributions: Distributions | None = None
     unfit: Mapping[str, str] = field(default_factory=dict)
     """Why files were left out, by their names, that a runtime they are for does not run."""
 
@@ -90,6 +92,7 @@ def ship(
         scale=options["scale"] or made.evaluation.samples.scale,
         facts=made.facts,
         golden=made.golden,
+        distributions=made.distributions,
     )
     write_manifest(manifest, scratch / MANIFEST)
     shown = written_recipes(made.conversion)

@@ -15,6 +15,7 @@ from edgekit.inference.surroundings import surroundings
 from edgekit.progress import Progress
 from edgekit.report.search import Search, Sensitivity
 from edgekit.workflows.candidates import Candidate
+from edgekit.workflows.distributions import record_distributions
 from edgekit.workflows.evaluate import Criteria, evaluate, record_original
 from edgekit.workflows.facts import facts_of
 from edgekit.workflows.golden import record_golden
@@ -199,7 +200,12 @@ def _search(
         search=search,
     )
     golden = record_golden(candidates, original, evaluation, scratch, options["golden"])
-    return Made(replace(evaluation, report=report), conversion, facts, golden)
+    distributions = (
+        None
+        if options["distributions"] is False
+        else record_distributions(evaluation, facts, conversion.ranges)
+    )
+    return Made(replace(evaluation, report=report), conversion, facts, golden, distributions)
 
 
 def _base(task: Task, model: Any, samples: SampleSplit, choosing: SampleSplit) -> str | None:

@@ -14,6 +14,7 @@ from edgekit.data.samples import Array, DataError
 from edgekit.targets.cpp import c_comment, c_string
 from edgekit.targets.job import ExportJob
 from edgekit.targets.rendering import render
+from edgekit_converters.targets.cmsis_nn import Scratch, scratch_bytes
 from edgekit_converters.targets.cortex_m import adders, inspect_cortex_m, not_for_arduino
 from edgekit_converters.targets.inspection import Figure, Inspection
 from edgekit_runtimes import ModelError, TensorSpec
@@ -79,7 +80,8 @@ def write_cortex_m(job: ExportJob, folder: Path) -> list[str]:
                 f"{entry.file}: {end}: target cortex-m takes one sample at a time. Convert again, with batch=1."
             )
     added = adders(path)
-    arena = arena_bytes(path)
+    least, scratch = arena_bytes(path), scratch_bytes(path)
+    arena = least + scratch.dsp
     inputs, outputs, samples = _ends(job)
     content = path.read_bytes()
     name = identifier(job.title)
@@ -91,6 +93,8 @@ def write_cortex_m(job: ExportJob, folder: Path) -> list[str]:
         "content": _bytes(content),
         "crc32": zlib.crc32(content),
         "adders": added,
+        "least": least,
+        "scratch": scratch,
         "arena": arena,
         "inputs": inputs,
         "outputs": outputs,
@@ -101,7 +105,10 @@ def write_cortex_m(job: ExportJob, folder: Path) -> list[str]:
     }
     render("cortex-m", folder, values, filters=_FILTERS)
     _arduino_library(folder, name)
-    return [f"flash: {entry.bytes:,} bytes of model", f"arena: at most {arena:,} bytes of RAM"]
+    return [
+        f"flash: {entry.bytes:,} bytes of model",
+        f"arena: at most {arena:,} bytes of RAM{_helium(scratch)}",
+    ]
 
 
 def inspect_with_arena(path: Path) -> Inspection:
@@ -114,12 +121,18 @@ def inspect_with_arena(path: Path) -> Inspection:
     if not inspection.runs:
         return inspection
     try:
-        note = "upper bound for 32 bits: the least in which it runs here"
-        arena = Figure("arena", arena_bytes(path), "bytes", note)
+        scratch = scratch_bytes(path)
+        note = f"upper bound for 32 bits; {scratch.dsp:,} of them for CMSIS-NN's kernels{_helium(scratch)}"
+        arena = Figure("arena", arena_bytes(path) + scratch.dsp, "bytes", note)
     except ModelError as error:
         told = str(error).removeprefix(f"{path}: ")
         return replace(inspection, advice=(*inspection.advice, told))
     return replace(inspection, figures=(*inspection.figures, arena))
+
+
+def _helium(scratch: Scratch) -> str:
+    more = scratch.helium - scratch.dsp
+    return f", and {more:,} more with Helium" if more > 0 else ""
 
 
 def identifier(title: str) -> str:

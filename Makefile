@@ -14,7 +14,7 @@ TFLM_DIR ?= $(CURDIR)/.venv/tflm
 # The tests that need nothing but what `make setup` installs.
 HERE := not benchmark and not accelerator and not page and not web and not arm64 and not client and not attack and not chip
 
-.PHONY: setup lock wheel dist demo docs test test-slow attack test-accelerators test-page test-web web-table image test-ssh test-clients
+.PHONY: setup lock wheel dist demo docs test test-slow attack test-accelerators test-page test-web web-table serve-table image test-ssh test-clients
 .PHONY: test-arm64 test-chips check format bench matrix clean
 
 setup: .venv/installed ## .venv with everything, as locked; LATEST=1: the newest that pyproject.toml allows
@@ -81,6 +81,9 @@ test-web: setup ## exported pages in Chromium, with runtimes from npm (needs Nod
 
 web-table: setup ## every small model in a browser beside this processor, into docs/web.md (ten minutes)
 	PYTHONPATH=tests $(BIN)/python tests/support/web_table.py docs/web.md
+
+serve-table: setup ## a server under load, into docs/benchmarks-serve.md (eight minutes); REQUESTS=1000000: and its memory
+	PYTHONPATH=tests $(BIN)/python tests/support/serve_table.py docs/benchmarks-serve.md $(or $(SECONDS_EACH),60) $(or $(REQUESTS),0)
 
 test-ssh: setup ## push to a real SSH server on this machine, and broken connections: installs sshd if there is none
 	bash tests/toolkit/device/sshd.sh

@@ -23,6 +23,7 @@ autodoc_member_order = "bysource"
 html_theme = "furo"
 html_title = f"edgekit {version}"
 html_copy_source = False
+html_extra_path = ["llms.txt"]  # https://llmstxt.org
 html_show_copyright = False
 linkcheck_ignore = [r"https?://(127\.0\.0\.1|localhost|HOST)\b.*"]
 

@@ -34,10 +34,17 @@ Bound = float | str | Sequence[str] | Mapping[str, float | str]
 
 
 def format_names() -> Iterable[str]:
-    """The formats that there are."""
+    """The formats that are run anywhere."""
     from edgekit_converters import FORMATS
 
     return FORMATS
+
+
+def _all_format_names() -> Iterable[str]:
+    """These, and those that are written beside them."""
+    from edgekit_converters import all_formats
+
+    return all_formats()
 
 
 def _precisions() -> Iterable[str]:
@@ -189,7 +196,11 @@ class ConvertOptions(RunOptions, LimitOptions, FileOptions, total=False):
 
     to: Annotated[
         "Format | Sequence[Format] | str",
-        Option(Names(format_names, "FORMATS"), "File formats to write.", ("tflite", "onnx")),
+        Option(
+            Names(_all_format_names, "FORMATS"),
+            "File formats to write: any of tflite, onnx, and micro, an int8 file for microcontrollers.",
+            ("tflite", "onnx"),
+        ),
     ]
     precision: Annotated[
         "Precision | Sequence[Precision] | str",

@@ -235,6 +235,13 @@ def test_unrolled_layers_are_not_refused(tmp_path: Path) -> None:
     assert sqnr_db(expected, outputs(tmp_path / "micro.tflite", rows, "micro")) > 20
 
 
+def test_indices_are_integers(tmp_path: Path) -> None:
+    words = classifier(layers.Embedding(17, 4), layers.LSTM(4), shape=(64,))  # of float32
+    reason = made(words, tmp_path, WORDS.astype(np.float32)).failed["micro"]
+    assert "the input 'rows' is float32" in reason
+    assert "Input(dtype='int32')" in reason
+
+
 def test_the_batch_is_1(tmp_path: Path) -> None:
     conversion = made(classifier(layers.LSTM(4)), tmp_path, batch=4)
     assert "the batch is 4. Convert with batch=1" in conversion.failed["micro"]

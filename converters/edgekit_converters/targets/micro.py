@@ -16,6 +16,7 @@ from edgekit_converters.targets.integer_lstm import output_range, write_integers
 from edgekit_converters.targets.state_ranges import state_ranges
 from edgekit_converters.targets.unfusable import layer_of, lstm_loops
 from edgekit_converters.tflite import flatbuffer
+from edgekit_converters.tflite.flatbuffer import CAST, FLOAT32
 from edgekit_converters.tflite.preprocessing import preprocessing
 from edgekit_converters.tflite.write import write_tflite
 
@@ -36,6 +37,15 @@ def micro_writer(job: Job) -> Writer:
             f"microcontrollers take one sample at a time, and the batch is {max(batches)}. Convert with "
             "batch=1, in a run of its own."
         )
+    for operator in main.operators:
+        if flatbuffer.opcode(model, operator) != CAST or operator.inputs[0] not in main.inputs:
+            continue
+        source = main.tensors[operator.inputs[0]]
+        if source.type == FLOAT32:
+            raise ConversionError(
+                f"the input {flatbuffer.name(source)!r} is float32, and the model makes integers of it: 8 bits "
+                "with a scale do not hold indices. Build it with Input(dtype='int32')."
+            )
     loops, _ = lstm_loops(job.integer_graph, model)
     notes = []
     if loops:

@@ -58,7 +58,7 @@ def digits_of(*layers: Any, shape: tuple[int, ...] = (8, 8), dtype: str = "float
     given = keras.Input(shape, name="rows", dtype=dtype)
     answer = keras.layers.Dense(10, activation="softmax", name="digit")
     model = train(keras.Sequential([given, *layers, answer]), x[:697], labels[:697], epochs=40)
-    return model, {"rows": x[697:], "digit": labels[697:]}
+    return model, {"rows": x[697:], "y": labels[697:]}
 
 
 def recurrent(make: Callable[[Any], list[Any]], **options: Any) -> Callable[[], Given]:
@@ -99,8 +99,8 @@ def from_zoo(name: str) -> Callable[[], Given]:
         model = keras.models.load_model(found.model)
         with np.load(found.data) as data:
             x, y = data["x"][:600], data["y"][:600]
-        (given,), (answer,) = model.inputs, model.output_names
-        return model, {given.name: x, answer: y}
+        (given,) = model.inputs
+        return model, {given.name: x, "y": y}
 
     return build
 

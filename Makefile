@@ -15,7 +15,7 @@ TFLM_DIR ?= $(CURDIR)/.venv/tflm
 HERE := not benchmark and not accelerator and not page and not web and not arm64 and not client and not attack and not chip
 
 .PHONY: setup lock wheel dist demo docs test test-slow attack test-accelerators test-page test-web web-table serve-table image test-ssh test-clients
-.PHONY: test-arm64 test-chips check format bench matrix clean
+.PHONY: test-arm64 test-chips check format bench matrix chips-table clean
 
 setup: .venv/installed ## .venv with everything, as locked; LATEST=1: the newest that pyproject.toml allows
 
@@ -123,6 +123,9 @@ endif
 
 matrix: setup ## every model in every format and precision, into docs/matrix.md (half an hour)
 	PYTHONPATH=tests $(BIN)/python tests/support/matrix.py docs/matrix.md
+
+chips-table: setup ## every model on microcontrollers, into docs/microcontrollers.md (ten minutes)
+	PYTHONPATH=tests $(BIN)/python tests/support/chips.py docs/microcontrollers.md
 
 bench: setup ## the comparisons that the README quotes
 	$(BIN)/pytest -m benchmark -q

@@ -17,8 +17,8 @@ EXPORTED: list[tuple[ModuleType, str]] = [
     ),
     (
         edgekit_converters,
-        "CALIBRATED DEFAULT_OPSET FORMATS PRECISIONS Conversion ConversionError Format InterfaceType "
-        "Job Precision Quantized Recipe RecipeDocument Sample Samples SourceError Target Variants Writer check_method check_source convert "
+        "CALIBRATED DEFAULT_OPSET FORMATS FURTHER PRECISIONS Conversion ConversionError Format InterfaceType "
+        "Job Precision Quantized Recipe RecipeDocument Sample Samples SourceError Target Variants Writer all_formats check_method check_source convert "
         "document_of format_of load_model ranges_over recipe_of",
     ),
     (

@@ -18,7 +18,7 @@ from edgekit_converters.base import (
     Writer,
 )
 from edgekit_converters.conversion import Conversion, Target, convert
-from edgekit_converters.formats import FORMATS, format_of
+from edgekit_converters.formats import FORMATS, FURTHER, all_formats, format_of
 from edgekit_converters.onnx.graph import DEFAULT_OPSET
 from edgekit_converters.recipe import Recipe, RecipeDocument, document_of, recipe_of
 from edgekit_converters.source import check_source, load_model
@@ -30,6 +30,7 @@ __all__ = [
     "CALIBRATED",
     "DEFAULT_OPSET",
     "FORMATS",
+    "FURTHER",
     "PRECISIONS",
     "Conversion",
     "ConversionError",
@@ -46,6 +47,7 @@ __all__ = [
     "Target",
     "Variants",
     "Writer",
+    "all_formats",
     "check_method",
     "check_source",
     "convert",

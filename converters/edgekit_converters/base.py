@@ -66,6 +66,8 @@ class Job:
     """Of ONNX files."""
     outside: Mapping[str, Array] = field(default_factory=dict)
     """Weights that ``graph`` takes as inputs, by name there: those of a model too large for TFLite."""
+    samples: Samples | None = None
+    """Those that calibrate; None where there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,12 @@ class Quantized:
     graph: Path
     """The float TFLite file that it was made from."""
     file: Path
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+    """By tensor name."""
+    kept: tuple[str, ...] = ()
+    """The operators of ``graph`` that stay in float by the recipe, by their first outputs."""
+    weight_ranges: Mapping[str, Array] | None = None
+    """As for ``write_tflite``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,9 @@ class Writer:
     loops: int = 0
     """How many recurrent layers are loops in this format."""
     recurrent_operators: tuple[str, ...] = ()
-    """The operator of each recurrent layer that is no loop."""
+    """The operator, which computes in float, of each recurrent layer that is no loop."""
+    notes: tuple[str, ...] = ()
+    """Where its files differ from what one would expect of them, in words for the user."""
 
 
 def _no_metadata(path: Path, name: str, text: str) -> None:  # noqa: ARG001
@@ -118,3 +128,11 @@ class Format:
     """Where a file of this format keeps weights that are too large to be in it; None: it cannot."""
     above_2_gb: frozenset[Precision] = frozenset()
     """The precisions in which it takes models whose weights no TFLite file can hold."""
+    precisions: tuple[Precision, ...] = PRECISIONS
+    """Those that it is written in."""
+    infix: str = ""
+    """In its files' names, where another format has the suffix too: ``micro_``."""
+
+    def file_name(self, precision: Precision) -> str:
+        """Return what ``convert`` calls its file, as ``model_int8.tflite``."""
+        return f"model_{self.infix}{precision}{self.suffix}"

@@ -1,6 +1,6 @@
 """One model to many files: one float graph, one table of ranges, and a file for each target."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from edgekit_converters.base import (
     Samples,
     Writer,
 )
-from edgekit_converters.formats import FORMATS
+from edgekit_converters.formats import FORMATS, all_formats
 from edgekit_converters.onnx.graph import DEFAULT_OPSET
 from edgekit_converters.recipe import (
     Recipe,
@@ -31,7 +31,7 @@ from edgekit_converters.tflite.preprocessing import preprocessing
 from edgekit_converters.variants import Progress, Variants, Written
 
 Target = tuple[str, Precision]
-"""A name in ``FORMATS``, and a precision."""
+"""A name in ``all_formats()``, and a precision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def convert(
 
     Args:
         model: a Keras model, from ``load_model``.
-        targets: the file to write for each format (a name in ``FORMATS``) and precision.
+        targets: the file to write for each format (a name in ``all_formats()``) and precision.
         samples: for calibration; needed for the precisions in ``CALIBRATED``.
         scratch: an existing folder for files in between, which the caller removes.
         batch: the fixed size of the batch axis.
@@ -100,7 +100,7 @@ def convert(
     calibrated = [precision for precision in precisions if precision in CALIBRATED]
     variants = Variants(
         model,
-        [name for name in FORMATS if any(name == wanted for wanted, _ in targets)],
+        [name for name in all_formats() if any(name == wanted for wanted, _ in targets)],
         samples if calibrated else None,
         scratch=scratch,
         batch=batch,
@@ -127,16 +127,19 @@ def convert(
     alike = not any(writer.recurrent_operators for writer in writers.values()) and all(
         len([r for r, _ in chosen if r.precision == precision]) == 1 for precision in calibrated
     )
-    notes = notes_on(variants, made)
+    notes = notes_on(variants, made, [name for name, p in targets if p in CALIBRATED])
     return Conversion(variants.ranges(source), source, notes, alike, written_by, failed)
 
 
-def notes_on(variants: Variants, made: Sequence[tuple[Recipe, Written]]) -> tuple[str, ...]:
+def notes_on(
+    variants: Variants, made: Sequence[tuple[Recipe, Written]], formats: Collection[str] = ()
+) -> tuple[str, ...]:
     """Say where calibrated files differ from what one would expect of them, in words for the user.
 
     Args:
         variants: that wrote them.
         made: what was written, with its recipe; of what is not calibrated there is nothing to say.
+        formats: those with calibrated files; by default all that ``variants`` has.
     """
     made = [(recipe, written) for recipe, written in made if written.quantized is not None]
     if not made:
@@ -155,13 +158,17 @@ def notes_on(variants: Variants, made: Sequence[tuple[Recipe, Written]]) -> tupl
         if recipe.keep_float:
             kept.setdefault(len(recipe.keep_float), {})[recipe.precision] = None
     precisions = list(dict.fromkeys(recipe.precision for recipe, _ in made))
+    writers = {
+        name: w for name, w in variants.writers.items() if name in (formats or variants.writers)
+    }
     notes = [
-        *_recurrent_notes(precisions, variants.writers),
+        *_recurrent_notes(precisions, writers),
         *_preprocessing_notes(source, precisions, interface),
         *_float_notes(in_float),
         *_logarithm_notes(before, precisions),
         *_kept_notes(kept, len(variants.operators)),
         *(note for _, written in made for note in written.notes),
+        *(note for name, w in writers.items() if name not in variants.failed for note in w.notes),
     ]
     return tuple(dict.fromkeys(notes))
 
@@ -199,11 +206,16 @@ def _recipes(
 def _check(model: Any, targets: Mapping[Target, Path], samples: Samples | None) -> None:
     """Refuse what can be known to fail before TensorFlow works for minutes."""
     for name, precision in targets:
-        if name not in FORMATS:
-            raise ConversionError(f"{name!r} is no format: choose from {', '.join(FORMATS)}.")
+        if name not in all_formats():
+            raise ConversionError(f"{name!r} is no format: choose from {', '.join(all_formats())}.")
         if precision not in PRECISIONS:
             raise ConversionError(
                 f"{precision!r} is no precision: choose from {', '.join(PRECISIONS)}."
+            )
+        if precision not in all_formats()[name].precisions:
+            raise ConversionError(
+                f"{name} is written in {' and '.join(all_formats()[name].precisions)}, and {precision} was "
+                "asked for."
             )
     calibrated = [p for p in PRECISIONS if p in CALIBRATED and any(p == q for _, q in targets)]
     if calibrated and not samples:
@@ -212,7 +224,7 @@ def _check(model: Any, targets: Mapping[Target, Path], samples: Samples | None) 
             "samples, or choose precisions that need none: "
             f"{', '.join(p for p in PRECISIONS if p not in CALIBRATED)}."
         )
-    if is_too_large(model) and any(p not in FORMATS[name].above_2_gb for name, p in targets):
+    if is_too_large(model) and any(p not in all_formats()[name].above_2_gb for name, p in targets):
         able = [f"{name} in {p}" for name, form in FORMATS.items() for p in sorted(form.above_2_gb)]
         raise ConversionError(
             f"the weights take {weight_bytes(model) / 1e9:.1f} GB in float32, and a TFLite file, which "
@@ -228,7 +240,7 @@ def _recurrent_notes(calibrated: list[Precision], writers: Mapping[str, Writer])
     for name, writer in writers.items():
         some = f" ({writer.loops} of {writer.loops + len(writer.recurrent_operators)})"
         if writer.loops:
-            looping.append(FORMATS[name].title + (some if writer.recurrent_operators else ""))
+            looping.append(all_formats()[name].title + (some if writer.recurrent_operators else ""))
     if looping:
         yield (
             f"recurrent layers keep their loop in {precisions}, in {' and '.join(looping)}: in it the "
@@ -239,7 +251,7 @@ def _recurrent_notes(calibrated: list[Precision], writers: Mapping[str, Writer])
         if kinds := writer.recurrent_operators:
             count = f"{len(kinds)} of {len(kinds) + writer.loops} " if writer.loops else ""
             yield (
-                f"in {FORMATS[name].title}, {count}recurrent layers are operators of their own "
+                f"in {all_formats()[name].title}, {count}recurrent layers are operators of their own "
                 f"({', '.join(sorted(set(kinds)))}), which compute in float: in {precisions} "
                 "their weights are stored as 8-bit integers"
             )

@@ -16,7 +16,7 @@ from edgekit_converters.base import (
     Samples,
     Writer,
 )
-from edgekit_converters.formats import FORMATS
+from edgekit_converters.formats import all_formats
 from edgekit_converters.onnx.graph import DEFAULT_OPSET
 from edgekit_converters.recipe import Recipe, check_names
 from edgekit_converters.tflite import flatbuffer
@@ -79,7 +79,7 @@ class Variants:
         graph = scratch / "graph.tflite"
         outside = write_float_graph(model, graph, batch=batch, shapes=shapes)
         source, self.forms = integer_graph(graph) if samples is not None else (graph, ())
-        self.job = Job(graph, source, scratch, interface, opset, outside)
+        self.job = Job(graph, source, scratch, interface, opset, outside, samples)
         self._samples = samples
         self.progress = progress
         self.writers: dict[str, Writer] = {}
@@ -88,9 +88,10 @@ class Variants:
         self.failed: dict[str, ConversionError] = {}
         """Why formats cannot express the model or be written, by name; where none can, it is raised."""
         for name in formats:
-            progress(f"preparing {FORMATS[name].title}")
+            form = all_formats()[name]
+            progress(f"preparing {form.title}")
             try:
-                self.writers[name] = FORMATS[name].writer(self.job)
+                self.writers[name] = form.writer(self.job)
             except ConversionError as error:
                 self.failed[name] = error
         if formats and not self.writers:
@@ -230,8 +231,10 @@ class Variants:
         file = self.job.scratch / f"{named}.tflite"
         options = (recipe.precision, ranges, self.job.interface, kept)
         write_tflite(graph, file, *options)
+        asked = tuple(name for name in kept if name in recipe.keep_float or name not in in_float)
+        quantized = Quantized(graph, file, ranges, asked)
         if not (recipe.correct_bias or recipe.rounding_steps):
-            return Written(Quantized(graph, file), ranges, kept, tuple(notes))
+            return Written(quantized, ranges, kept, tuple(notes))
         corrected, skipped = corrected_constants(
             graph,
             file,
@@ -245,7 +248,8 @@ class Variants:
             source, graph = graph, file.with_suffix(".graph.tflite")
             with_constants(source, graph, corrected.constants)
             write_tflite(graph, file, *options, corrected.weight_ranges)
-        return Written(Quantized(graph, file), ranges, kept, (*notes, *skipped))
+            quantized = Quantized(graph, file, ranges, asked, corrected.weight_ranges)
+        return Written(quantized, ranges, kept, (*notes, *skipped))
 
 
 def _listed(outputs: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from edgekit_runtimes.base import (
     NotDelegated,
     RuntimeMissing,
 )
-from edgekit_runtimes.bundle.manifest_file import MANIFEST, read_listed, vouched
+from edgekit_runtimes.bundle.manifest_file import BY_NAME_ONLY, MANIFEST, read_listed, vouched
 from edgekit_runtimes.choice_cache import choice_key, read_choices, write_choice
 from edgekit_runtimes.engines.call_times import call_times
 from edgekit_runtimes.engines.devices import Device
@@ -97,6 +97,7 @@ def _passing(folder: Path) -> list[Path]:
         raise ModelError(f"{folder / MANIFEST}: cannot be read: edgekit convert did not write it.")
     try:
         listed = manifest["files"]
+        listed = [f for f in listed if f["format"] not in BY_NAME_ONLY] or listed
         passing = [folder / f["file"] for f in listed if f["verdict"] == "pass"]
         verdicts = ", ".join(f"{f['file']}: {f['verdict']}" for f in listed)
     except (ValueError, KeyError, TypeError) as error:

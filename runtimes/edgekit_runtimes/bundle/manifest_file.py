@@ -16,6 +16,9 @@ SCHEMA = "edgekit.manifest/"
 UNFINISHED = "edgekit.unfinished/1"
 """The ``schema`` of what stands in its place while files are put into the folder."""
 
+BY_NAME_ONLY = frozenset({"micro"})
+"""Formats of files that are run only where they are named: on this machine another is faster."""
+
 _LARGEST = 1 << 26
 """Bytes of a manifest: a hundred times those of a model of a thousand layers."""
 

@@ -15,6 +15,7 @@ import numpy as np
 from edgekit_runtimes.base import Array, DeviceUnavailable, InputError, ModelError, SignatureError
 from edgekit_runtimes.bundle.golden import Golden, open_golden
 from edgekit_runtimes.bundle.manifest_file import (
+    BY_NAME_ONLY,
     MANIFEST,
     changed,
     listed_files,
@@ -138,9 +139,11 @@ def _verify(folder: Path, device: str | Sequence[str], key: str | Path | None) -
         more = () if name in wrong else (Check(name, "", "fail", str(error)),)
         return Verified(str(folder), 0, (*hashes, *more))
     asked = [device] if isinstance(device, str) else device
-    files = [str(e["file"]) for e in manifest["files"] if str(e["file"]) not in wrong]
+    files = [e for e in manifest["files"] if str(e["file"]) not in wrong]
     ran = [
-        _run(folder / file, name, golden, key) for file in files for name in _devices(file, asked)
+        _run(folder / str(entry["file"]), name, golden, key)
+        for entry in files
+        for name in _devices(str(entry["file"]), _fit(entry, asked))
     ]
     return Verified(str(folder), golden.samples, (*hashes, *ran))
 
@@ -175,6 +178,15 @@ def _hashes(manifest: Mapping[str, Any], folder: Path) -> Iterator[Check]:
             if (text := changed(file, expected, again=True))
         ]
         yield Check(name, "", "fail" if wrong else "pass", " ".join(wrong))
+
+
+def _fit(entry: Mapping[str, Any], asked: Sequence[str]) -> Sequence[str]:
+    """The devices that were asked for; for all, of a file for microcontrollers, only the CPU's.
+
+    GPUs and OpenVINO open no file that has a state in it.
+    """
+    by_name_only = entry.get("format") in BY_NAME_ONLY
+    return ["cpu" if by_name_only and name == ALL else name for name in asked]
 
 
 def _devices(file: str, asked: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ from edgekit_runtimes.base import (
     TensorSpec,
 )
 from edgekit_runtimes.engines.captured_output import quiet
-from edgekit_runtimes.formats.tflite_file import node_macs, node_precision
+from edgekit_runtimes.formats.tflite_file import has_variables, node_macs, node_precision
 from edgekit_runtimes.host import processor_name
 from edgekit_runtimes.placement import Operator, Placement
 
@@ -47,7 +47,6 @@ def open_litert(
     try:
         inputs = [spec(d) for d in interpreter.get_input_details()]
         outputs = [spec(d) for d in interpreter.get_output_details()]
-        names = [str(d["name"]).lower() for d in interpreter.get_tensor_details()]
         kinds = {op.kind for op in operators(interpreter, "")[0]}
     except _FAULTS as error:
         raise ModelError(f"{path}: LiteRT cannot read its tensors: {error}") from error
@@ -71,7 +70,7 @@ def open_litert(
             )
 
         return Engine(inputs, outputs, call_anew, place)
-    if any("variable" in name for name in names):
+    if has_variables(path):
         call = _caller(path, interpreter)
 
         def call_reset(arrays: Sequence[Array]) -> Sequence[Array]:

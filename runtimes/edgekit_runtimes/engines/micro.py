@@ -26,7 +26,13 @@ ENDLESS = (
 """What to do about a call that does not return."""
 
 _SOFTMAX = 25  # BuiltinOperator
-_PRODUCTS = {3: "CONV_2D", 4: "DEPTHWISE_CONV_2D", 9: "FULLY_CONNECTED", 67: "TRANSPOSE_CONV"}
+_PRODUCTS = {
+    3: "CONV_2D",
+    4: "DEPTHWISE_CONV_2D",
+    9: "FULLY_CONNECTED",
+    44: "UNIDIRECTIONAL_SEQUENCE_LSTM",
+    67: "TRANSPOSE_CONV",
+}
 _SECONDS = 20.0  # that opening a file, or a call, may take
 _MACS = 1e7  # that any processor does in a second more
 

@@ -8,6 +8,7 @@ import mmap
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 from edgekit_runtimes.base import ModelError, TensorSpec
@@ -21,6 +22,7 @@ _GRAPH_TENSORS, _GRAPH_INPUTS, _GRAPH_OUTPUTS, _GRAPH_OPERATORS = 0, 1, 2, 3
 _CODE_OLD, _CODE_NEW = 0, 3
 _OPERATOR_CODE, _OPERATOR_INPUTS, _OPERATOR_OUTPUTS = 0, 1, 2
 _TENSOR_SHAPE, _TENSOR_TYPE, _TENSOR_NAME, _TENSOR_QUANTIZATION = 0, 1, 3, 4
+_TENSOR_VARIABLE = 5
 _SCALE, _ZERO_POINT = 2, 3
 _DEQUANTIZE = 6  # the operator's number
 _TYPES = {
@@ -111,6 +113,23 @@ def read_codes(path: Path) -> set[int]:
         raise ModelError(f"{path}: the file is cut short or damaged.") from error
     finally:
         content.close()
+
+
+def has_variables(path: Path) -> bool:
+    """Whether a tensor of a file keeps its value from call to call, as the state of a fused LSTM.
+
+    Raises:
+        ModelError: the file is not TFLite, or is cut short.
+    """
+    content = path.read_bytes()
+    try:
+        return any(
+            _number(content, tensor, _TENSOR_VARIABLE, "<b")
+            for graph in _tables(content, _follow(content, 0), _MODEL_SUBGRAPHS)
+            for tensor in _tables(content, graph, _GRAPH_TENSORS)
+        )
+    except (struct.error, IndexError) as error:
+        raise ModelError(f"{path}: the file is cut short or damaged.") from error
 
 
 def read_ends(path: Path) -> dict[str, tuple[float | None, int]]:
@@ -204,6 +223,8 @@ def node_macs(kind: str, inputs: Sequence[Sequence[int]], out: Sequence[int]) ->
         return macs(out, inputs[1], inputs[1][-1])
     if kind == "TRANSPOSE_CONV":  # each input value meets every weight of its channel
         return macs(inputs[2], inputs[1], inputs[1][-1])
+    if kind == "UNIDIRECTIONAL_SEQUENCE_LSTM" and len(inputs) > 8:  # each step, all eight matrices
+        return prod(inputs[0][:2]) * sum(prod(weights) for weights in inputs[1:9])
     if kind == "BATCH_MATMUL" and inputs[0]:
         return macs(out, inputs[0][-1:], 1)
     return 0

@@ -16,7 +16,7 @@ from edgekit.bundle.folder import write_json
 from edgekit.bundle.manifest import RecipeEntry
 from edgekit.bundle.plain import from_plain, to_plain
 from edgekit.data.samples import DataError
-from edgekit_converters import FORMATS, Recipe, RecipeDocument, document_of
+from edgekit_converters import Recipe, RecipeDocument, all_formats, document_of
 
 RECIPE = "recipe.json"
 
@@ -55,8 +55,8 @@ def recipe_from_json(plain: Any) -> dict[str, RecipeDocument]:
         there = plain.get("schema") if isinstance(plain, dict) else plain
         raise ValueError(f"its schema is {there!r}; this edgekit reads {schema.RECIPE!r}")
     recipes = from_plain(RecipesDocument, plain).recipes
-    if unknown := [name for name in recipes if name not in FORMATS]:
-        raise ValueError(f"{unknown[0]!r} is no format: {', '.join(FORMATS)} are known")
+    if unknown := [name for name in recipes if name not in all_formats()]:
+        raise ValueError(f"{unknown[0]!r} is no format: {', '.join(all_formats())} are known")
     return recipes
 
 

@@ -15,6 +15,7 @@ from edgekit.inference.benchmark import Timing
 from edgekit.inference.runtime_faults import runtime_faults
 from edgekit.report.columns import size
 from edgekit.targets.table import TARGETS
+from edgekit_converters import all_formats
 from edgekit_runtimes import DEVICES, FILES, Placement, TensorSpec, cpu_limit
 from edgekit_runtimes.base import EXTRA
 from edgekit_runtimes.formats.compatibility import TITLES
@@ -74,7 +75,7 @@ def devices_table(listed: dict[str, Any]) -> RenderableType:
         )
     targets = _table("target", "edgekit export writes", "runs", "")
     for names, target in _families(listed["targets"]):
-        suffixes = " ".join(f".{form}" for form in target["runs"])
+        suffixes = " ".join(dict.fromkeys(all_formats()[form].suffix for form in target["runs"]))
         lacks = f"lacks {target['missing']}: {target['add']}" if target["missing"] else ""
         note = ". ".join(filter(None, [target["note"], lacks]))
         targets.add_row(", ".join(names), target["writes"], suffixes, note)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
+from edgekit.options.formats import all_format_names
 from edgekit.options.kinds import (
     Anything,
     Bounds,
@@ -31,13 +32,6 @@ PathName = str | PathLike[str]
 Several = str | Sequence[str]
 Bound = float | str | Sequence[str] | Mapping[str, float | str]
 """``0.01``, ``"1%"``, ``"f1=2%"``, several of them, or ``{"f1": "2%"}``."""
-
-
-def format_names() -> Iterable[str]:
-    """The formats that there are."""
-    from edgekit_converters import FORMATS
-
-    return FORMATS
 
 
 def _precisions() -> Iterable[str]:
@@ -189,7 +183,11 @@ class ConvertOptions(RunOptions, LimitOptions, FileOptions, total=False):
 
     to: Annotated[
         "Format | Sequence[Format] | str",
-        Option(Names(format_names, "FORMATS"), "File formats to write.", ("tflite", "onnx")),
+        Option(
+            Names(all_format_names, "FORMATS"),
+            "File formats to write: any of tflite, onnx, and micro, an int8 file for microcontrollers.",
+            ("tflite", "onnx"),
+        ),
     ]
     precision: Annotated[
         "Precision | Sequence[Precision] | str",

@@ -10,8 +10,8 @@ from edgekit.options.declared import (
     LimitOptions,
     RunOptions,
     Strictness,
-    format_names,
 )
+from edgekit.options.formats import format_names
 from edgekit.options.kinds import Choice, Duration, Names, Switch, Text, Whole
 from edgekit.options.option import Option
 

@@ -65,7 +65,7 @@ TARGETS: dict[str, Target] = {
     "cortex-m": Target(
         write_cortex_m,
         "C++ for microcontrollers, by TensorFlow Lite Micro",
-        formats=("tflite",),
+        formats=("micro", "tflite"),
         next="cat README.md",
         note="tested in qemu (Cortex-M4, M33)",
         integer_ends=True,

@@ -6,14 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
+
 from edgekit.data.store import StoredArrays
 from edgekit.inference.place import Executor
 from edgekit.inference.record import record
 from edgekit.inference.shards import FileToRun, file_to_run, record_shards, runs_elsewhere
-from edgekit.inference.tensor_names import ModelInterface, with_original_names
+from edgekit.inference.tensor_names import (
+    MappedSession,
+    ModelInterface,
+    with_original_names,
+)
 from edgekit.progress import Progress
 from edgekit_converters import FORMATS, format_of
 from edgekit_runtimes import Session, TensorSpec, open_model
+
+MICRO = "micro"
+"""The format of files for microcontrollers, and the device that has their kernels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,8 @@ class Candidate:
     device: str = "cpu"
     counterpart: Path | None = None
     """The float32 file of the same format, made from the same original."""
+    format: str = ""
+    """Its name in ``all_formats()``; empty for the one that its suffix stands for."""
 
     @property
     def title(self) -> str:
@@ -45,6 +56,8 @@ class RanCandidate:
     recorded: StoredArrays
     """The outputs."""
     seconds: float
+    faults: tuple[str, ...] = ()
+    """What is wrong with how it ran, as sentences."""
 
 
 def run_candidates(
@@ -70,13 +83,29 @@ def run_candidates(
         progress(f"running {candidate.title}")
         start = perf_counter()
         with open_model(candidate.path, device=candidate.device) as session:
-            recorded = record(
-                with_original_names(session, original),
-                samples.watched(progress),
-                scratch / f"outputs {number}",
-            )
+            mapped = with_original_names(session, original)
+            recorded = record(mapped, samples.watched(progress), scratch / f"outputs {number}")
+            faults = _remembering(mapped, samples, recorded) if session.device == MICRO else ()
         seconds = perf_counter() - start
-        yield RanCandidate(session.inputs, session.outputs, session.device, recorded, seconds)
+        yield RanCandidate(
+            session.inputs, session.outputs, session.device, recorded, seconds, faults
+        )
+
+
+def _remembering(
+    session: MappedSession, samples: StoredArrays, recorded: StoredArrays
+) -> tuple[str, ...]:
+    """Return what is wrong where the first sample's answer is another one after the last sample.
+
+    A runtime that is left to itself, as on a microcontroller, keeps the state of one call for the next.
+    """
+    before, after = recorded.rows(0, 1), session.run(samples.rows(0, 1))
+    if all(np.array_equal(before[name], after[name], equal_nan=True) for name in before):
+        return ()
+    return (
+        "two calls with one input give different answers: a state is left over from the call before. "
+        "Convert with to='micro', which resets it",
+    )
 
 
 def record_by(

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import OptionError, nearest
-from edgekit_converters import FORMATS, ConversionError, Target
+from edgekit.workflows.candidates import MICRO
+from edgekit_converters import FORMATS, ConversionError, Target, all_formats
+from edgekit_runtimes import ModelError, open_model
+from edgekit_runtimes.arrays import random_inputs
 from edgekit_runtimes.formats.compatibility import SUFFIXES, TITLES, newest_opset, obstacles
 from edgekit_runtimes.formats.least_versions import ONNX_RUNTIME
 
@@ -67,7 +70,7 @@ def fitted(chosen: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         if idle := [
             f"{name}=={version}"
             for name, version in versions.items()
-            if not any(FORMATS[form].suffix == SUFFIXES[name] for form in chosen["to"])
+            if not any(all_formats()[form].suffix == SUFFIXES[name] for form in chosen["to"])
         ]:
             raise OptionError(
                 f"for_={','.join(idle)!r}: runs no {' and '.join(chosen['to'])} files, and none others are "
@@ -108,6 +111,20 @@ def unfit(paths: Mapping[Target, Path], named: Sequence[str]) -> dict[Target, st
         ]
         if found:
             reasons[target] = f"it has {'; '.join(found)}."
+    return reasons
+
+
+def micro_refusals(paths: Mapping[Target, Path]) -> dict[Target, str]:
+    """Return why those of the files that are for microcontrollers do not run in their kernels."""
+    reasons = {}
+    for target, path in paths.items():
+        if target[0] != MICRO:
+            continue
+        try:
+            with open_model(path, device=MICRO) as session:
+                session.run(random_inputs(session.inputs, {}))
+        except ModelError as error:
+            reasons[target] = str(error)
     return reasons
 
 

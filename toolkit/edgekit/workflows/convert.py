@@ -24,8 +24,8 @@ from edgekit.options.values import resolve, with_options
 from edgekit.progress import Progress, expect, silent
 from edgekit.report.file_result import FileResult
 from edgekit.report.result import Report
-from edgekit.workflows.candidates import Candidate
-from edgekit.workflows.compatibility import fitted, refuse_all, unfit
+from edgekit.workflows.candidates import MICRO, Candidate
+from edgekit.workflows.compatibility import fitted, micro_refusals, refuse_all, unfit
 from edgekit.workflows.distributions import record_distributions
 from edgekit.workflows.evaluate import (
     FLOAT,
@@ -47,12 +47,16 @@ from edgekit_converters import (
     Precision,
     RecipeDocument,
     Target,
+    all_formats,
     check_source,
+    format_of,
     load_model,
     ranges_over,
 )
 from edgekit_converters import convert as convert_model
-from edgekit_runtimes import TensorSpec, keras_session
+from edgekit_runtimes import RuntimeMissing, TensorSpec, keras_session
+from edgekit_runtimes.base import EXTRA
+from edgekit_runtimes.engines.micro import micro_missing
 from edgekit_runtimes.processing.facts import FACTS_KEY, facts_to_text
 
 _RANGE_SAMPLES = 100  # held-out samples whose ranges are compared with the calibrated ones
@@ -145,7 +149,7 @@ def convert(
                 answering="reading samples",
             )
         report = ship(made, scratch, output, source=source, data=data, options=chosen)
-    failed = {FORMATS[name].title: reason for name, reason in made.conversion.failed.items()}
+    failed = {all_formats()[name].title: reason for name, reason in made.conversion.failed.items()}
     if failed or made.unfit:
         raise PartlyConverted({**failed, **made.unfit}, report)
     return report
@@ -180,6 +184,18 @@ def check_conversion(
             f"{printable(output)}: its name is not UTF-8, and LiteRT opens no file in such a folder. "
             "Name another output."
         )
+    for name in formats:
+        able = all_formats()[name].precisions
+        if not set(able) & set(precisions):
+            raise ConversionError(
+                f"{name} is written in {' and '.join(able)}, and precision is {', '.join(precisions)}: name "
+                f"{able[0]} too."
+            )
+    if MICRO in formats and (lacking := micro_missing()):
+        raise RuntimeMissing(
+            f"{lacking}, and a file for microcontrollers is tried in their kernels: "
+            f"{EXTRA.format('micro')}, on Linux on an x86 processor; no other has a package."
+        )
     refuse_foreign_manifest(output, force=force)
     runtimes = ["ai_edge_litert", *(["onnxruntime"] if "onnx" in formats else [])]  # one calibrates
     require([*CONVERTERS, *runtimes], "converting", "convert")
@@ -203,15 +219,15 @@ def _work(
     session = keras_session(model, source)
     samples = ask(session.inputs)
     paths = {
-        (form, precision): scratch / f"model_{precision}{FORMATS[form].suffix}"
+        (form, precision): scratch / all_formats()[form].file_name(precision)
         for precision in options["precision"]
         for form in options["to"]
+        if precision in all_formats()[form].precisions
     }
     # A quantized file's error is attributed by its float32 counterpart, whether that ships or not.
     counterparts = {
         form: paths.get((form, FLOAT), scratch / f"counterpart{FORMATS[form].suffix}")
-        for form, precision in paths
-        if precision != FLOAT or (form, FLOAT) in paths
+        for form in dict.fromkeys(map(_kind, paths.values()))
     }
     conversion = convert_model(
         model,
@@ -230,22 +246,25 @@ def _work(
     for missing in conversion.failed:
         counterparts.pop(missing, None)
     paths = {target: path for target, path in paths.items() if target[0] not in conversion.failed}
-    reasons = unfit(paths, options["for_"])
+    if not paths:
+        raise ConversionError(" ".join(conversion.failed.values()))
+    reasons = unfit(paths, options["for_"]) | micro_refusals(paths)
     refuse_all(reasons, paths)
     left_out = {paths.pop(target).name: reason for target, reason in reasons.items()}
     recipes_kept = {t: recipe for t, recipe in conversion.recipes.items() if t in paths}
     conversion = replace(conversion, recipes=recipes_kept)
     if samples.source == RANDOM:
         for (form, _), path in paths.items():
-            FORMATS[form].mark(path, NOT_FOR_SHIPPING)
+            all_formats()[form].mark(path, NOT_FOR_SHIPPING)
     original = record_original(session, model, name, samples, scratch / "original", progress)
     del model, session  # what follows needs the room
     facts = facts_of(original, samples, options)
     for (form, _), path in paths.items():
-        FORMATS[form].add_metadata(path, FACTS_KEY, facts_to_text(facts))
+        all_formats()[form].add_metadata(path, FACTS_KEY, facts_to_text(facts))
     candidates = [
-        Candidate(path, path.name, precision, counterpart=counterparts.get(form))
+        Candidate(path, path.name, precision, device, counterparts.get(_kind(path)), form)
         for (form, precision), path in paths.items()
+        for device in (("cpu", MICRO) if form == MICRO else ("cpu",))
     ]
     evaluation = evaluate(
         original,
@@ -278,15 +297,25 @@ def _work(
     return Made(made, conversion, facts, golden, distributions, left_out)
 
 
+def _kind(path: Path) -> str:
+    """The format of ``FORMATS`` that a file is of, or is a kind of."""
+    name = format_of(path)
+    assert name is not None
+    return name
+
+
 def _steps_of(formats: Sequence[str], precisions: Sequence[Precision]) -> int:
     """The number of steps of ``_work``: of the converters, of the original, and of ``evaluate``."""
     written = {*precisions, FLOAT}  # float32 as a counterpart, where it does not ship
     converting = 1 + len(formats) + len(written) + bool(CALIBRATED & written)
-    return 2 + converting + 1 + steps_of(len(formats) * len(precisions))
+    further = sum(2 for form in formats if form == MICRO)  # on two devices, in one precision
+    plain = sum(form != MICRO for form in formats)
+    return 2 + converting + 1 + steps_of(plain * len(precisions) + further)
 
 
 def _format_gap(files: Sequence[FileResult]) -> Iterator[str]:
     """Warn of an int8 file with a lower SQNR than that of the same precision in the other format."""
+    files = [file for file in files if file.format in FORMATS]
     for file in files:
         for other in files:
             gap = file.worst_result.sqnr_db - other.worst_result.sqnr_db

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
+from edgekit.accuracy.intervals import worst
 from edgekit.bundle.folder import sha256
 from edgekit.bundle.manifest import FileEntry, GoldenSamples, Manifest, Sidecar, Source
 from edgekit.bundle.recipes import entry_of
@@ -48,9 +49,16 @@ def describe(
     made_by: dict[tuple[str, str], RecipeDocument] = {
         (form, precision): recipe for (form, precision), recipe in conversion.recipes.items()
     }
-    for file, entry, (inputs, outputs) in zip(
-        report.files, plain["files"], evaluation.specs, strict=True
-    ):
+    for file, (inputs, outputs) in zip(report.files, evaluation.specs, strict=True):
+        if file.device:  # one more row of a file that is here already
+            continue
+        rows = [other for other in report.files if other.name == file.name]
+        verdict = worst([row.verdict for row in rows])
+        deciding = next(
+            of_row
+            for row, of_row in zip(report.files, plain["files"], strict=True)
+            if row.name == file.name and row.verdict == verdict
+        )
         path = folder / file.name
         beside = sidecar(path)
         recipe = made_by.get((file.format, file.precision))
@@ -63,8 +71,8 @@ def describe(
                 sha256=sha256(path),
                 inputs=inputs,
                 outputs=outputs,
-                verdict=file.verdict,
-                results=tuple(entry["results"]),
+                verdict=verdict,
+                results=tuple(deciding["results"]),
                 latency_ms=file.latency_ms,
                 data=Sidecar(beside.name, beside.stat().st_size, sha256(beside))
                 if beside

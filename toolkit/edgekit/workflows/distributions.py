@@ -42,6 +42,7 @@ def record_distributions(
             for name, shape in file.outputs.shapes.items()
         }
         for file in evaluation.recording.files
+        if not file.device
     }
     return Distributions(inputs, outputs)
 

@@ -163,13 +163,13 @@ def evaluate(
             RecordedFile(
                 name=candidate.name,
                 bytes=size_of(candidate.path),
-                format=format_of(candidate.path) or candidate.path.suffix[1:],
+                format=candidate.format or format_of(candidate.path) or candidate.path.suffix[1:],
                 precision=candidate.precision,
                 device="" if candidate.device == "cpu" else ran.device,
                 compared_as_float32=candidate.precision == FLOAT and candidate.device == "cpu",
                 outputs=ran.recorded,
                 error_sources=sources,
-                faults=faults,
+                faults=(*ran.faults, *faults),
                 seconds=ran.seconds + perf_counter() - start,
                 warnings=(
                     *inputs,

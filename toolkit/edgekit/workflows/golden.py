@@ -49,7 +49,9 @@ def record_golden(
         What the manifest says of them; None where none are wanted or one alone is too large.
     """
     held_out = evaluation.samples.held_out
-    outputs = [file.outputs for file in evaluation.recording.files]
+    ran = zip(candidates, evaluation.recording.files, strict=True)
+    on_cpu = [(candidate, file.outputs) for candidate, file in ran if not file.device]
+    candidates, outputs = [c for c, _ in on_cpu], [o for _, o in on_cpu]
     fitting = min(count, _fitting([held_out, *outputs]))
     if not fitting:
         return None

@@ -38,6 +38,7 @@ def inspect_for(file: str | Path, target: str) -> Inspection:
 
 
 def _suffix(form: str) -> str:
-    from edgekit_converters import FORMATS
+    from edgekit_converters import all_formats
 
-    return FORMATS[form].suffix if form in FORMATS else f".{form}"
+    formats = all_formats()
+    return formats[form].suffix if form in formats else f".{form}"

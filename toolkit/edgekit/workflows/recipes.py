@@ -1,18 +1,21 @@
 """The recipes that a conversion is told, and those that it followed."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from edgekit.bundle.recipes import read_recipes
 from edgekit.data.samples import DataError
 from edgekit.workflows.evaluate import FLOAT
 from edgekit_converters import (
+    FURTHER,
     PRECISIONS,
     Conversion,
     Precision,
     RecipeDocument,
     Target,
     check_method,
+    format_of,
 )
 
 
@@ -31,6 +34,10 @@ def chosen_recipes(
     if chosen["recipe"] is None:
         return {}, precisions
     documents = read_recipes(chosen["recipe"])
+    for name, form in FURTHER.items():  # it follows the recipe of the format that it is a kind of
+        plain = format_of(Path(form.file_name("int8")))
+        if plain in documents:
+            documents.setdefault(name, documents[plain])
     wanted = {name: document for name, document in documents.items() if name in chosen["to"]}
     if not wanted:
         raise DataError(

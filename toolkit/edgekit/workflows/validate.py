@@ -258,6 +258,12 @@ def _candidates(
         entry = manifest.entry(path) if manifest else None
         return entry.precision if entry else precision_of(path)
 
+    def form(path: Path) -> str:
+        """By the same; else by its suffix."""
+        manifest = manifests.get(path.parent)
+        entry = manifest.entry(path) if manifest else None
+        return entry.format if entry else ""
+
     listed = [
         folder / entry.file
         for folder, manifest in manifests.items()
@@ -273,7 +279,7 @@ def _candidates(
     others = {path: precision(path) for path in listed}
     float32 = counterparts(precisions, others)
     return tuple(
-        Candidate(path, printable(path), precisions[path], device, float32.get(path))
+        Candidate(path, printable(path), precisions[path], device, float32.get(path), form(path))
         for path in paths
         for device in devices
     )

@@ -56,7 +56,7 @@ KERNELS = [
     "dequantize", "fully_connected", "gather", "hard_swish", "kernel_util", "logistic",
     "lstm_eval", "micro_tensor_utils", "mul", "pad", "pooling", "quantize",
     "reduce", "reshape", "reverse", "slice", "softmax", "space_to_batch_nd",
-    "split", "strided_slice", "sub", "tanh", "transpose", "unidirectional_sequence_lstm",
+    "split", "strided_slice", "sub", "tanh", "transpose", "transpose_conv", "unidirectional_sequence_lstm",
 ]  # fmt: skip
 """The kernels of the models in the tests; each is a file or several in TensorFlow Lite Micro's sources."""
 

@@ -233,8 +233,9 @@ def _explain(source: str, error: Exception) -> str:
                 f"{source}: {carried}. If you trust where it comes from, load it with trust=True."
             )
     if "Could not locate class" in text or "Unknown layer" in text:
+        missing = first.partition(" Make sure custom")[0]  # what follows prints the whole config
         return (
-            f"{source}: a layer's class is not known here: {first} Where you have the code, type "
+            f"{source}: a layer's class is not known here: {missing} Where you have the code, type "
             "model.export('folder') and convert that folder, which needs no class; or name a function, as "
             "my_model:load, of a file my_model.py that imports the class and has "
             f"def load(): return keras.saving.load_model({Path(source).name!r})."

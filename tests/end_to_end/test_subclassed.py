@@ -1,5 +1,7 @@
 """Subclassed models: those that were called once convert; of those that were not, one is told what to type."""
 
+import importlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -125,11 +127,35 @@ def test_a_call_that_fails_on_a_symbolic_input_is_an_error_in_words(
         edgekit_converters.load_model("odd_net:load")
 
 
-def test_the_message_for_a_class_that_is_not_known_says_what_to_type(tmp_path: Path) -> None:
-    model, _ = models()["one"]
-    model.save(tmp_path / "net.keras")
-    with pytest.raises(edgekit.ConversionError, match=r"model\.export\('folder'\)"):
-        edgekit_converters.load_model(str(tmp_path / "net.keras"))
+def test_the_message_for_a_class_that_is_not_known_says_what_to_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_net.py").write_text(
+        "import keras\n"
+        "class Net(keras.Model):\n"
+        "    def __init__(self, **options):\n"
+        "        super().__init__(**options)\n"
+        "        self.out = keras.layers.Dense(3)\n"
+        "    def call(self, x):\n"
+        "        return self.out(x)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    model = importlib.import_module("own_net").Net()
+    model(np.zeros((1, 6), np.float32))
+    model.save("net.keras")
+    with pytest.raises(edgekit.ConversionError, match=r"model\.export\('folder'\)") as told:
+        edgekit_converters.load_model("net.keras")
+    assert "config" not in str(told.value)
+    said = re.search(r"def load\(\): return (.*)\.$", str(told.value))
+    assert said
+    for name, typed in (("my_model", said[1]), ("unfinished", said[1].split(",")[0] + ")")):
+        (tmp_path / f"{name}.py").write_text(
+            f"import keras\nfrom own_net import Net\ndef load(): return {typed}\n"
+        )
+    assert edgekit_converters.load_model("my_model:load").output_shape == (1, 3)
+    with pytest.raises(edgekit.ConversionError, match=r"Pass custom_objects=\{'Net': Net\} to"):
+        edgekit_converters.load_model("unfinished:load")
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "SimpleRNN"])

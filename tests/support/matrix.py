@@ -18,12 +18,13 @@ from typing import Any
 from support.process_memory import descendants, text
 from support.zoo import LARGE, OWN_CLASSES, RECURRENT, REFUSED, SMALL, TRAINED, digit_rows, samples
 from support.zoo_images import IMAGES
+from support.zoo_layers import LAYERS
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
 FORMATS = ("tflite", "onnx")
 SAID_ELSEWHERE = ("slower", "no smaller", "validate")
 """Words of the notes that have no place in the last column: latency and size have columns of their own."""
-FEW = {"VGG16": 24}
+FEW = {"VGG16": 12}
 """How many samples a model gets, where 120 would take hours: its 16-bit TFLite file, minutes each."""
 
 
@@ -34,7 +35,7 @@ def row(name: str) -> dict[str, Any]:
     import edgekit
 
     keras.utils.set_random_seed(0)
-    model = {**SMALL, **IMAGES, **REFUSED, **LARGE, **RECURRENT, **TRAINED}[name]()
+    model = {**SMALL, **IMAGES, **LAYERS, **REFUSED, **LARGE, **RECURRENT, **TRAINED}[name]()
     if name in TRAINED:
         data = digit_rows()
     else:
@@ -171,7 +172,12 @@ def _decibel(value: float) -> str:
 
 
 TABLES: list[tuple[str, list[str], list[str], Callable[[str, dict[str, Any]], list[str]]]] = [
-    ("<!-- made by make matrix -->", [*SMALL, *IMAGES, *REFUSED, *LARGE], MAIN_HEADS, main_row),
+    (
+        "<!-- made by make matrix -->",
+        [*SMALL, *IMAGES, *LAYERS, *REFUSED, *LARGE],
+        MAIN_HEADS,
+        main_row,
+    ),
     ("<!-- made by make matrix: recurrent -->", [*RECURRENT], RECURRENT_HEADS, recurrent_row),
     ("<!-- made by make matrix: trained -->", [*TRAINED], TRAINED_HEADS, trained_row),
 ]
@@ -188,7 +194,10 @@ def main(target: Path, wanted: list[str]) -> None:
             last = done.stdout.strip().splitlines()[-1:] or ['{"error": "the process died"}']
             line = f"| {' | '.join(cells(name, json.loads(last[0])))} |"
             print(line, flush=True)
-            target.write_text(with_row(target.read_text(), mark, names, heads, name, line))
+            page = with_row(target.read_text(), mark, names, heads, name, line)
+            whole = target.with_suffix(".part")
+            whole.write_text(page)
+            whole.replace(target)
 
 
 def with_row(page: str, mark: str, names: list[str], heads: list[str], name: str, line: str) -> str:

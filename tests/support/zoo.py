@@ -7,6 +7,7 @@ import numpy as np
 
 from edgekit.data.samples import Array
 from support.zoo_images import p_net, padded_max_pool, vision_transformer
+from support.zoo_layers import stateful
 
 
 def _sequential(shape: tuple[int | None, ...], *layers: Any, dtype: str = "float32") -> Any:
@@ -302,6 +303,7 @@ OWN_CLASSES = {
 """Models with classes of their own, which load by the function that makes them."""
 REFUSED: dict[str, Callable[[], Any]] = {
     "StringLookup": text,
+    "stateful LSTM": stateful,
     "channels_first": channels_first,
 }
 LARGE: dict[str, Callable[[], Any]] = {

@@ -161,7 +161,7 @@ def _along(
 ) -> tuple[int, int] | None:
     """Return an axis of the first operand of a node with weights that is longer than 1, and its length.
 
-    It is the one of its channels, where there are several.
+    It is the one of its channels, where there are several; else the shortest.
     """
     weight = values[node.input[1]]
     numbers = {attribute.name: attribute.i for attribute in node.attribute}
@@ -171,8 +171,8 @@ def _along(
         channels = weight[1 if numbers.get("transB") else 0]
     if channels > 1:
         return 1, channels
-    sizes = list(enumerate(shape_of(node.input[0])))
-    return next(((axis, size) for axis, size in sizes if size > 1), None)
+    sizes = [(size, axis) for axis, size in enumerate(shape_of(node.input[0])) if size > 1]
+    return min(sizes)[::-1] if sizes else None
 
 
 def _place_constant(

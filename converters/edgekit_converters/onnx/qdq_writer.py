@@ -23,6 +23,10 @@ _MICROSOFT = "com.microsoft"
 """Its QuantizeLinear takes 16 bits. ONNX's does from opset 21 on."""
 
 
+_LONG = 512
+"""How many equal scales a file holds at most: more are channels of no layer."""
+
+
 class QuantizationWriter:
     """Writes scales and integers into a graph, equal ones only once."""
 
@@ -31,6 +35,7 @@ class QuantizationWriter:
         self.pairs: dict[tuple[str, Scale], tuple[str, str]] = {}
         self.spread: dict[tuple[str, Scale], str] = {}
         self.constants: dict[tuple[tuple[str, ...], int | None], str] = {}
+        self.rows: dict[tuple[str, bytes, int], str] = {}
         self.ends: dict[str, dict[str, float]] = {}
         self.wide = False
 
@@ -43,13 +48,14 @@ class QuantizationWriter:
 
         ONNX Runtime quantizes the float weights of a Conv or Gemm between a DequantizeLinear and a
         QuantizeLinear by itself (its ``WeightBiasQuantization``), with one scale for all channels. It
-        leaves them alone behind a DequantizeLinear of more than one scale.
+        leaves them alone behind a DequantizeLinear of more than one scale. A long row of them is made by
+        the file as it is opened: for raw sound, it would be larger than the weights.
         """
         if (value, scale) not in self.spread:
             integers, _ = self._pair(value, scale)
             zero = _zero_point(scale)
             numbers = [
-                self.graph.shared(np.full(size, number, kind))
+                self._repeated(np.array([number], kind), size)
                 for number, kind in ((scale.scale, np.float32), (zero, zero.dtype))
             ]
             made = self._add(
@@ -57,6 +63,21 @@ class QuantizationWriter:
             )
             self.spread[value, scale] = made
         return self.spread[value, scale]
+
+    def _repeated(self, number: Array, size: int) -> str:
+        """Return a row of one number, which is a constant where it is short."""
+        from onnx import numpy_helper
+
+        if size <= _LONG:
+            return self.graph.shared(number.repeat(size))
+        key = (number.dtype.str, number.tobytes(), size)
+        if key not in self.rows:
+            self.rows[key] = self.graph.node(
+                "ConstantOfShape",
+                [self.graph.shared(np.array([size], np.int64))],
+                attributes={"value": numpy_helper.from_array(number)},
+            )
+        return self.rows[key]
 
     def _pair(self, value: str, scale: Scale) -> tuple[str, str]:
         if (value, scale) not in self.pairs:

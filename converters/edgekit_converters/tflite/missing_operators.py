@@ -103,6 +103,9 @@ class _Rebuilding:
         for name in names:
             node = part.node.add()
             node.CopyFrom(self._nodes[name])
+            node.attr.pop(
+                "_class", None
+            )  # a wish to lie beside a node, which may be in another part
             del node.input[:]  # what has to happen before, as an assertion, is left out
             node.input.extend(_inputs(self._nodes[name]))
             for port in node.input:
@@ -151,16 +154,24 @@ def _resizing(node: Any, operands: Sequence[Any]) -> Any:
     """Multiply by the matrices of a resizing, which is linear, along height and along width."""
     import tensorflow as tf
 
-    x, *others = operands
-    if None in x.shape:
-        return None
-    with tf.compat.v1.Session(graph=x.graph) as session:
-        constants = session.run(others)
+    x = operands[0]
+    found, *constants = _on_zeros(x.graph, operands)
+    x.set_shape(found.shape)  # TensorFlow cannot tell it behind a choice between two paddings
     for axis in (1, 2):
         matrix = _matrix(node, x.shape[axis], axis, constants)
         x = tf.tensordot(x, tf.constant(matrix.T), [[axis], [0]])  # the new axis is the last
         x = tf.transpose(x, (0, 3, 1, 2) if axis == 1 else (0, 1, 3, 2))
     return x
+
+
+def _on_zeros(graph: Any, tensors: Sequence[Any]) -> list[Array]:
+    """Return what tensors of a graph are in a call on zeros: shapes and sizes are the same in all calls."""
+    import tensorflow as tf
+
+    inputs = [op.outputs[0] for op in graph.get_operations() if op.type == "Placeholder"]
+    zeros = {one.name: np.zeros(one.shape, one.dtype.as_numpy_dtype) for one in inputs}
+    with tf.compat.v1.Session(graph=graph) as session:
+        return list(session.run(list(tensors), zeros))
 
 
 def _matrix(node: Any, size: int, axis: int, constants: Sequence[Array]) -> Array:

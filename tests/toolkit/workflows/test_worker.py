@@ -64,6 +64,17 @@ def refuse(*, progress, ask):
     raise Refused("not today", 42)
 
 
+def refuse_because(module, *, progress, ask):
+    import importlib
+    from tblib import pickling_support
+
+    pickling_support.install()
+    try:
+        raise importlib.import_module(module).Cause("of a library")
+    except Exception as error:
+        raise Refused("not today") from error
+
+
 def fail_unportably(*, progress, ask):
     raise Unportable(7, "out of luck")
 
@@ -195,6 +206,18 @@ def test_an_exception_comes_back_as_it_was_raised(errands: Any, log: Path) -> No
     assert type(caught.value) is errands.Refused
     assert caught.value.args == ("not today", 42)
     assert "in refuse" in log.read_text()  # its traceback
+
+
+def test_what_caused_an_exception_is_in_the_log_and_does_not_import_its_library(
+    errands: Any, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "noisy_library.py").write_text("class Cause(Exception):\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(errands.Refused) as caught:
+        run_in_worker(errands.refuse_because, "noisy_library", log=log)
+    assert caught.value.args == ("not today",)
+    assert "noisy_library" not in sys.modules
+    assert "noisy_library.Cause: of a library" in log.read_text()
 
 
 def test_an_exception_that_cannot_travel_comes_back_in_words(errands: Any, log: Path) -> None:

@@ -245,6 +245,8 @@ def serve() -> None:
 def _portable(error: BaseException) -> BaseException:
     if not isinstance(error, Exception):  # sys.exit() in there must not end the caller
         return WorkerError(f"{type(error).__name__}: {error}")
+    # Where tblib is loaded, these travel too, and the caller would import TensorFlow to have its exception.
+    error.__cause__ = error.__context__ = None
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:  # an exception of a third party that does not survive the trip

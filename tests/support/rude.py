@@ -1,6 +1,6 @@
 """Clients that no server deserves: ``python -m support.rude URL MODEL SECONDS``.
 
-One sends noise, one a byte a second, and one leaves before its answer comes; each a few times a second.
+One sends noise ten times a second, one a byte a second, and one leaves each second before its answer comes.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ def rude(url: str, model: str, seconds: float) -> None:
         while monotonic() < end:
             with contextlib.suppress(OSError), socket.create_connection(address, 5) as link:
                 link.sendall(request)
-            sleep(0.1)
+            sleep(1)  # what it asked for is run: more of it would be load, and not rudeness
 
     threads = [threading.Thread(target=way) for way in (noise, a_byte_a_second, farewell)]
     for thread in threads:

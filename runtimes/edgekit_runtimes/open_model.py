@@ -166,6 +166,11 @@ def _monitored(session: Session, monitor: "bool | MonitorOptions") -> None:
     except ModelError:
         session.close()
         raise
+    except ValueError as error:
+        session.close()
+        raise ModelError(
+            f"{session.path}: the distributions in its manifest are damaged: {error}. Convert again."
+        ) from error
 
 
 def keras_session(model: Any, name: str) -> Session:

@@ -19,7 +19,7 @@ Tell = Callable[[str], None]
 CLEAN = 100_000
 """Samples of each stream."""
 
-REFERENCES = 10
+REFERENCES = 5
 """Draws of the samples that calibrate, each with a stream of its own."""
 
 

@@ -38,6 +38,10 @@ SERVERS = {"mlserver": ("mlserver==1.7.1",)}
 """Other servers of the Open Inference Protocol."""
 
 
+MONITORS = {"evidently": ("evidently==0.7.21", "pandas<3")}  # which it does not ask for itself
+"""Other programs that compare samples with a reference."""
+
+
 def wanted_by(extra: str) -> tuple[str, ...]:
     """The runtime that an extra of edgekit's asks for, as a requirement."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -48,7 +52,7 @@ def requirements() -> dict[str, tuple[str, ...]]:
     """What each environment that this Python can have holds."""
     oldest = {name: by[_PYTHON] for name, by in OLDEST.items() if _PYTHON in by}
     floors = {"litert-floor": wanted_by("litert"), "onnxruntime-floor": wanted_by("onnx")}
-    return {**oldest, **floors, "vela": ("ethos-u-vela==5.2.0",), **SERVERS}
+    return {**oldest, **floors, "vela": ("ethos-u-vela==5.2.0",), **SERVERS, **MONITORS}
 
 
 def python(name: str) -> Path:

@@ -75,6 +75,20 @@ def test_the_manifest_has_no_distributions_where_they_are_not_wanted(
         open_model(tmp_path / "model_float32.tflite", monitor=True)
 
 
+@pytest.mark.parametrize("damage", ["counts", "statistics", "meaning"])
+def test_damaged_distributions_are_refused(converted: Path, tmp_path: Path, damage: str) -> None:
+    folder = shutil.copytree(converted, tmp_path / "out")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    image = manifest["distributions"]["inputs"]["image"]
+    changed = image["statistics"][0] if damage == "counts" else image
+    changed[damage] = {"counts": [1], "statistics": image["statistics"][1:], "meaning": "?"}[damage]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+    with pytest.raises(ModelError, match="distributions.* damaged"):
+        open_model(folder / "model_int8.tflite", monitor=True)
+    open_model(folder / "model_int8.tflite").close()
+
+
 def test_they_are_of_all_samples_that_were_read(converted: Path) -> None:
     manifest = json.loads((converted / "manifest.json").read_text())
     image = manifest["distributions"]["inputs"]["image"]

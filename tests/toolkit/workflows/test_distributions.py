@@ -84,7 +84,7 @@ def test_damaged_distributions_are_refused(converted: Path, tmp_path: Path, dama
     changed[damage] = {"counts": [1], "statistics": image["statistics"][1:], "meaning": "?"}[damage]
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
-    with pytest.raises(ModelError, match="distributions.* damaged"):
+    with pytest.raises(ModelError, match=r"distributions.* damaged"):
         open_model(folder / "model_int8.tflite", monitor=True)
     open_model(folder / "model_int8.tflite").close()
 

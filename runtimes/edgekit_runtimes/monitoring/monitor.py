@@ -45,7 +45,7 @@ class MonitorOptions:
 
     false_alarms: float = 1e-5
     """At most so many a sample that is looked at, where nothing changes: one in 100,000."""
-    time_share: float = 0.03
+    time_share: float = 0.02
     """Of the time that passes, what the monitor may use; 1 looks at every sample."""
     keep: str | Path | None = None
     """A folder for the samples that a change began with; none are kept without it."""

@@ -18,7 +18,7 @@ CHANNELS = 32
 CLASSES = 4096
 """The most classes that are counted."""
 
-_VALUES = 1 << 14  # the most values of a sample that are looked at: of larger ones, every n-th row
+_VALUES = 1 << 13  # the most values of a sample that are looked at: of larger ones, every n-th row
 _IN_A_ROW = 4  # neighbours, the fewest whose roughness is measured
 _COLOURS = (2, 3, 4)  # channels that are compared with each other
 
@@ -57,7 +57,7 @@ def layout_of(
 
     >>> layout = layout_of((224, 224, 3), "image", "none", 0.0, 1.0)
     >>> layout.channels, layout.thinned[1]
-    (3, slice(None, None, 10))
+    (3, slice(None, None, 19))
     """
     last = shape[-1] if shape else 1
     one_each = len(shape) <= 1
@@ -147,8 +147,9 @@ def _neighbours(shape: tuple[int, ...]) -> int:
 def _numbers(layout: Layout, batch: Array) -> Measured:
     x = batch.astype(np.float32, copy=False)
     count = len(x)
-    flat = x.reshape(count, -1, layout.channels)
-    means, spreads = flat.mean(1), flat.std(1)
+    # Channels first: sums along the last axis take a fifth of the time.
+    flat = np.ascontiguousarray(x.reshape(count, -1, layout.channels).swapaxes(1, 2))
+    means, spreads = flat.mean(2), flat.std(2)
     mean = means.mean(1)
     finite = np.isfinite(mean)
     values: dict[tuple[str, int | None], Array] = {("value", None): mean, ("mean", None): mean}

@@ -89,6 +89,17 @@ _MIB = 1 << 20
 )
 @click.option("--reload", is_flag=True, help="Take a folder into use again when it has changed.")
 @click.option(
+    "--no-monitor",
+    is_flag=True,
+    help="Do not compare inputs and outputs with the calibration data.",
+)
+@click.option(
+    "--keep-samples",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep samples that a change of the inputs began with, at most 200 of each model.",
+)
+@click.option(
     "--shadow",
     "shadows",
     multiple=True,
@@ -120,6 +131,8 @@ def serve(
     queue: int,
     timeout: float,
     reload: bool,
+    no_monitor: bool,
+    keep_samples: Path | None,
     shadows: tuple[str, ...],
     shadow_share: float,
     log: bool,
@@ -157,6 +170,8 @@ def serve(
             waiting=queue,
             timeout=timeout,
             reload=reload,
+            monitor=not no_monitor,
+            keep=keep_samples,
             shadows=_shadows(shadows, served),
             shadow_share=shadow_share,
             log=log,

@@ -16,7 +16,9 @@ from edgekit.serving.memory import Memory
 from edgekit_runtimes import ModelError, TensorSpec, open_model, verify_folder
 from edgekit_runtimes.arrays import random_inputs
 from edgekit_runtimes.bundle.manifest_file import MANIFEST, read_listed
+from edgekit_runtimes.bundle.reference_file import read_reference
 from edgekit_runtimes.known_files import identity
+from edgekit_runtimes.monitoring.reference import Reference
 from edgekit_runtimes.processing.facts import Facts
 
 LENGTH = struct.Struct("=I")
@@ -47,6 +49,8 @@ class Opened:
     """Of the file, as the folder's manifest has it; empty for a file alone."""
     recipe: str
     """Of the recipe that the file was made by, likewise; empty where it has none."""
+    reference: Reference | None
+    """What its inputs and outputs are compared with; None where the manifest has no distributions."""
     identity: tuple[int, ...]
     """Of what was opened: the folder's manifest, or the file; of another content it is another."""
     faults: tuple[str, ...] = ()
@@ -93,6 +97,7 @@ def open_and_time(
         session.facts,
         str(entry.get("sha256") or ""),
         str((entry.get("recipe") or {}).get("sha256") or ""),
+        _reference(Path(session.path)),
         before,
         tuple(runtime_faults(Path(session.path), session.device)),
     )
@@ -146,6 +151,13 @@ def identity_of(path: Path) -> tuple[int, ...] | None:
     try:
         return identity(path / MANIFEST if path.is_dir() else path)
     except OSError:
+        return None
+
+
+def _reference(file: Path) -> Reference | None:
+    try:
+        return read_reference(file)
+    except ModelError:  # a lone file, or of an older edgekit
         return None
 
 

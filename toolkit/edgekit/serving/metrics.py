@@ -123,9 +123,9 @@ class Metrics:
                 resident_bytes(served.runner.pid)
             )
             self.model.labels(*labels).set(1)
-        now = {(s.name, s.version, s.runner.opened.sha256) for s in models}
+        now = {(s.name, s.version, s.runner.opened.identity) for s in models}
         seen = CollectorRegistry()
-        add_watched(seen, [r for r in watched if (r.model, r.version, r.key.sha256) in now])
+        add_watched(seen, [r for r in watched if (r.model, r.version, r.key.identity) in now])
         if self.folder is None:
             return generate_latest(self.registry) + generate_latest(seen)
         together = CollectorRegistry()

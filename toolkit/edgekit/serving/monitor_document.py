@@ -15,11 +15,11 @@ def monitor_document(reports: Iterable[Report], models: Models) -> bytes:
         reports: what the workers have seen.
         models: that are served: of files that have been replaced nothing is told.
     """
-    found = {(r.model, r.version, r.key.sha256): r for r in reports}
+    found = {(r.model, r.version, r.key.identity): r for r in reports}
     entries = []
     for served in models:
         opened = served.runner.opened
-        key = served.name, served.version, opened.sha256
+        key = served.name, served.version, opened.identity
         report = found.get(key)
         if report is not None:
             entries.append({**to_plain(report.to_dict()), "device": opened.device})

@@ -33,6 +33,10 @@ class Settings:
     """For a request's headers to arrive."""
     reload: bool = False
     """Whether a folder that is changed is taken into use."""
+    monitor: bool = True
+    """Whether models are monitored whose manifests have distributions."""
+    keep: Path | None = None
+    """A folder for the samples that a change began with; None where none are kept."""
     shadows: tuple[tuple[str, Path], ...] = ()
     """Folders or files that run beside a model, by its name."""
     shadow_share: float = 0.1

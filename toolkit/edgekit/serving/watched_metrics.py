@@ -52,11 +52,10 @@ def _of_shadows(reports: list[Report]) -> Iterator[Metric]:
 
 
 _TENSORS = {
-    "samples": "Samples that were looked at.",
     "outside": "Share of the values outside the calibrated range.",
-    "psi": "Population stability index against the calibration data.",
+    "psi": "Population stability index against the calibration data, beyond what chance gives.",
     "ks": "Kolmogorov distance from the calibration data.",
-    "not_finite": "Share of the values that are NaN or infinite.",
+    "not_finite": "Share of the samples with values that are NaN or infinite.",
     "alarm": "1 where an input or output no longer looks as it did at calibration.",
 }
 _MOST_TENSORS = 64
@@ -64,6 +63,15 @@ _MOST_TENSORS = 64
 
 
 def _of_tensors(reports: list[Report]) -> Iterator[Metric]:
+    for name, text, field in (
+        ("samples", "Samples that the monitor looked at.", "samples"),
+        ("alarms", "Times that a change began, in one of the workers.", "alarms_in_all"),
+    ):
+        counter = CounterMetricFamily(f"edgekit_monitor_{name}", text, labels=_NAMED)
+        for report in reports:
+            if report.monitor is not None:
+                counter.add_metric((report.model, report.version), getattr(report.monitor, field))
+        yield counter
     for name, text in _TENSORS.items():
         gauge = GaugeMetricFamily(f"edgekit_monitor_{name}", text, labels=(*_NAMED, "tensor"))
         for report in reports:

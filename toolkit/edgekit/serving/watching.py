@@ -16,7 +16,10 @@ from typing import Any
 
 from edgekit.data.samples import Array
 from edgekit.serving.child import Opened
+from edgekit.serving.monitored import ModelMonitor, Monitored, TensorSeen, tensors_seen
+from edgekit.serving.settings import Settings
 from edgekit.serving.shadow import Figures, Shadow, ShadowReport
+from edgekit_runtimes.monitoring.report import MonitorReport
 
 _NAME = "watched-{pid}.pickle"
 """In a folder that only this server's user can write."""
@@ -30,40 +33,33 @@ class Key:
     version: str
     file: str
     sha256: str
+    identity: tuple[int, ...]
+    """Of what was opened, as ``child.Opened`` has it."""
 
 
 @dataclass(slots=True)
 class Seen:
     """The figures of one model."""
 
+    monitored: Monitored | None = None
+    """None where its manifest has no distributions."""
     shadow: Figures | None = None
 
     def merge(self, other: "Seen") -> None:
         """Add those of another worker."""
+        if self.monitored is None or other.monitored is None:
+            self.monitored = self.monitored or other.monitored
+        else:
+            self.monitored += other.monitored
         mine, theirs = self.shadow, other.shadow
         if mine is None:
             self.shadow = deepcopy(theirs)
         elif theirs is not None and theirs.sha256 == mine.sha256:
             mine.merge(theirs)
 
-
-@dataclass(frozen=True, slots=True)
-class TensorReport:
-    """One input or output against the distribution that the manifest has of it."""
-
-    name: str
-    samples: int
-    outside: float | None
-    """The share of its values outside the calibrated range."""
-    psi: float | None
-    """The population stability index."""
-    ks: float | None
-    """The Kolmogorov distance."""
-    not_finite: float
-    """The share of its values that are NaN or infinite."""
-    alarm: bool
-    statement: str
-    """What no longer looks as it did at calibration, in words; empty without an alarm."""
+    def ended(self) -> "Seen":
+        """What remains of them when nothing comes any more."""
+        return Seen(self.monitored and self.monitored.ended(), self.shadow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,9 @@ class Report:
     """What is told of one model."""
 
     key: Key
-    tensors: tuple[TensorReport, ...]
+    monitor: MonitorReport | None
+    tensors: tuple[TensorSeen, ...]
+    """The inputs and outputs, those first; none where the manifest has no distributions."""
     shadow: ShadowReport | None
 
     @property
@@ -85,46 +83,77 @@ class Report:
         return self.key.version
 
     @property
-    def alarms(self) -> tuple[TensorReport, ...]:
-        """The inputs and outputs that no longer look as they did at calibration."""
-        return tuple(tensor for tensor in self.tensors if tensor.alarm)
+    def statements(self) -> tuple[str, ...]:
+        """What no longer looks as it did at calibration, in words."""
+        found: dict[str, str] = {}
+        for text in self.monitor.warnings if self.monitor else ():
+            found.setdefault(
+                text.partition(":")[0], text
+            )  # every worker says it, by its own figures
+        return tuple(found.values())
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            **asdict(self.key),
+    def to_dict(self, *, whole: bool = True) -> dict[str, Any]:
+        """Plain values for JSON; without ``whole``, without all that the monitor says of each statistic."""
+        made = {
+            "model": self.model,
+            "version": self.version,
+            "file": self.key.file,
+            "sha256": self.key.sha256,
+            "statements": self.statements,
             "tensors": [asdict(tensor) for tensor in self.tensors],
-            "statements": [tensor.statement for tensor in self.alarms],
             "shadow": None if self.shadow is None else asdict(self.shadow),
         }
+        if whole:
+            made["monitor"] = None if self.monitor is None else self.monitor.to_dict()
+        return made
 
 
 class Watched:
     """What is watched of one model in this process."""
 
-    def __init__(self, model: str, version: str, opened: Opened) -> None:
+    def __init__(self, model: str, version: str, opened: Opened, settings: Settings) -> None:
+        """Nothing has been seen yet.
+
+        Args:
+            model: its name.
+            version: of it.
+            opened: the model.
+            settings: whether it is monitored, and where samples are kept.
+        """
         self.model, self.version = model, version
         self.shadow: Shadow | None = None
-        self._opened = opened
+        self._settings = settings
+        self._open(opened)
 
     def see(
         self, opened: Opened, inputs: Mapping[str, Array], outputs: Mapping[str, Array]
     ) -> None:
         """Look at a call that has been answered; in the thread of the model."""
-        self._opened = opened
+        if opened is not self._opened:  # after a crash: perhaps another file
+            self._open(opened)
+        if self._monitor is not None:
+            self._monitor.see(inputs, outputs)
         if self.shadow is not None:
             self.shadow.offer(inputs, outputs)
 
     def seen(self) -> tuple[Key, Seen]:
         """The figures as they are now."""
         opened = self._opened
-        key = Key(self.model, self.version, opened.file, opened.sha256)
-        return key, Seen(self.shadow.copy() if self.shadow else None)
+        key = Key(self.model, self.version, opened.file, opened.sha256, opened.identity)
+        monitored = self._monitor.seen() if self._monitor else None
+        return key, Seen(monitored, self.shadow.copy() if self.shadow else None)
 
     def close(self) -> None:
         """End what runs for it."""
         if self.shadow is not None:
             self.shadow.close()
+
+    def _open(self, opened: Opened) -> None:
+        self._opened = opened
+        keep = self._settings.keep
+        keep = keep and keep / f"{self.model}-{self.version}"
+        reference = opened.reference if self._settings.monitor else None
+        self._monitor = None if reference is None else ModelMonitor(reference, keep)
 
 
 @dataclass(slots=True)
@@ -133,6 +162,8 @@ class Watching:
 
     folder: Path
     watched: list[Watched] = field(default_factory=list)
+    stopping: bool = False
+    """Whether the worker is ending: then what was seen last stays to be told."""
     _ended: dict[Key, Seen] = field(default_factory=dict)
     """Of models that have been replaced."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -146,7 +177,8 @@ class Watching:
             found = watched.seen()
             with self._lock:
                 self.watched.remove(watched)
-                _add(self._ended, dict([found]))
+                key, seen = found
+                _add(self._ended, {key: seen if self.stopping else seen.ended()})
             watched.close()
 
         return end
@@ -180,13 +212,18 @@ class Watching:
 def fold(folder: Path, pid: int) -> None:
     """Add what a worker that died has left to what those before it left, in one file."""
     path, together = (folder / _NAME.format(pid=n) for n in (pid, 0))
-    left = _read(path)
+    left = _collapsed(_read(path))
     path.unlink(missing_ok=True)
     if left:
         _add(left, _read(together))
+        left = _collapsed(left)
         unfinished = together.with_suffix(".new")
         unfinished.write_bytes(pickle.dumps(left))
         unfinished.replace(together)
+
+
+def _collapsed(found: Mapping[Key, Seen]) -> dict[Key, Seen]:
+    return {key: seen.ended() for key, seen in found.items()}
 
 
 def written(folder: Path) -> list[Report]:
@@ -215,5 +252,11 @@ def _read(path: Path) -> dict[Key, Seen]:
 
 def _reports(found: Mapping[Key, Seen]) -> Iterator[Report]:
     for key, seen in found.items():
-        shadow = None if seen.shadow is None else seen.shadow.report()
-        yield Report(key, (), shadow)
+        monitored = seen.monitored
+        monitor = None if monitored is None else monitored.report()
+        tensors = (
+            tensors_seen(monitor, monitored.changed)
+            if monitor is not None and monitored is not None
+            else ()
+        )
+        yield Report(key, monitor, tensors, None if seen.shadow is None else seen.shadow.report())

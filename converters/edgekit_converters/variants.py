@@ -228,7 +228,7 @@ class Variants:
         )
         named = hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
         file = self.job.scratch / f"{named}.tflite"
-        options = (recipe.precision, ranges, self.job.interface, kept)
+        options = (recipe.precision, ranges, self.job.interface, kept, recipe.dense_per_tensor)
         write_tflite(graph, file, *options)
         if not (recipe.correct_bias or recipe.rounding_steps):
             return Written(Quantized(graph, file), ranges, kept, tuple(notes))

@@ -241,6 +241,15 @@ class ConvertOptions(RunOptions, LimitOptions, FileOptions, total=False):
             default_help="extremes, or as the recipe says",
         ),
     ]
+    dense_per_tensor: Annotated[
+        bool,
+        Option(
+            Switch(),
+            "Give the weights of a Dense layer one scale, not one for each output, in int8 files: less exact, and "
+            "a quarter faster on an Ethos-U.",
+            False,
+        ),
+    ]
 
 
 class EngineOptions(TypedDict, total=False):

@@ -1,4 +1,4 @@
-"""Intel's NPUs: a file compiled to a blob by OpenVINO, where its compiler is there.
+"""Intel's NPUs: an ONNX file compiled to a blob by OpenVINO, where its compiler is there.
 
 OpenVINO's wheels for Linux have the NPU's plug-in and not the compiler that it loads
 (openvinotoolkit/openvino#36374, open in November 2026): then this refuses, and says what is missing.
@@ -8,14 +8,16 @@ import re
 import sys
 from pathlib import Path
 
-from edgekit_converters.targets.tool import ToolError, failure, run_tool
+from edgekit_converters.targets.compiled import NEVER_RUN, Compiled, PlacedOperator
+from edgekit_converters.targets.inspection import Figure, TargetError
+from edgekit_converters.targets.tool import failure, run_tool, told_of
 
-INTEL_NPUS: dict[str, str] = {
-    "3720": "Core Ultra Series 1, Meteor Lake and Arrow Lake",
-    "4000": "Core Ultra Series 2, Lunar Lake",
-    "5010": "Core Ultra Series 3, Panther Lake",
+INTEL_NPUS: dict[str, tuple[str, str]] = {
+    "openvino-npu3720": ("3720", "Core Ultra of Meteor Lake and Arrow Lake"),
+    "openvino-npu4000": ("4000", "Core Ultra of Lunar Lake"),
+    "openvino-npu5010": ("5010", "Core Ultra of Panther Lake"),
 }
-"""Every NPU that blobs are made for, by OpenVINO's number of its platform."""
+"""Every NPU that blobs are made for: OpenVINO's number of its platform, and where it is."""
 
 _NO_COMPILER = re.compile(r"Cannot load library \"(.*/)?(lib\w*npu_compiler\w*\.\w+)\"")
 
@@ -23,31 +25,29 @@ _NO_COMPILER = re.compile(r"Cannot load library \"(.*/)?(lib\w*npu_compiler\w*\.
 def compile_with_openvino(
     model: Path,
     target: Path,
-    platform: str,
+    chip: str,
     *,
-    device: str = "NPU",
     scratch: Path,
     seconds: float = 600,
-) -> int:
-    """Compile a TFLite or an ONNX file to a blob, which OpenVINO imports without compiling.
+    device: str = "NPU",
+) -> Compiled:
+    """Compile a file to a blob, which OpenVINO imports without compiling.
 
     It takes all operators of a file, or refuses it.
 
     Args:
-        model: the file.
+        model: an ONNX file.
         target: the blob to write; it is there whole, or not at all.
-        platform: a number of ``INTEL_NPUS``.
-        device: OpenVINO's: ``NPU``, or ``CPU`` for a blob that this machine runs.
+        chip: a name in ``INTEL_NPUS``.
         scratch: an existing, empty folder, which the caller removes.
         seconds: after which OpenVINO is killed.
-
-    Returns:
-        The bytes of the blob.
+        device: OpenVINO's: ``NPU``, or ``CPU`` for a blob that this machine runs.
 
     Raises:
-        ConversionError: OpenVINO has no compiler for the NPU, refuses the file, crashes, takes too long
-            or leaves an empty blob.
+        TargetError: OpenVINO has no compiler for the NPU, refuses the file, crashes, takes too long or
+            leaves an empty blob.
     """
+    platform, sold_as = INTEL_NPUS[chip]
     made = scratch / "made.blob"
     command = [sys.executable, "-m", "edgekit_converters.targets.openvino_blob"]
     command += [str(model.resolve()), str(made), device, platform]
@@ -55,24 +55,32 @@ def compile_with_openvino(
         log = run_tool("OpenVINO", command, scratch, seconds=seconds)
         if not made.exists() or not made.stat().st_size:
             raise failure("OpenVINO", "wrote no blob, or an empty one", log)
-    except ToolError as error:
-        raise _explained(error, model, scratch) from error
-    size = made.stat().st_size
+    except TargetError as error:
+        raise _without_compiler(scratch, model, chip) or told_of(
+            f"{model}: {chip}", error
+        ) from error
+    figure = Figure("file", made.stat().st_size, "bytes", f"for {sold_as}: {NEVER_RUN}")
     made.replace(target)
-    return size
+    return Compiled(chip, _operators(model), (figure,))
 
 
-def _explained(error: ToolError, model: Path, scratch: Path) -> ToolError:
+def _operators(model: Path) -> tuple[PlacedOperator, ...]:
+    import onnx
+
+    nodes = onnx.load(model, load_external_data=False).graph.node
+    return tuple(PlacedOperator(node.op_type, node.name, "NPU") for node in nodes)
+
+
+def _without_compiler(scratch: Path, model: Path, chip: str) -> TargetError | None:
+    """Return the error where OpenVINO did not find its compiler; else None."""
     log = (scratch / "OpenVINO.log").read_text(encoding="utf-8", errors="replace")
-    if missing := _NO_COMPILER.search(log):
-        folder = f" into {Path(missing[1]).resolve()}" if missing[1] else ""
-        return ToolError(
-            f"{model.name}, openvino: this OpenVINO has no compiler for Intel's NPU: its package from PyPI lacks "
-            f"{missing[2]} (openvinotoolkit/openvino#36374). Put it and libopenvino_intel_npu_compiler.so of "
-            f"Intel's archive of the same release{folder}, or compile where the NPU and its driver are: "
-            "open_model(path, device='intel-npu') does it as it opens the file."
-        )
-    told = ToolError(f"{model.name}, openvino: {error}.")
-    for note in getattr(error, "__notes__", ()):
-        told.add_note(note)
-    return told
+    missing = _NO_COMPILER.search(log)
+    if missing is None:
+        return None
+    folder = f" into {Path(missing[1]).resolve()}" if missing[1] else ""
+    return TargetError(
+        f"{model}: {chip}: this OpenVINO has no compiler for Intel's NPU: its package from PyPI lacks "
+        f"{missing[2]} (openvinotoolkit/openvino#36374). Put it and libopenvino_intel_npu_compiler.so of Intel's "
+        f"archive of the same release{folder}, or compile where the NPU and its driver are: open_model(path, "
+        "device='intel-npu') does it as it opens the file."
+    )

@@ -8,18 +8,21 @@ import json
 import re
 import shutil
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from edgekit_converters.base import ConversionError
-from edgekit_converters.targets.placed import (
+from edgekit_converters.targets.compiled import (
+    NEVER_RUN,
+    Compiled,
     PlacedOperator,
     count_on_npu,
     left_over,
     operators_of,
 )
-from edgekit_converters.targets.tool import ToolError, failure, run_tool
+from edgekit_converters.targets.inspection import Figure, TargetError
+from edgekit_converters.targets.tool import failure, run_tool, told_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +54,9 @@ QUALCOMM: dict[str, Soc] = {f"qualcomm-{soc.name.lower()}": soc for soc in _SOCS
 """Every system that LiteRT compiles for, by the name of its target."""
 
 
-@dataclass(frozen=True, slots=True)
-class QualcommCompiled:
-    """What became of a file."""
-
-    operators: tuple[PlacedOperator, ...]
-    """Those of the original TFLite file; of an ONNX file, those that ONNX Runtime has after its own rewriting."""
-    bytes: int
-    """Of the compiled file."""
-    log: str
-
-    @property
-    def on_npu(self) -> int:
-        """How many operators the NPU runs."""
-        return count_on_npu(self.operators)
-
-
 def compile_for_qualcomm(
     model: Path, target: Path, chip: str, *, scratch: Path, seconds: float = 600
-) -> QualcommCompiled:
+) -> Compiled:
     """Compile a TFLite or an ONNX file for a Qualcomm system.
 
     What its NPU does not run stays in the file, for the CPU.
@@ -82,7 +69,7 @@ def compile_for_qualcomm(
         seconds: after which the compiler is killed.
 
     Raises:
-        ConversionError: the compiler refuses the file, crashes, takes too long, leaves no file or an
+        TargetError: the compiler refuses the file, crashes, takes too long, leaves no file or an
             empty one, or one of which nothing runs on the NPU.
     """
     soc = QUALCOMM[chip]
@@ -94,20 +81,26 @@ def compile_for_qualcomm(
             raise failure("the compiler", "wrote no file, or an empty one", log)
         if not count_on_npu(operators):
             raise failure("the compiler", "leaves all operators to the CPU", log)
-    except ToolError as error:
-        told = ToolError(f"{model.name}, {chip}: {error}. {_advice(model)}")
-        for note in getattr(error, "__notes__", ()):
-            told.add_note(note)
-        raise told from error
-    size = made.stat().st_size
+    except TargetError as error:
+        raise told_of(f"{model}: {chip}", error, _OTHER[model.suffix]) from error
+    figure = Figure("file", made.stat().st_size, "bytes", f"for {soc.sold_as}: {NEVER_RUN}")
     made.replace(target)
-    return QualcommCompiled(operators, size, log)
+    return Compiled(chip, operators, (figure,), tuple(_advice(operators)))
 
 
-def _advice(model: Path) -> str:
-    if model.suffix == ".onnx":
-        return "Try the TFLite file, which another compiler takes."
-    return "A file with the fused LSTM of microcontrollers is none for it: convert to tflite."
+_OTHER = {
+    ".onnx": "Name the TFLite file alone, which another compiler takes.",
+    ".tflite": "Name the ONNX file alone, which another compiler takes; a file with the fused LSTM of "
+    "microcontrollers is for none of them.",
+}
+
+
+def _advice(operators: Sequence[PlacedOperator]) -> Iterator[str]:
+    if any(op.kind == "WHILE" and op.runs_on == "CPU" for op in operators):
+        yield (
+            "WHILE: a recurrent layer is a loop here, which the CPU steps through: unroll=True writes one "
+            "without, and the ONNX file has it as one operator"
+        )
 
 
 _REFUSED = re.compile(r"LiteRT Op #\d+ '\w+' \(code=(\d+)\) is not supported")
@@ -173,7 +166,7 @@ def _context(
 def _package(name: str) -> Path:
     spec = find_spec(name)
     if spec is None or spec.origin is None:
-        raise ConversionError(
+        raise TargetError(
             f"{name.replace('_', '-')} is not installed: pip install 'edgekit-toolkit[qualcomm]'"
         )
     return Path(spec.origin).parent

@@ -7,13 +7,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from edgekit_converters.base import ConversionError
+from edgekit_converters.targets.inspection import TargetError
 
 _SHOWN = 25  # lines of a log, from its end
-
-
-class ToolError(ConversionError):
-    """A chip's compiler refused a model, crashed or took too long; its last lines are in a note."""
 
 
 def run_tool(
@@ -34,7 +30,7 @@ def run_tool(
         environment: variables that it gets beside those of this process.
 
     Raises:
-        ToolError: it ended with an error or by a signal, or took too long.
+        TargetError: it ended with an error or by a signal, or took too long.
     """
     temporary = {"TMPDIR": str(folder), "PYTHONIOENCODING": "utf-8"}
     log = folder / f"{name}.log"
@@ -66,7 +62,7 @@ def run_tool(
     raise failure(name, how, said)
 
 
-def failure(name: str, how: str, said: str) -> ToolError:
+def failure(name: str, how: str, said: str) -> TargetError:
     """Return the error of a compiler, with the end of what it printed as a note.
 
     >>> print(failure("Vela", "crashed (SIGSEGV)", "reading\\nError: no memory\\n"))
@@ -79,10 +75,22 @@ def failure(name: str, how: str, said: str) -> ToolError:
     """
     lines = [line.rstrip() for line in said.splitlines() if line.strip()]
     reason = next((line for line in reversed(lines) if "error" in line.lower()), "")
-    error = ToolError(f"{name} {how}{f': {reason.strip()}' if reason else ''}")
+    error = TargetError(f"{name} {how}{f': {reason.strip()}' if reason else ''}")
     if lines:
         error.add_note("\n".join(["The end of its log:", *lines[-_SHOWN:]]))
     return error
+
+
+def told_of(subject: str, error: TargetError, advice: str = "") -> TargetError:
+    """Return an error of a compiler that says what it was about, and what to do, with the same notes.
+
+    >>> print(told_of("cnn.tflite, npu", TargetError("Vela crashed (SIGSEGV)"), "Use another."))
+    cnn.tflite, npu: Vela crashed (SIGSEGV). Use another.
+    """
+    told = TargetError(f"{subject}: {str(error).rstrip('.')}. {advice}".rstrip())
+    for note in getattr(error, "__notes__", ()):
+        told.add_note(note)
+    return told
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -7,94 +7,72 @@ import csv
 import re
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from edgekit_converters.base import ConversionError
-from edgekit_converters.targets.placed import (
+from edgekit_converters.targets.compiled import (
+    NEVER_RUN,
+    Compiled,
     PlacedOperator,
-    count_on_npu,
     left_over,
     operators_of,
 )
-from edgekit_converters.targets.tool import failure, run_tool
+from edgekit_converters.targets.inspection import Figure, TargetError
+from edgekit_converters.targets.operators import read_model
+from edgekit_converters.targets.tool import failure, run_tool, told_of
+from edgekit_converters.tflite import flatbuffer
 
 
 @dataclass(frozen=True, slots=True)
 class EthosU:
-    """An Ethos-U, and the memories around it that Vela reckons with: those of Arm's reference designs."""
+    """The memories around an Ethos-U that Vela reckons with: those of Arm's reference designs."""
 
-    macs: int
-    """Multiply-accumulate units."""
     system: str
     """A ``System_Config`` of Vela's ``Arm/vela.ini``: clock and bandwidths."""
     memory: str
     """A ``Memory_Mode`` there: which memory holds weights and activations."""
 
 
-def _u55(macs: int) -> EthosU:
-    return EthosU(macs, "Ethos_U55_High_End_Embedded", "Shared_Sram")
-
-
-def _u65(macs: int) -> EthosU:
-    return EthosU(macs, "Ethos_U65_High_End", "Dedicated_Sram_384KB")
-
-
-def _u85(macs: int, system: str) -> EthosU:
-    return EthosU(macs, f"Ethos_U85_SYS_DRAM_{system}", "Dedicated_Sram_512KB")
-
+_U55 = EthosU("Ethos_U55_High_End_Embedded", "Shared_Sram")
+_U65 = EthosU("Ethos_U65_High_End", "Dedicated_Sram_384KB")
+_U85_LOW = EthosU("Ethos_U85_SYS_DRAM_Low", "Dedicated_Sram_512KB")
+_U85_MID = EthosU("Ethos_U85_SYS_DRAM_Mid", "Dedicated_Sram_512KB")
+_U85_HIGH = EthosU("Ethos_U85_SYS_DRAM_High", "Dedicated_Sram_512KB")
 
 ETHOS_U: dict[str, EthosU] = {
-    "ethos-u55-32": _u55(32),
-    "ethos-u55-64": _u55(64),
-    "ethos-u55-128": _u55(128),
-    "ethos-u55-256": _u55(256),
-    "ethos-u65-256": _u65(256),
-    "ethos-u65-512": _u65(512),
-    "ethos-u85-128": _u85(128, "Low"),
-    "ethos-u85-256": _u85(256, "Low"),
-    "ethos-u85-512": _u85(512, "Mid"),
-    "ethos-u85-1024": _u85(1024, "Mid"),
-    "ethos-u85-2048": _u85(2048, "High"),
+    "ethos-u55-32": _U55,
+    "ethos-u55-64": _U55,
+    "ethos-u55-128": _U55,
+    "ethos-u55-256": _U55,
+    "ethos-u65-256": _U65,
+    "ethos-u65-512": _U65,
+    "ethos-u85-128": _U85_LOW,
+    "ethos-u85-256": _U85_LOW,
+    "ethos-u85-512": _U85_MID,
+    "ethos-u85-1024": _U85_MID,
+    "ethos-u85-2048": _U85_HIGH,
 }
-"""Every Ethos-U that Vela compiles for, by Vela's name of it."""
+"""Every Ethos-U that Vela compiles for, by Vela's name of it, which ends in its multipliers."""
 
+_ADVICE = {
+    "WHILE": 'a recurrent layer is a loop here: unroll=True writes one without, and to="micro" an LSTM as one '
+    "operator",
+    "RESIZE_BILINEAR": "Ethos-U resizes by 2, 4 or 8: resize images before the model",
+    "RESIZE_NEAREST_NEIGHBOR": "Ethos-U resizes by 2, 4 or 8: resize images before the model",
+    "GATHER": "an Embedding looks up on the CPU; a U85 has a GATHER",
+    "CAST": 'Input(dtype="int32") spares an Embedding the CAST of its indices',
+}
+"""What to change in the model, by an operator on the CPU."""
 
-@dataclass(frozen=True, slots=True)
-class VelaEstimate:
-    """What Vela says of a compiled file: an estimate, of the memories that ``EthosU`` names."""
-
-    cycles: int
-    clock_mhz: float
-    milliseconds: float
-    sram_bytes: int
-    """For activations, at most at one time."""
-    dram_bytes: int
-    flash_bytes: int
-    """Off the chip: weights and commands."""
-    macs: int
-
-
-@dataclass(frozen=True, slots=True)
-class VelaCompiled:
-    """What became of a file."""
-
-    operators: tuple[PlacedOperator, ...]
-    """Those of the original file, in its order."""
-    estimate: VelaEstimate
-    log: str
-    """What Vela printed."""
-
-    @property
-    def on_npu(self) -> int:
-        """How many operators the NPU runs."""
-        return count_on_npu(self.operators)
+_REAL = {flatbuffer.FLOAT32}
+_MUCH = 0.2  # of the cycles
 
 
 def compile_for_ethos_u(
     model: Path, target: Path, chip: str, *, scratch: Path, seconds: float = 300
-) -> VelaCompiled:
+) -> Compiled:
     """Compile a TFLite file for an Ethos-U.
 
     Operators that Vela does not take stay in the compiled file as they are, for the kernels of the CPU.
@@ -107,43 +85,40 @@ def compile_for_ethos_u(
         seconds: after which Vela is killed.
 
     Raises:
-        ConversionError: Vela refuses the file, crashes, takes too long or leaves no file.
+        TargetError: Vela refuses the file, crashes, takes too long or leaves no file.
     """
     design = ETHOS_U[chip]
-    given = scratch / "model.tflite"
-    shutil.copyfile(model, given)
-    command = [sys.executable, "-m", "ethosu.vela", str(given), "--accelerator-config", chip]
+    before = operators_of(model)
+    shutil.copyfile(model, scratch / "model.tflite")
+    command = [sys.executable, "-m", "ethosu.vela", "model.tflite", "--accelerator-config", chip]
     command += ["--config", "Arm/vela.ini", "--system-config", design.system]
-    command += ["--memory-mode", design.memory, "--output-dir", str(scratch), "--verbose-performance"]
+    command += ["--memory-mode", design.memory, "--output-dir", ".", "--verbose-performance"]
+    made = scratch / "model_vela.tflite"
     try:
         log = run_tool("Vela", command, scratch, seconds=seconds)
-    except ConversionError as error:
-        raise _explained(error, model, chip) from error
-    made = scratch / "model_vela.tflite"
-    if not made.exists() or not made.stat().st_size:
-        raise failure("Vela", f"wrote no file for {model.name}, and does not say why", log)
-    compiled = VelaCompiled(
-        _placed(model, made, _reasons(log), _cycles(scratch / "model_per-layer.csv")),
-        _estimate(scratch / f"model_summary_{design.system}.csv"),
-        log,
+        if not made.exists() or not made.stat().st_size:
+            raise failure("Vela", "wrote no file", log)
+    except TargetError as error:
+        known = "TFLite Semantics" in str(error)
+        raise told_of(f"{model}: {chip}", error, _LOOPS if known else "") from error
+    reasons, cycles = _reasons(log), _cycles(scratch / "model_per-layer.csv")
+    # Vela's own count is of the operators that it makes of these: a softmax alone is 30.
+    operators = tuple(
+        PlacedOperator(op.kind, op.name, "CPU", reasons.get((op.kind, op.name), ""))
+        if on_cpu
+        else PlacedOperator(op.kind, op.name, "NPU", cycles=cycles.get(op.name))
+        for op, on_cpu in zip(before, left_over(before, operators_of(made)), strict=True)
     )
+    figures = _figures(scratch / f"model_summary_{design.system}.csv", design)
+    figures = (*figures, Figure("file", made.stat().st_size, "bytes", NEVER_RUN))
     made.replace(target)
-    return compiled
+    return Compiled(chip, operators, figures, tuple(_advice(read_model(model), operators)))
 
 
-def _explained(error: ConversionError, model: Path, chip: str) -> ConversionError:
-    """Return an error that says what to do about those of Vela that are known."""
-    advice = ""
-    if "TFLite Semantics" in str(error):
-        advice = (
-            ". Vela does not read the loop of a recurrent layer that returns sequences or is masked: build "
-            "the layer with unroll=True, or convert to=\"micro\", where an LSTM is one operator"
-        )
-    told = type(error)(f"{model.name}, {chip}: {error}{advice}.")
-    for note in getattr(error, "__notes__", ()):
-        told.add_note(note)
-    return told
-
+_LOOPS = (
+    "Vela does not read the loop of a recurrent layer that returns sequences or is masked: build the layer "
+    'with unroll=True, or convert with to="micro", where an LSTM is one operator.'
+)
 
 _WARNING = re.compile(
     r"^Warning \(supported operators\) operator: (\w+), ofm: '(.*)'\nReason: (.+)", re.MULTILINE
@@ -152,27 +127,11 @@ _WARNING = re.compile(
 
 def _reasons(log: str) -> dict[tuple[str, str], str]:
     """Why Vela leaves operators to the CPU, by kind and first output."""
-    return {(kind, name): reason.strip() for kind, name, reason in _WARNING.findall(log)}
-
-
-def _placed(
-    model: Path, made: Path, reasons: Mapping[tuple[str, str], str], cycles: Mapping[str, int]
-) -> tuple[PlacedOperator, ...]:
-    """Say of each operator whether it is in the compiled file still, where the CPU runs it.
-
-    Vela's own count is of the operators that it makes of these: a softmax alone is 30.
-    """
-    before = operators_of(model)
-    return tuple(
-        PlacedOperator(op.kind, op.name, "CPU", _plain(reasons.get((op.kind, op.name), "")))
-        if on_cpu
-        else PlacedOperator(op.kind, op.name, "NPU", cycles=cycles.get(op.name))
-        for op, on_cpu in zip(before, left_over(before, operators_of(made)), strict=True)
-    )
-
-
-def _plain(reason: str) -> str:
-    return "Ethos-U has no such operator" if reason == "Unsupported opType" else reason
+    plain = {"Unsupported opType": "this Ethos-U has no such operator"}
+    return {
+        (kind, name): plain.get(reason.strip(), reason.strip())
+        for kind, name, reason in _WARNING.findall(log)
+    }
 
 
 def _cycles(table: Path) -> dict[str, int]:
@@ -185,19 +144,54 @@ def _cycles(table: Path) -> dict[str, int]:
     return found
 
 
-def _estimate(table: Path) -> VelaEstimate:
+def _figures(table: Path, design: EthosU) -> tuple[Figure, ...]:
     with table.open(newline="", encoding="utf-8") as lines:
         row = next(csv.DictReader(lines))
-
-    def kib(area: str) -> int:
-        return round(float(row[f"{area}_memory_used"]) * 1024)
-
-    return VelaEstimate(
-        cycles=int(float(row["cycles_total"])),
-        clock_mhz=float(row["core_clock"]) / 1e6,
-        milliseconds=float(row["inference_time"]) * 1e3,
-        sram_bytes=kib("sram"),
-        dram_bytes=kib("dram"),
-        flash_bytes=kib("off_chip_flash") + kib("on_chip_flash"),
-        macs=int(float(row["nn_macs"])),
+    clock = float(row["core_clock"]) / 1e6
+    estimate = "Vela's estimate"
+    memories = (
+        ("SRAM", "sram", "activations, and weights on their way"),
+        ("DRAM", "dram", "weights, commands and activations"),
+        ("flash", "off_chip_flash", "weights and commands"),
     )
+    used = {name: round(float(row[f"{area}_memory_used"]) * 1024) for name, area, _ in memories}
+    return (
+        Figure("cycles", int(float(row["cycles_total"])), "cycles", estimate),
+        Figure(
+            "time",
+            float(row["inference_time"]) * 1e3,
+            "ms",
+            f"{estimate} at {clock:,.0f} MHz, {design.system}, {design.memory}; without the CPU's operators",
+        ),
+        *(
+            Figure(name, used[name], "bytes", f"{estimate}: {what}")
+            for name, _, what in memories
+            if used[name]
+        ),
+    )
+
+
+def _advice(model: Any, operators: Sequence[PlacedOperator]) -> Iterator[str]:
+    main = model.subgraphs[0]
+    ends = [main.tensors[i] for i in (*main.inputs, *main.outputs)]
+    if real := [flatbuffer.name(end) for end in ends if end.type in _REAL]:
+        yield f"float32 ends ({', '.join(real)}): io='int8' gives integers, which the NPU takes as they are"
+    on_cpu = dict.fromkeys(operator.kind for operator in operators if operator.runs_on == "CPU")
+    yield from (f"{kind}: {_ADVICE[kind]}" for kind in on_cpu if kind in _ADVICE)
+    cycles: Mapping[str, int] = {op.name: op.cycles or 0 for op in operators}
+    dense = sum(cycles.get(name, 0) for name in _dense_per_channel(model))
+    if dense > _MUCH * sum(cycles.values()):
+        yield (
+            "FULLY_CONNECTED: its weights have a scale for each output, which Vela packs into more bytes: "
+            "dense_per_tensor=True gives them one, and the report says what that costs"
+        )
+
+
+def _dense_per_channel(model: Any) -> Iterator[str]:
+    """The outputs of FULLY_CONNECTED whose weights have several scales."""
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            if flatbuffer.opcode(model, operator) == flatbuffer.FULLY_CONNECTED:
+                scales = graph.tensors[operator.inputs[1]].quantization
+                if scales is not None and scales.scale is not None and len(scales.scale) > 1:
+                    yield flatbuffer.name(graph.tensors[operator.outputs[0]])

@@ -15,7 +15,7 @@ TFLM_DIR ?= $(CURDIR)/.venv/tflm
 HERE := not benchmark and not accelerator and not page and not web and not arm64 and not client and not attack and not chip
 
 .PHONY: setup lock wheel demo docs test test-slow attack test-accelerators test-page test-web web-table image test-ssh test-clients
-.PHONY: test-arm64 test-chips check format bench matrix clean
+.PHONY: test-arm64 test-chips npu-table check format bench matrix clean
 
 setup: .venv/installed ## .venv with everything, as locked; LATEST=1: the newest that pyproject.toml allows
 
@@ -76,6 +76,10 @@ test-web: setup ## exported pages in Chromium, with runtimes from npm (needs Nod
 
 web-table: setup ## every small model in a browser beside this processor, into docs/web.md (ten minutes)
 	PYTHONPATH=tests $(BIN)/python tests/support/web_table.py docs/web.md
+
+npu-table: setup ## every small model compiled for NPUs, into docs/npu.md (ten minutes)
+	$(INSTALL) --require-hashes --requirement tests/accelerators/requirements.lock
+	PYTHONPATH=tests $(BIN)/python tests/support/npu_table.py docs/npu.md
 
 test-ssh: setup ## push to a real SSH server on this machine, and broken connections: installs sshd if there is none
 	bash tests/toolkit/device/sshd.sh

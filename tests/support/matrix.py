@@ -186,12 +186,10 @@ def main(target: Path, wanted: list[str]) -> None:
             last = done.stdout.strip().splitlines()[-1:] or ['{"error": "the process died"}']
             line = f"| {' | '.join(cells(name, json.loads(last[0])))} |"
             print(line, flush=True)
-            target.write_text(_with_row(target.read_text(), mark, names, heads, name, line))
+            target.write_text(with_row(target.read_text(), mark, names, heads, name, line))
 
 
-def _with_row(
-    page: str, mark: str, names: list[str], heads: list[str], name: str, line: str
-) -> str:
+def with_row(page: str, mark: str, names: list[str], heads: list[str], name: str, line: str) -> str:
     """The page with one line of the table behind ``mark`` replaced, in the order of ``names``."""
     before, _, after = page.partition(f"{mark}\n")
     table, gap, rest = after.partition("\n\n")

@@ -116,8 +116,15 @@ def _ahead_of_time(
     links.mkdir()
     (links / "libQnnLpai.so").symlink_to(qnn / "libQnnSaver.so")
     libraries = [links, qnn, qnn.with_name(f"{qnn.name}.libs")]
-    command = [str(litert / "tools/apply_plugin_main"), "--cmd=apply", f"--model={model.resolve()}"]
-    command += [f"--o={made}", "--soc_manufacturer=Qualcomm", f"--soc_model={soc.name}", "--err=--"]
+    # It splits names at commas: relative to its folder, they have none.
+    shutil.copyfile(model, scratch / "given.tflite")
+    command = [str(litert / "tools/apply_plugin_main"), "--cmd=apply", "--model=given.tflite"]
+    command += [
+        f"--o={made.name}",
+        "--soc_manufacturer=Qualcomm",
+        f"--soc_model={soc.name}",
+        "--err=--",
+    ]
     command += [f"--libs={litert / 'vendors/qualcomm/compiler'}"]
     log = run_tool(
         "LiteRT's compiler",

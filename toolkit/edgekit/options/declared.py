@@ -171,10 +171,7 @@ class FileOptions(TypedDict, total=False):
     ]
     license: Annotated[
         str | None,
-        Option(
-            Text("SPDX|TEXT"),
-            "The model's license, to be written into the manifest and the files.",
-        ),
+        Option(Text("SPDX|TEXT"), "The model's license, for the manifest and the files."),
     ]
     io: Annotated[
         "InterfaceType",
@@ -243,12 +240,7 @@ class ConvertOptions(RunOptions, LimitOptions, FileOptions, total=False):
     ]
     dense_per_tensor: Annotated[
         bool,
-        Option(
-            Switch(),
-            "Give the weights of a Dense layer one scale, not one for each output, in int8 files: less exact, and "
-            "a quarter faster on an Ethos-U.",
-            False,
-        ),
+        Option(Switch(), "Give Dense weights one scale in int8 files: less on an Ethos-U.", False),
     ]
 
 

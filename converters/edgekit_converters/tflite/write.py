@@ -109,7 +109,9 @@ def write_tflite(
 
     stand_ins = with_stand_ins(graph, bits_of(precision)) if precision in CALIBRATED else None
     made = quantizer.Quantizer(stand_ins or str(graph))
-    made.load_quantization_recipe(_instructions(graph, precision, interface, keep_float, dense_per_tensor))
+    made.load_quantization_recipe(
+        _instructions(graph, precision, interface, keep_float, dense_per_tensor)
+    )
     # Scalars: the scale of an array of one would not fit a constant that shares it (CONCATENATION).
     statistics = {
         name: {"min": np.array(low, np.float32), "max": np.array(high, np.float32)}

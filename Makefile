@@ -16,7 +16,7 @@ TFLM_DIR ?= $(CURDIR)/.venv/tflm
 HERE := not benchmark and not accelerator and not page and not web and not arm64 and not client and not attack and not chip
 
 .PHONY: setup lock wheel dist demo docs test test-slow attack test-accelerators test-page test-deploy test-web web-table serve-table image test-ssh test-clients
-.PHONY: test-arm64 test-chips check format bench matrix chips-table clean
+.PHONY: test-arm64 test-chips check format bench matrix chips-table npu-table clean
 
 setup: .venv/installed ## .venv with everything, as locked; LATEST=1: the newest that pyproject.toml allows
 
@@ -90,6 +90,10 @@ web-table: setup ## every small model in a browser beside this processor, into d
 
 serve-table: setup ## a server under load, into docs/benchmarks-serve.md (eight minutes); REQUESTS=1000000: and its memory
 	PYTHONPATH=tests $(BIN)/python tests/support/serve_table.py docs/benchmarks-serve.md $(or $(SECONDS_EACH),60) $(or $(REQUESTS),0)
+
+npu-table: setup ## every small model compiled for NPUs, into docs/npu.md (ten minutes)
+	$(INSTALL) --require-hashes --requirement tests/accelerators/requirements.lock
+	PYTHONPATH=tests $(BIN)/python tests/support/npu_table.py docs/npu.md
 
 test-ssh: setup ## push to a real SSH server on this machine, and broken connections: installs sshd if there is none
 	bash tests/toolkit/device/sshd.sh

@@ -65,6 +65,7 @@ def convert(
     recipes: Mapping[Target, RecipeDocument] | None = None,
     keep_float: Sequence[str] = (),
     ranges: str | None = None,
+    dense_per_tensor: bool = False,
     progress: Progress = lambda step: None,
 ) -> Conversion:
     """Write a Keras model in every wanted format and precision.
@@ -82,6 +83,8 @@ def convert(
         keep_float: operators of calibrated files that compute in float32, beside those of their recipes:
             by the name of an operator's first output, or of a layer for all of its operators.
         ranges: how the ranges of calibrated files are found, whatever their recipes say.
+        dense_per_tensor: whether the weights of a Dense layer have one scale in calibrated files, whatever
+            their recipes say.
         progress: is called with the name of each step as it begins.
 
     Raises:
@@ -110,7 +113,9 @@ def convert(
         progress=progress,
     )
     source, writers = variants.job.integer_graph, variants.writers
-    chosen = _recipes(targets, recipes or {}, variants, keep_float, ranges)
+    chosen = _recipes(
+        targets, recipes or {}, variants, keep_float, ranges, dense_per_tensor=dense_per_tensor
+    )
     made: list[tuple[Recipe, Written]] = []
     written_by: dict[Target, RecipeDocument] = {}
     for recipe, same in chosen:
@@ -179,6 +184,8 @@ def _recipes(
     variants: Variants,
     keep_float: Sequence[str],
     ranges: str | None,
+    *,
+    dense_per_tensor: bool,
 ) -> list[tuple[Recipe, list[Target]]]:
     """Return each recipe with the targets that are made by it, calibrated ones last."""
     by_hand: dict[str, str] = {}
@@ -195,6 +202,7 @@ def _recipes(
                 recipe,
                 keep_float={**by_hand, **recipe.keep_float},
                 ranges=ranges or recipe.ranges,
+                dense_per_tensor=dense_per_tensor or recipe.dense_per_tensor,
             )
         same = next((made for other, made in chosen if other == recipe), None)
         if same is None:

@@ -28,6 +28,8 @@ class Recipe:
     rounding_steps: int = 0
     """Steps of training the rounding of weights against the float model; 0: to nearest."""
     seed: int = 0
+    dense_per_tensor: bool = False
+    """Whether the weights of a Dense layer have one scale, where each of its outputs has its own otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class RecipeDocument:
     rounding_steps: int
     seed: int
     operators: tuple[OperatorRecipe, ...]
+    dense_per_tensor: bool = False
 
     @property
     def in_float(self) -> int:
@@ -84,6 +87,7 @@ def document_of(recipe: Recipe, operators: Mapping[str, str]) -> RecipeDocument:
             else OperatorRecipe(output, kind, recipe.precision)
             for output, kind in operators.items()
         ),
+        dense_per_tensor=recipe.dense_per_tensor,
     )
 
 
@@ -117,6 +121,7 @@ def recipe_of(document: RecipeDocument, operators: Mapping[str, str]) -> Recipe:
         correct_bias=document.correct_bias,
         rounding_steps=document.rounding_steps,
         seed=document.seed,
+        dense_per_tensor=document.dense_per_tensor,
     )
 
 

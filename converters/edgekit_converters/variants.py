@@ -229,7 +229,7 @@ class Variants:
         )
         named = hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
         file = self.job.scratch / f"{named}.tflite"
-        options = (recipe.precision, ranges, self.job.interface, kept)
+        options = (recipe.precision, ranges, self.job.interface, kept, recipe.dense_per_tensor)
         write_tflite(graph, file, *options)
         asked = tuple(name for name in kept if name in recipe.keep_float or name not in in_float)
         quantized = Quantized(graph, file, ranges, asked)

@@ -79,6 +79,7 @@ def write_tflite(
     ranges: Ranges | None = None,
     interface: InterfaceType = "float",
     keep_float: Collection[str] = (),
+    dense_per_tensor: bool = False,
     weight_ranges: Mapping[str, Array] | None = None,
 ) -> None:
     """Write the float graph as TFLite in ``precision``.
@@ -90,6 +91,7 @@ def write_tflite(
         ranges: by tensor name; needed where the precision is calibrated.
         interface: the dtype of a calibrated file's inputs and outputs.
         keep_float: the operators of a calibrated file that compute in float32, by their first outputs.
+        dense_per_tensor: whether the weights of FULLY_CONNECTED have one scale, not one for each output.
         weight_ranges: the largest magnitude that the integers of a calibrated file's weight can hold,
             which is 127 scales, by tensor name; one a channel, in the weight's shape with the other axes
             of length 1. By default the largest that the weight has: a weight that was rounded to a grid
@@ -107,7 +109,9 @@ def write_tflite(
 
     stand_ins = with_stand_ins(graph, bits_of(precision)) if precision in CALIBRATED else None
     made = quantizer.Quantizer(stand_ins or str(graph))
-    made.load_quantization_recipe(_instructions(graph, precision, interface, keep_float))
+    made.load_quantization_recipe(
+        _instructions(graph, precision, interface, keep_float, dense_per_tensor)
+    )
     # Scalars: the scale of an array of one would not fit a constant that shares it (CONCATENATION).
     statistics = {
         name: {"min": np.array(low, np.float32), "max": np.array(high, np.float32)}
@@ -139,7 +143,11 @@ def write_tflite(
 
 
 def _instructions(
-    graph: Path, precision: Precision, interface: InterfaceType, kept: Collection[str]
+    graph: Path,
+    precision: Precision,
+    interface: InterfaceType,
+    kept: Collection[str],
+    dense_per_tensor: bool,
 ) -> Any:
     """Return the quantizer's instructions, of which a later one overrules an earlier one."""
     from litert_quantizer import qtyping, recipe_manager
@@ -160,6 +168,9 @@ def _instructions(
     else:
         bits = bits_of(precision)
         recipes.add_static_config(".*", operation.ALL_SUPPORTED, bits, 8)
+        if dense_per_tensor:
+            granularity = qtyping.QuantGranularity.TENSORWISE
+            recipes.add_static_config(".*", operation.FULLY_CONNECTED, bits, 8, granularity)
         if interface == "float":
             keep_float(".*", operation.INPUT)
             keep_float(".*", operation.OUTPUT)

@@ -8,7 +8,7 @@ from edgekit_runtimes import RuntimeMissing
 CONVERTERS = ("tensorflow", "keras", "tf2onnx", "onnx", "litert_quantizer", "scipy")
 """What a conversion imports, beside the runtimes that open its files."""
 
-_PIP_NAMES = {"sklearn": "scikit-learn", "OpenSSL": "pyopenssl"}
+_PIP_NAMES = {"sklearn": "scikit-learn", "OpenSSL": "pyopenssl", "ethosu": "ethos-u-vela"}
 
 
 def missing(modules: Iterable[str]) -> list[str]:

@@ -158,10 +158,7 @@ class FileOptions(TypedDict, total=False):
     ]
     license: Annotated[
         str | None,
-        Option(
-            Text("SPDX|TEXT"),
-            "The model's license, to be written into the manifest and the files.",
-        ),
+        Option(Text("SPDX|TEXT"), "The model's license, for the manifest and the files."),
     ]
     io: Annotated[
         "InterfaceType",
@@ -231,6 +228,10 @@ class ConvertOptions(RunOptions, LimitOptions, FileOptions, total=False):
             "How the range of a tensor is found: extremes, mse, or percentile:99.99.",
             default_help="extremes, or as the recipe says",
         ),
+    ]
+    dense_per_tensor: Annotated[
+        bool,
+        Option(Switch(), "Give Dense weights one scale in int8 files: less on an Ethos-U.", False),
     ]
 
 

@@ -2,15 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from edgekit.errors import OptionError, nearest
 from edgekit.targets.android import write_android
+from edgekit.targets.compiled import Compiler, inspect_compiled, write_compiled
 from edgekit.targets.cortex_m import inspect_with_arena, write_cortex_m
 from edgekit.targets.cpp import write_cpp
 from edgekit.targets.job import ExportJob
 from edgekit.targets.web import write_web
+from edgekit_converters.targets.compiled import NEVER_RUN
 from edgekit_converters.targets.inspection import Inspection
+from edgekit_converters.targets.openvino import INTEL_NPUS, compile_with_openvino
+from edgekit_converters.targets.qualcomm import QUALCOMM, compile_for_qualcomm
+from edgekit_converters.targets.vela import ETHOS_U, compile_for_ethos_u
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,40 @@ class Target:
     family: str = ""
     """Of chips of one design, which ``edgekit devices`` lists in one line; their entries are alike in all
     that is shown."""
+
+
+_ETHOS_U = Compiler("ethos-u", compile_for_ethos_u, ("ethos-u-vela",))
+_QUALCOMM = Compiler("qualcomm", compile_for_qualcomm, ("ai-edge-litert", "onnxruntime-qnn"))
+_OPENVINO = Compiler("openvino", compile_with_openvino, ("openvino",), suffix=".blob")
+
+
+def _ethos_u(chip: str) -> Target:
+    return Target(
+        partial(write_compiled, _ETHOS_U, (chip,)),
+        "a file for Arm's NPU, compiled by Vela",
+        formats=("tflite",),
+        next="cat README.md",
+        note=NEVER_RUN,
+        integer_ends=True,
+        inspect=partial(inspect_compiled, _ETHOS_U, chip),
+        modules=("ethosu", "ai_edge_litert"),
+        extra="ethos-u",
+        family="ethos-u",
+    )
+
+
+def _qualcomm(chip: str) -> Target:
+    return Target(
+        partial(write_compiled, _QUALCOMM, (chip,)),
+        "files for a Snapdragon's NPU",
+        formats=("tflite", "onnx"),
+        next="cat README.md",
+        note=NEVER_RUN,
+        inspect=partial(inspect_compiled, _QUALCOMM, chip),
+        modules=("ai_edge_litert", "onnxruntime", "onnxruntime_qnn"),
+        extra="qualcomm",
+        family="qualcomm",
+    )
 
 
 TARGETS: dict[str, Target] = {
@@ -72,6 +112,18 @@ TARGETS: dict[str, Target] = {
         inspect=inspect_with_arena,
         modules=("tflite_micro",),
         extra="micro",
+    ),
+    **{chip: _ethos_u(chip) for chip in ETHOS_U},
+    **{chip: _qualcomm(chip) for chip in QUALCOMM},
+    "openvino": Target(
+        partial(write_compiled, _OPENVINO, tuple(INTEL_NPUS)),
+        "blobs for Intel's NPUs",
+        formats=("onnx",),
+        next="cat README.md",
+        note=f"{NEVER_RUN}; needs a compiler that the package from PyPI lacks",
+        inspect=partial(inspect_compiled, _OPENVINO, next(iter(INTEL_NPUS))),
+        modules=("openvino", "onnx"),
+        extra="openvino",
     ),
 }
 """Every target, by the name that ``--target`` takes."""

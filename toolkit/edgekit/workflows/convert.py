@@ -241,6 +241,7 @@ def _work(
         recipes=recipes,
         keep_float=options["keep_float"],
         ranges=options["ranges"],
+        dense_per_tensor=options["dense_per_tensor"],
         progress=progress,
     )
     for missing in conversion.failed:

@@ -23,8 +23,9 @@ EXPORTED: list[tuple[ModuleType, str]] = [
     ),
     (
         edgekit_runtimes,
-        "Answer Check DEVICES FILES Device DeviceUnavailable Engine Facts FileReader InputError ModelError NotDelegated "
-        "Operator Placement Prediction RuntimeMissing RuntimesError Session SignatureError StoredPrecision TensorSpec cpu_limit "
+        "Answer Check DataChanged DEVICES FILES Device DeviceUnavailable Engine Facts FileReader InputError ModelError Monitor "
+        "MonitorOptions MonitorReport NotDelegated "
+        "Operator Placement Prediction Reference RuntimeMissing RuntimesError Session SignatureError StoredPrecision TensorSamples TensorSpec cpu_limit "
         "Verified keras_session open_layers open_model precision_of verify_folder",
     ),
 ]

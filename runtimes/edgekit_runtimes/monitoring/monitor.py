@@ -69,7 +69,7 @@ class Monitor:
     >>> monitor.observe({"x": random.uniform(size=(100, 3))}, {})
     >>> monitor.report().status
     'as calibrated'
-    >>> monitor.observe({"x": random.uniform(size=(100, 3)) + [0, 0, 0.5]}, {})
+    >>> monitor.observe({"x": random.uniform(size=(25, 3)) + [0, 0, 1]}, {})
     >>> print(*monitor.report().warnings)
     inputs no longer look like the calibration data: channel 2 higher by ...
     """

@@ -73,7 +73,7 @@ def _extremes(parts: Iterable[StoredArrays], name: str) -> tuple[float, float]:
     for part in parts:
         for batch in part.batches(_ROWS):
             array: Array = batch[name]
-            finite = array[np.isfinite(array)]
+            finite = array[np.isfinite(array)].astype(np.float64)  # whole numbers have no infinity
             least = min(least, float(finite.min(initial=np.inf)))
             greatest = max(greatest, float(finite.max(initial=-np.inf)))
     return (least, greatest) if least <= greatest else (0.0, 1.0)

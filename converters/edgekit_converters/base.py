@@ -83,6 +83,8 @@ class Quantized:
     """The operators of ``graph`` that stay in float by the recipe, by their first outputs."""
     weight_ranges: Mapping[str, Array] | None = None
     """As for ``write_tflite``."""
+    dense_per_tensor: bool = False
+    """As for ``write_tflite``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,7 +232,9 @@ class Variants:
         options = (recipe.precision, ranges, self.job.interface, kept, recipe.dense_per_tensor)
         write_tflite(graph, file, *options)
         asked = tuple(name for name in kept if name in recipe.keep_float or name not in in_float)
-        quantized = Quantized(graph, file, ranges, asked)
+        quantized = Quantized(
+            graph, file, ranges, asked, dense_per_tensor=recipe.dense_per_tensor
+        )
         if not (recipe.correct_bias or recipe.rounding_steps):
             return Written(quantized, ranges, kept, tuple(notes))
         corrected, skipped = corrected_constants(
@@ -248,7 +250,7 @@ class Variants:
             source, graph = graph, file.with_suffix(".graph.tflite")
             with_constants(source, graph, corrected.constants)
             write_tflite(graph, file, *options, corrected.weight_ranges)
-            quantized = Quantized(graph, file, ranges, asked, corrected.weight_ranges)
+            quantized = replace(quantized, graph=graph, weight_ranges=corrected.weight_ranges)
         return Written(quantized, ranges, kept, (*notes, *skipped))
 
 

@@ -85,7 +85,10 @@ def _write(quantized: Quantized, target: Path, samples: Samples) -> None:
         same = output_range(seen[layer.body])
         ranges.update(dict.fromkeys((layer.output, *layer.parts), same))
     made = target.with_name(f"{target.stem}_quantized.tflite")
-    write_tflite(fused, made, "int8", ranges, "int8", quantized.kept, quantized.weight_ranges)
+    write_tflite(
+        fused, made, "int8", ranges, "int8", quantized.kept, quantized.dense_per_tensor,
+        quantized.weight_ranges,
+    )  # fmt: skip
     model = flatbuffer.read(made)
     write_integers(model, [seen[layer.body] for layer in layers])
     with_resets(model)

@@ -97,10 +97,10 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     """Kill a process that still runs, and those that it started."""
     if process.poll() is None:
         with suppress(ProcessLookupError):
-            if hasattr(os, "killpg"):
-                os.killpg(process.pid, signal.SIGKILL)
-            else:  # Windows
+            if sys.platform == "win32":
                 process.kill()
+            else:
+                os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 

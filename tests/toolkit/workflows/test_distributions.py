@@ -100,3 +100,13 @@ def test_they_are_of_all_samples_that_were_read(converted: Path) -> None:
     for one in image["statistics"] + digit["statistics"]:
         assert sum(one["counts"]) == one["samples"] > 0
     assert edgekit.__version__
+
+
+def test_outputs_that_are_whole_numbers_have_a_distribution_too(tmp_path: Path) -> None:
+    import keras
+    from support.zoo_layers import best_class
+
+    keras.utils.set_random_seed(0)
+    rows = {"x": np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32)}
+    report = edgekit.convert(best_class(), rows, tmp_path, precision="float32")
+    assert len(report.files) == 2

@@ -34,6 +34,8 @@ EXTRAS: dict[str, str] = {
     "cluster": "work on other machines",
     "micro": "the kernels of microcontrollers",
     "qnn": "Qualcomm's NPU",
+    "ethos-u": "compile for Arm's Ethos-U",
+    "qualcomm": "compile for Snapdragon",
     "webgpu": "WebGPU by ONNX Runtime",
 }
 """What each extra is for, in a user's words; those that only edgekit's own tests need are left out."""

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -232,9 +232,7 @@ class Variants:
         options = (recipe.precision, ranges, self.job.interface, kept, recipe.dense_per_tensor)
         write_tflite(graph, file, *options)
         asked = tuple(name for name in kept if name in recipe.keep_float or name not in in_float)
-        quantized = Quantized(
-            graph, file, ranges, asked, dense_per_tensor=recipe.dense_per_tensor
-        )
+        quantized = Quantized(graph, file, ranges, asked, dense_per_tensor=recipe.dense_per_tensor)
         if not (recipe.correct_bias or recipe.rounding_steps):
             return Written(quantized, ranges, kept, tuple(notes))
         corrected, skipped = corrected_constants(

@@ -33,7 +33,7 @@ EXTRAS: dict[str, str] = {
     "serve": "answer over HTTP",
     "cluster": "work on other machines",
     "micro": "the kernels of microcontrollers",
-    "qnn": "Qualcomm's NPU",
+    "qnn": "run on Snapdragon's NPU",
     "ethos-u": "compile for Arm's Ethos-U",
     "qualcomm": "compile for Snapdragon",
     "webgpu": "WebGPU by ONNX Runtime",

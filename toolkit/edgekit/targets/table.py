@@ -107,7 +107,7 @@ TARGETS: dict[str, Target] = {
         "C++ for microcontrollers, by TensorFlow Lite Micro",
         formats=("micro", "tflite"),
         next="cat README.md",
-        note="tested in qemu (Cortex-M4, M33)",
+        note="tested on a Cortex-M4 of qemu's",
         integer_ends=True,
         inspect=inspect_with_arena,
         modules=("tflite_micro",),

@@ -23,6 +23,7 @@ DOCS = ROOT / "docs"
 ELSEWHERE = {
     "raspberrypi": "tests/toolkit/device, by a real SSH server",
     "dask=": "tests/toolkit/inference, by a cluster of two workers",
+    "edgekit watch": "tests/toolkit/watch, beside a server",
     "edgekit serve": "tests/toolkit/serving, which stops it again",
     "webgpu": "tests/accelerators",
     "cpu,gpu": "tests/accelerators",
@@ -51,16 +52,23 @@ def blocks() -> list[object]:
     return found
 
 
+CHIPS = ("cortex-m", "ethos-u", "micro")
+"""In what is typed for a folder whose files have integer ends."""
+
+
 @pytest.fixture
 def workplace(
-    digits: Path, converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+    block: str, digits: Path, converted: Path, integers: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:  # fmt: skip
     """A working directory with what the pages' readers have."""
     for name, source in (("model.keras", "cnn.keras"), ("samples.npz", "calib.npz")):
         shutil.copy(digits / source, tmp_path / name)
     shutil.copy(digits / "eval.npz", tmp_path / "eval.npz")
     for name in ("out", "OUT", "last-week/out"):
-        shutil.copytree(converted, tmp_path / name)
+        is_chip = any(chip in block for chip in CHIPS)
+        shutil.copytree(integers if is_chip else converted, tmp_path / name)
+    shutil.copy(integers / "model_int8.tflite", tmp_path / "out" / "model_micro_int8.tflite")
     for name, copy in (("int8.tflite", "a.tflite"), ("int8.onnx", "b.onnx")):
         shutil.copy(converted / f"model_{name}", tmp_path / copy)
     for name in ("model_float32.tflite", "model_int8.tflite"):

@@ -44,7 +44,11 @@ FURTHER: dict[str, Format] = {
 
 
 def all_formats() -> dict[str, Format]:
-    """Return ``FORMATS`` and ``FURTHER``, in this order."""
+    """Return ``FORMATS`` and ``FURTHER``, in this order.
+
+    >>> list(all_formats())
+    ['tflite', 'onnx', 'micro']
+    """
     return {**FORMATS, **FURTHER}
 
 

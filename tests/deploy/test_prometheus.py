@@ -11,10 +11,9 @@ from pathlib import Path
 from urllib.parse import quote
 from urllib.request import urlopen
 
-import numpy as np
 import pytest
 from oip.client import ask, in_binary
-from support.distributions import add_distributions
+from support.one_file import one_file
 from support.plain_onnx import write_plain
 from support.server import serving, until
 
@@ -31,12 +30,7 @@ def test_every_panel_of_the_dashboard_shows_something(
 ) -> None:
     board = json.loads((ROOT / "deploy" / "grafana" / "dashboard.json").read_text())
     asked = {t["expr"] for panel in board["panels"] for t in panel.get("targets", ())}
-    folder = Path(shutil.copytree(converted, tmp_path / "digits"))
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["files"] = [e for e in manifest["files"] if e["file"] == "model_int8.tflite"]
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    images = np.load(digits / "calib.npz")["image"].astype(np.float32)
-    add_distributions(folder, "model_int8.tflite", {"image": images})
+    folder = one_file(converted, tmp_path / "digits")
     write_plain(tmp_path / "plain.onnx")
     (tmp_path / "token").write_text("open-sesame")
     options = ["--token-file", tmp_path / "token", "--shadow", tmp_path / "plain.onnx"]

@@ -64,7 +64,7 @@ def _onnx(content: bytes, fault: Fault) -> bytes:
         n for n in model.graph.node if n.op_type not in ("QuantizeLinear", "DequantizeLinear")
     ]
     for node in list(model.graph.node):
-        if fault.layer in node.output and len(computed) >= fault.least:
+        if fault.layer in (node.name, *node.output) and len(computed) >= fault.least:
             graph = GraphEditor(model.graph)
             fault.alter(graph, node)
             graph.finish()

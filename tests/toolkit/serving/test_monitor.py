@@ -3,7 +3,6 @@
 import json
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from oip.client import ask
-from support.distributions import add_distributions
+from support.one_file import one_file
 from support.server import Server, kill, serving, until
 
 from edgekit.cli.main import main
@@ -20,18 +19,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 @pytest.fixture(scope="module")
-def folder(
-    converted: Path, digits: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Path]:
-    """The digits, with the distributions of the calibration samples in the manifest."""
-    made = tmp_path_factory.mktemp("monitored") / "digits"
-    shutil.copytree(converted, made)
-    manifest = json.loads((made / "manifest.json").read_text())
-    manifest["files"] = [e for e in manifest["files"] if e["file"] == "model_int8.tflite"]
-    (made / "manifest.json").write_text(json.dumps(manifest))
-    images = np.load(digits / "calib.npz")["image"].astype(np.float32)
-    add_distributions(made, "model_int8.tflite", {"image": images})
-    return made
+def folder(converted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The digits, with one file."""
+    return one_file(converted, tmp_path_factory.mktemp("monitored") / "digits")
 
 
 def send(server: Server, images: np.ndarray[Any, Any]) -> None:
@@ -90,9 +80,13 @@ def test_what_has_changed_is_told_on_the_console_in_json_metrics_and_log(
 
 
 def test_it_can_be_left_out_and_a_bundle_without_distributions_has_none(
-    folder: Path, converted: Path
+    folder: Path, tmp_path: Path
 ) -> None:
-    for served in ([folder, "--no-monitor"], [f"digits={converted}"]):
+    without = Path(shutil.copytree(folder, tmp_path / "digits"))
+    manifest = json.loads((without / "manifest.json").read_text())
+    assert manifest.pop("distributions")
+    (without / "manifest.json").write_text(json.dumps(manifest))
+    for served in ([folder, "--no-monitor"], [without]):
         with serving(*served, "--device", "cpu") as server:
             entry = monitored(server)
         assert (entry["monitor"], entry["tensors"], entry["statements"]) == (None, [], [])

@@ -68,7 +68,8 @@ def workplace(
     for name in ("out", "OUT", "last-week/out"):
         is_chip = any(chip in block for chip in CHIPS)
         shutil.copytree(integers if is_chip else converted, tmp_path / name)
-    shutil.copy(integers / "model_int8.tflite", tmp_path / "out" / "model_micro_int8.tflite")
+    if "model_micro" in block:
+        shutil.copy(integers / "model_int8.tflite", tmp_path / "out" / "model_micro_int8.tflite")
     for name, copy in (("int8.tflite", "a.tflite"), ("int8.onnx", "b.onnx")):
         shutil.copy(converted / f"model_{name}", tmp_path / copy)
     for name in ("model_float32.tflite", "model_int8.tflite"):

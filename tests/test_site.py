@@ -132,7 +132,7 @@ def test_the_site_builds_without_a_warning_and_has_every_page(tmp_path: Path) ->
     assert built.returncode == 0, built.stderr
     for page in DOCS.rglob("*.md"):
         assert (tmp_path / page.relative_to(DOCS).with_suffix(".html")).exists()
-    listed = set(re.findall(r"\]\(([\w/]+\.html)\)", (tmp_path / "llms.txt").read_text()))
+    listed = set(re.findall(r"\]\(([\w/-]+\.html)\)", (tmp_path / "llms.txt").read_text()))
     pages = {page.relative_to(DOCS).with_suffix(".html").as_posix() for page in DOCS.rglob("*.md")}
     assert listed == pages - {"index.html"}
     reference = (tmp_path / "reference/python.html").read_text(encoding="utf-8")

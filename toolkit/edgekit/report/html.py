@@ -3,7 +3,7 @@
 import base64
 import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +20,10 @@ from edgekit.report.columns import (
 )
 from edgekit.report.overview_chart import overviews
 from edgekit.report.page_content import Section
+from edgekit.report.rendering import rendered
 from edgekit.report.result import Report
 from edgekit.report.search_chart import drop_text, frontiers
 from edgekit.report.thumbnails import size_of
-from edgekit_runtimes import RuntimeMissing
 
 _PNG = re.compile(r"data:image/png;base64,[A-Za-z0-9+/]{32,}={0,2}")
 
@@ -55,20 +55,7 @@ def write_page(report: Report, path: Path) -> None:
 
 
 def _page(report: Report) -> str:
-    try:
-        import jinja2
-    except ImportError as error:
-        raise RuntimeMissing(
-            "a page needs jinja2: pip install 'edgekit-toolkit[validate]'"
-        ) from error
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    filters: dict[str, Callable[..., str]] = {
         "bytes": size,
         "db": formatting.decibel,
         "value": formatting.value,
@@ -86,7 +73,9 @@ def _page(report: Report) -> str:
         "tick": formatting.tick,
     }
     sections = list(page_content.sections(report))
-    return environment.get_template("page.html.j2").render(
+    return rendered(
+        "page.html.j2",
+        filters,
         report=report,
         titles=report.titles,
         latency_unit=latency_unit(report.files),

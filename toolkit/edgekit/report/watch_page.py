@@ -1,11 +1,12 @@
 """What ``edgekit watch`` sees, as one page that needs nothing else."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from edgekit.bundle.atomic import replacing
 from edgekit.report.columns import size
+from edgekit.report.rendering import rendered
 from edgekit.watch.state import State
-from edgekit_runtimes import RuntimeMissing
 
 
 def write_watch_page(state: State, path: Path) -> None:
@@ -18,20 +19,7 @@ def write_watch_page(state: State, path: Path) -> None:
     Raises:
         RuntimeMissing: jinja2 is not installed.
     """
-    try:
-        import jinja2
-    except ImportError as error:
-        raise RuntimeMissing(
-            "a page needs jinja2: pip install 'edgekit-toolkit[validate]'"
-        ) from error
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    filters: dict[str, Callable[..., str]] = {
         "bytes": size,
         "ms": lambda ms: f"{ms:.3g}" if ms < 1000 else f"{ms:.0f}",
         "rate": lambda rate: "-" if rate is None else f"{rate:.3g}",
@@ -42,7 +30,9 @@ def write_watch_page(state: State, path: Path) -> None:
     longest = {
         id(model): max((s.p99_ms for s in model.stages), default=0.0) for model in state.models
     }
-    text = environment.get_template("watch.html.j2").render(
+    text = rendered(
+        "watch.html.j2",
+        filters,
         state=state,
         verdict=_verdict(state),
         longest=lambda model: longest[id(model)] or 1.0,

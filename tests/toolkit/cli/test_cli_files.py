@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,12 @@ def test_a_device_that_is_not_there_ends_with_4(converted: Path) -> None:
     unknown = edgekit("inspect", converted / "model_int8.onnx", "--device", "abacus")
     assert unknown.exit_code == 4
     assert "mlas" in unknown.stderr
+
+
+def test_brackets_in_a_name_are_no_markup(converted: Path, tmp_path: Path) -> None:
+    file = shutil.copy(converted / "model_int8.tflite", tmp_path / "v[new].tflite")
+    for command in (["bench", file, "--seconds", "0.05"], ["inspect", file]):
+        assert "v[new].tflite" in "".join(edgekit(*command).output.split())
 
 
 def test_bench_times_files_and_devices_side_by_side(converted: Path) -> None:

@@ -40,7 +40,7 @@ def draw(drawing: "RenderableType") -> None:
     """Prints a table or the like."""
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=False)
+    console = Console(highlight=False, soft_wrap=False, markup=False)  # names may hold brackets
     with console.capture() as text:
         console.print(drawing)
     say(text.get().removesuffix("\n"))

@@ -48,7 +48,7 @@ def _table(found: "Diagnosis") -> "RenderableType":
     for title in ("extra", "for", ""):
         table.add_column(title)
     for extra in sorted(found.extras, key=lambda extra: not extra.ready):
-        table.add_row(extra.name, extra.what, Text(_state(extra)))
+        table.add_row(extra.name, extra.what, _state(extra))
     head = Text(f"{own}, {found.system}", style="bold")
     parts: list[RenderableType] = [
         head,

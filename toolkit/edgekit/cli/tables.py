@@ -77,7 +77,7 @@ def devices_table(listed: dict[str, Any]) -> RenderableType:
     for names, target in _families(listed["targets"]):
         suffixes = " ".join(dict.fromkeys(all_formats()[form].suffix for form in target["runs"]))
         lacks = f"lacks {target['missing']}: {target['add']}" if target["missing"] else ""
-        note = ". ".join(filter(None, [target["note"], lacks]))
+        note = "; ".join(filter(None, [target["note"], lacks]))
         targets.add_row(", ".join(names), target["writes"], suffixes, note)
     lacking: list[RenderableType] = []
     for device in listed["devices"]:

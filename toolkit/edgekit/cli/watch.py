@@ -92,7 +92,9 @@ def _follow(
     from rich.console import Console
     from rich.live import Live
 
-    with Live(console=Console(highlight=False), auto_refresh=False, screen=True) as live:
+    with Live(
+        console=Console(highlight=False, markup=False), auto_refresh=False, screen=True
+    ) as live:
         problem = ""
         while True:
             live.update(watch_table(state, problem), refresh=True)

@@ -20,6 +20,16 @@ def typed(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, list(map(str, arguments)))
 
 
+@pytest.fixture(scope="module")
+def recurrent(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An LSTM of digits, with a loop in the one file and an operator in the other."""
+    folder = tmp_path_factory.mktemp("recurrent") / "out"
+    edgekit.convert(
+        digits / "lstm.keras", digits / "rows.npz", folder, to=("tflite", "micro"), precision="int8"
+    )
+    return folder
+
+
 def test_an_export_is_the_compiled_file_and_what_vela_says_of_it(
     integers: Path, tmp_path: Path
 ) -> None:
@@ -62,6 +72,18 @@ def test_what_stays_on_the_cpu_is_told_with_reason_and_advice(converted: Path) -
     assert all(on_cpu.values())
     assert told["placed"] == told["total"] - 2 == 7
     assert typed("inspect", file, "--target", "ethos-u65-512", "--strict").exit_code == 1
+
+
+@pytest.mark.parametrize("chip", ["ethos-u55-128", "ethos-u85-512"])
+def test_the_microcontroller_file_comes_first_and_all_of_its_lstm_is_on_the_npu(
+    chip: str, recurrent: Path, tmp_path: Path
+) -> None:
+    exported = edgekit.export(recurrent, chip, tmp_path / "npu")
+
+    assert exported.files == ("model_micro_int8.tflite",)
+    told = json.loads((tmp_path / "npu" / "placement.json").read_text())
+    assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in json.dumps(told)
+    assert '"CPU"' not in json.dumps(told)
 
 
 def test_real_ends_are_refused_with_what_to_type(converted: Path, tmp_path: Path) -> None:

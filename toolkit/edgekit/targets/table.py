@@ -55,7 +55,7 @@ def _ethos_u(chip: str) -> Target:
     return Target(
         partial(write_compiled, _ETHOS_U, (chip,)),
         "a file for Arm's NPU, compiled by Vela",
-        formats=("tflite",),
+        formats=("micro", "tflite"),
         next="cat README.md",
         note=NEVER_RUN,
         integer_ends=True,
